@@ -1,0 +1,1 @@
+//! Block layouts of the quantised types, proven by `const` asserts.

@@ -1,0 +1,2 @@
+//! `cargo xtask`: what a newcomer types.
+fn main() {}

@@ -1,1 +1,3 @@
-//! placeholder
+//! The engine: requests in, events and effects out.
+
+pub mod protocol;

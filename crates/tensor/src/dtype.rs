@@ -3,7 +3,11 @@
 ///
 /// Source of the ids and block sizes: `ggml.h` / the GGUF specification, "ggml_type".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[allow(non_camel_case_types, missing_docs, reason = "GGUF's own names; the table below says what they are")]
+#[allow(
+    non_camel_case_types,
+    missing_docs,
+    reason = "GGUF's own names; the table below says what they are"
+)]
 pub enum DType {
     F32,
     F16,

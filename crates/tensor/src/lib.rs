@@ -10,4 +10,4 @@ pub mod blocks;
 
 pub use bytes::AlignedBytes;
 pub use dtype::DType;
-pub use view::{Extents, SharedOut, TensorRef, TensorOut};
+pub use view::{Extents, SharedOut, TensorOut, TensorRef};

@@ -127,7 +127,9 @@ impl DType {
     /// size does not fit.
     pub fn bytes_for(self, elements: u64) -> Option<u64> {
         let (_, _, _, len, bytes) = *self.row();
-        (elements % len as u64 == 0).then(|| (elements / len as u64).checked_mul(bytes as u64))?
+        elements
+            .is_multiple_of(len as u64)
+            .then(|| (elements / len as u64).checked_mul(bytes as u64))?
     }
 }
 

@@ -159,7 +159,7 @@ impl<'a, T> SharedOut<'a, T> {
 
     fn cast<U>(self) -> SharedOut<'a, U> {
         let bytes = self.len * size_of::<T>();
-        assert!(self.start as usize % align_of::<U>() == 0 && bytes % size_of::<U>() == 0);
+        assert!(self.start.cast::<U>().is_aligned() && bytes.is_multiple_of(size_of::<U>()));
         SharedOut { start: self.start.cast(), len: bytes / size_of::<U>(), of: PhantomData }
     }
 }

@@ -1,0 +1,110 @@
+use crate::{
+    Dim, Graph, GraphError, Kind, Node, NodeId, Operator, Symbol, Value, ValueId, ValueType,
+};
+use sidestage_tensor::DType;
+
+/// Builds a [`Graph`] node by node; the operators' shape rules run as it goes.
+#[derive(Debug, Default)]
+pub struct GraphBuilder {
+    graph: Graph,
+}
+
+impl GraphBuilder {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A dimension known at run time, at most `limit`.
+    pub fn symbol(&mut self, name: &str, limit: usize) -> Dim {
+        self.graph.symbols.push((name.into(), limit));
+        Dim::Symbol(Symbol(self.graph.symbols.len() as u8 - 1))
+    }
+
+    /// A value that the caller gives before each run.
+    pub fn input(&mut self, name: &str, dtype: DType, dims: &[Dim]) -> ValueId {
+        self.add(name.into(), ValueType::new(dtype, dims), Kind::Input)
+    }
+
+    /// A constant of the model; the same name gives the same value.
+    pub fn weight(&mut self, name: &str, dtype: DType, dims: &[usize]) -> ValueId {
+        let known = self.graph.of_kind(Kind::Weight).find(|(_, value)| value.name == name);
+        if let Some((id, _)) = known {
+            return id;
+        }
+        self.add(name.into(), ValueType::fixed(dtype, dims), Kind::Weight)
+    }
+
+    /// Pages kept from run to run, each of this type.
+    pub fn state(&mut self, name: &str, dtype: DType, dims: &[usize]) -> ValueId {
+        self.add(name.into(), ValueType::fixed(dtype, dims), Kind::State)
+    }
+
+    /// The type of a value.
+    pub fn ty(&self, id: ValueId) -> &ValueType {
+        &self.graph.value(id).ty
+    }
+
+    /// Applies an operator with one result.
+    ///
+    /// # Errors
+    /// The operator's refusal.
+    pub fn apply(
+        &mut self,
+        name: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+    ) -> Result<ValueId, GraphError> {
+        let outputs = self.node(name, op, inputs)?;
+        let first = outputs.first().copied();
+        first.ok_or_else(|| GraphError::Size { value: name.into() })
+    }
+
+    /// Applies an operator that only changes a state.
+    ///
+    /// # Errors
+    /// The operator's refusal.
+    pub fn effect(
+        &mut self,
+        name: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+    ) -> Result<(), GraphError> {
+        self.node(name, op, inputs).map(|_| ())
+    }
+
+    /// Ends the graph; `outputs` are what the caller reads.
+    pub fn finish(mut self, outputs: &[ValueId]) -> Graph {
+        self.graph.outputs = outputs.to_vec();
+        self.graph.remove_dead_nodes();
+        self.graph
+    }
+
+    fn node(
+        &mut self,
+        name: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+    ) -> Result<Vec<ValueId>, GraphError> {
+        let types: Vec<&ValueType> = inputs.iter().map(|&id| self.ty(id)).collect();
+        let results = op.infer(&types).map_err(|problem| GraphError::Operands {
+            op: op.name(),
+            at: name.into(),
+            problem,
+        })?;
+        let node = NodeId(self.graph.nodes.len() as u32);
+        let outputs: Vec<ValueId> =
+            results.into_iter().map(|ty| self.add(name.into(), ty, Kind::Computed(node))).collect();
+        self.graph.nodes.push(Node {
+            op: Box::new(op),
+            inputs: inputs.to_vec(),
+            outputs: outputs.clone(),
+        });
+        Ok(outputs)
+    }
+
+    fn add(&mut self, name: String, ty: ValueType, kind: Kind) -> ValueId {
+        self.graph.values.push(Value { name, ty, kind });
+        ValueId(self.graph.values.len() as u32 - 1)
+    }
+}

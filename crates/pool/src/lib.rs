@@ -1,1 +1,131 @@
-//! placeholder
+//! The thread pool: a fixed team of threads and a barrier that spins before it sleeps.
+//!
+//! One token is some two hundred short parallel jobs. Waking a sleeping thread costs 16 to 28 µs,
+//! a spinning one answers in 0.25 µs, so threads spin for about a millisecond inside a token and
+//! sleep between tokens ([`Pool::rest`]).
+//!
+//! In the browser the host starts the Web Workers; each calls [`worker_main`]. Natively
+//! [`Pool::native`] starts threads, and is the only place in the project that does.
+
+mod team;
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use team::Team;
+
+/// A fixed team of threads; the caller of [`Pool::run`] is thread 0.
+pub struct Pool {
+    team: Arc<Team>,
+    #[cfg(not(target_arch = "wasm32"))]
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+impl Pool {
+    /// A pool of one thread, the caller.
+    pub fn inline() -> Self {
+        Self::external(1)
+    }
+
+    /// A pool whose other `threads - 1` threads are brought by the host: each calls
+    /// [`worker_main`]. Until all of them have, [`Pool::run`] does the whole work on the caller.
+    pub fn external(threads: usize) -> Self {
+        Self {
+            team: Arc::new(Team::new(threads.max(1))),
+            #[cfg(not(target_arch = "wasm32"))]
+            threads: Vec::new(),
+        }
+    }
+
+    /// A pool of `threads` threads, of which it starts all but one. They are joined on drop.
+    ///
+    /// Where the system refuses a thread the pool works on the caller alone.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn native(threads: usize) -> Self {
+        let mut pool = Self::external(threads);
+        for index in 1..pool.team.threads() {
+            let team = Arc::clone(&pool.team);
+            let name = format!("sidestage-pool-{index}");
+            match std::thread::Builder::new().name(name).spawn(move || team.serve(index)) {
+                Ok(thread) => pool.threads.push(thread),
+                Err(_) => break,
+            }
+        }
+        pool
+    }
+
+    /// Threads in the pool, the caller included.
+    pub fn threads(&self) -> usize {
+        self.team.threads()
+    }
+
+    /// Whether every thread of the pool has come.
+    pub fn ready(&self) -> bool {
+        self.team.complete()
+    }
+
+    /// Calls `f(0)`, …, `f(parts - 1)`, each exactly once, and returns when all have returned.
+    ///
+    /// Part `i` runs on thread `i % threads`; part 0 on the caller. A call from inside a part, or
+    /// while another thread's call is going on, does all parts on its own thread.
+    ///
+    /// # Panics
+    /// If a part panics, after all parts have ended.
+    pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
+        let parts_of_mine = |index: usize, step: usize| (index..parts).step_by(step).for_each(f);
+        if parts < 2 || self.team.threads() == 1 {
+            return parts_of_mine(0, 1);
+        }
+        let Some(turn) = self.team.take_turn() else { return parts_of_mine(0, 1) };
+        self.team.start(&turn, parts, f);
+        // The others borrow `f`: they must end before a panic here unwinds past it.
+        let mine = catch_unwind(AssertUnwindSafe(|| parts_of_mine(0, self.team.threads())));
+        let others = self.team.finish(&turn);
+        drop(turn);
+        if let Err(panic) = mine.and(others) {
+            resume_unwind(panic);
+        }
+    }
+
+    /// Lets the threads go to sleep now: call it after a token, when no further job is due soon.
+    pub fn rest(&self) {
+        self.team.rest();
+    }
+
+    /// Ends the threads after the job going on, if any; later jobs run on the caller. Not to be called
+    /// from inside a part, which it would wait for.
+    pub fn shut_down(&self) {
+        self.team.shut_down();
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.team.shut_down();
+        #[cfg(not(target_arch = "wasm32"))]
+        for thread in self.threads.drain(..) {
+            // A thread catches the panics of its parts, so there is nothing to learn from it.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool({})", self.threads())
+    }
+}
+
+/// Serves as thread `index` (1..threads) of a pool made by [`Pool::external`] until it is shut
+/// down. An index out of range, or one already taken, returns at once.
+pub fn worker_main(pool: &Pool, index: usize) {
+    pool.team.serve(index);
+}
+
+/// What a panicking part leaves behind.
+type Panic = Box<dyn Any + Send>;
+
+/// Calls a part and keeps its panic.
+fn caught(f: impl FnOnce()) -> Result<(), Panic> {
+    catch_unwind(AssertUnwindSafe(f))
+}

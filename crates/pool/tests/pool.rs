@@ -1,0 +1,149 @@
+//! What the pool promises, seen from outside.
+
+use sidestage_pool::{Pool, worker_main};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::ThreadId;
+
+/// Runs `parts` and checks that each was called once; gives the thread of each.
+fn each_once(pool: &Pool, parts: usize) -> Vec<ThreadId> {
+    let calls: Vec<Mutex<Vec<ThreadId>>> = (0..parts).map(|_| Mutex::default()).collect();
+    pool.run(parts, &|part| calls[part].lock().unwrap().push(std::thread::current().id()));
+    calls
+        .into_iter()
+        .map(|call| {
+            let threads = call.into_inner().unwrap();
+            assert_eq!(threads.len(), 1);
+            threads[0]
+        })
+        .collect()
+}
+
+fn wait_for(pool: &Pool) {
+    while !pool.ready() {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn each_part_is_called_once_on_its_thread() {
+    for threads in [1, 2, 3, 5] {
+        let pool = Pool::native(threads);
+        wait_for(&pool);
+        assert_eq!(pool.threads(), threads);
+        for parts in 0..12 {
+            let on = each_once(&pool, parts);
+            for (part, thread) in on.iter().enumerate() {
+                assert_eq!(*thread, on[part % threads], "part {part} of {parts}");
+            }
+            if let Some(first) = on.first() {
+                assert_eq!(*first, std::thread::current().id());
+            }
+            let different: std::collections::HashSet<_> = on.iter().collect();
+            assert_eq!(different.len(), threads.min(parts));
+        }
+    }
+}
+
+#[test]
+fn many_quick_runs_of_different_widths_lose_nothing() {
+    let pool = Pool::native(3);
+    let sum = AtomicUsize::new(0);
+    let mut expected = 0;
+    for round in 0..20_000 {
+        let parts = round % 5;
+        pool.run(parts, &|part| {
+            sum.fetch_add(part + 1, Ordering::Relaxed);
+        });
+        expected += parts * (parts + 1) / 2;
+        assert_eq!(sum.load(Ordering::Relaxed), expected, "a part outlived its job");
+    }
+}
+
+#[test]
+fn sleeping_threads_wake_for_the_next_job() {
+    let pool = Pool::native(3);
+    wait_for(&pool);
+    for _ in 0..200 {
+        each_once(&pool, 3);
+        pool.rest();
+        std::thread::sleep(std::time::Duration::from_micros(200));
+    }
+}
+
+#[test]
+fn a_panicking_part_reaches_the_caller_and_leaves_the_pool_usable() {
+    let pool = Pool::native(3);
+    wait_for(&pool);
+    for bad in 0..4 {
+        let done = AtomicUsize::new(0);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            pool.run(4, &|part| {
+                assert_ne!(part, bad, "part of the test");
+                done.fetch_add(1, Ordering::Relaxed);
+            });
+        }));
+        assert!(outcome.is_err(), "the panic of part {bad} was lost");
+        // Part 3 comes after part 0 on the same thread, so it falls with it.
+        assert_eq!(done.load(Ordering::Relaxed), if bad == 0 { 2 } else { 3 });
+        each_once(&pool, 4);
+    }
+}
+
+#[test]
+fn a_call_from_inside_a_part_runs_where_it_is() {
+    let pool = Pool::native(2);
+    wait_for(&pool);
+    let inner = AtomicUsize::new(0);
+    pool.run(2, &|_| {
+        for thread in each_once(&pool, 3) {
+            assert_eq!(thread, std::thread::current().id());
+            inner.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    assert_eq!(inner.load(Ordering::Relaxed), 6);
+}
+
+#[test]
+fn two_callers_at_once_both_get_their_work_done() {
+    let pool = Pool::native(3);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..2_000).for_each(|round| drop(each_once(&pool, round % 6))));
+        }
+    });
+}
+
+#[test]
+fn an_external_pool_works_alone_until_its_threads_come_and_after_they_go() {
+    let pool = Pool::external(3);
+    let here = std::thread::current().id();
+    assert!(!pool.ready());
+    assert!(each_once(&pool, 3).iter().all(|&thread| thread == here));
+    std::thread::scope(|scope| {
+        scope.spawn(|| worker_main(&pool, 1));
+        // A wrong or a doubled index returns instead of serving.
+        worker_main(&pool, 0);
+        worker_main(&pool, 3);
+        scope.spawn(|| worker_main(&pool, 2));
+        wait_for(&pool);
+        worker_main(&pool, 2);
+        assert!(each_once(&pool, 3).iter().filter(|&&thread| thread != here).count() == 2);
+        pool.shut_down();
+    });
+    assert!(each_once(&pool, 3).iter().all(|&thread| thread == here));
+}
+
+#[test]
+fn dropping_joins_threads_that_sleep_or_spin() {
+    for round in 0..50 {
+        let pool = Pool::native(3);
+        if round % 2 == 0 {
+            each_once(&pool, 3);
+        }
+        if round % 3 == 0 {
+            pool.rest();
+        }
+    }
+}

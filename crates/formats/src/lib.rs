@@ -1,1 +1,10 @@
-//! placeholder
+//! Model files → metadata and a weight index: one module per file format.
+//!
+//! Parsers take bytes as they arrive, return typed errors and never panic, whatever the bytes are.
+//! They know nothing of models: what a key or a tensor means is read elsewhere.
+#![forbid(unsafe_code)]
+
+pub mod gguf;
+mod weights;
+
+pub use weights::{TensorInfo, WeightIndex};

@@ -1,1 +1,8 @@
-//! placeholder
+//! Runs a plan on the CPU: memory, a cursor that can stop at any node, and the threads' shares.
+
+mod executor;
+mod memory;
+mod weights;
+
+pub use executor::{Executor, Progress};
+pub use weights::{SLAB_BYTES, Weights};

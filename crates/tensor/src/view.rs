@@ -105,6 +105,12 @@ pub struct SharedOut<'a, T> {
     of: PhantomData<&'a mut [T]>,
 }
 
+impl<T> std::fmt::Debug for SharedOut<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SharedOut({})", self.len)
+    }
+}
+
 impl<T> Clone for SharedOut<'_, T> {
     fn clone(&self) -> Self {
         *self

@@ -1,0 +1,20 @@
+//! `cargo xtask bench`: hands over to the scripts in `bench`.
+
+use crate::command::{program, run as run_shown};
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::{assemble, browser, node};
+
+pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
+    let script = "bench/run.mjs";
+    if !project.root.join(script).is_file() {
+        return Err(Failure::new(format!("{script} is missing"), "Is this a whole checkout?"));
+    }
+    assemble::all(project)?;
+    node::install(project, "bench")?;
+    let chromium = browser::chromium(project)?;
+    let mut command = program("node", &[script], &project.root);
+    command.args(args).env("CHROMIUM", chromium).env("SIDESTAGE_BINARY", project.binary());
+    command.env("SIDESTAGE_CACHE", &project.cache);
+    run_shown(&mut command, "benchmarks")
+}

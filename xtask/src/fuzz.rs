@@ -1,0 +1,75 @@
+//! The fuzz targets: the corpus replayed, then some seconds of search each.
+
+use crate::command::{capture, checked, program, run as run_shown};
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::setup;
+use crate::tally::Tally;
+use std::path::PathBuf;
+use std::process::Command;
+
+pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
+    let seconds = args.first().map_or(Ok(20), |arg| seconds(Some(arg)))?;
+    setup::rust(project)?;
+    let mut tally = Tally::default();
+    all(project, seconds, &mut tally)?;
+    if tally.finish() { Ok(()) } else { Err(Failure::new("a fuzz target failed", "")) }
+}
+
+/// Reads a number of seconds.
+pub(crate) fn seconds(arg: Option<&String>) -> Result<u32, Failure> {
+    let value = arg.and_then(|text| text.parse().ok());
+    value.ok_or_else(|| Failure::new("fuzzing needs a number of seconds", ""))
+}
+
+pub(crate) fn all(project: &Project, seconds: u32, tally: &mut Tally) -> Result<(), Failure> {
+    if !project.root.join("fuzz/Cargo.toml").is_file() {
+        return Ok(());
+    }
+    let tool = tool(project)?;
+    let cargo_fuzz = |args: &[&str]| -> Command {
+        let mut command = Command::new(&tool);
+        command.arg("fuzz").args(args).current_dir(&project.root);
+        // libFuzzer's instrumentation is unstable; this lets the stable compiler do it.
+        command.env("RUSTC_BOOTSTRAP", "1").env("CARGO_TARGET_DIR", project.cache.join("fuzz"));
+        command
+    };
+    let targets = capture(&mut cargo_fuzz(&["list"]))?;
+    for target in targets.split_whitespace() {
+        // The parsers forbid unsafe code, so there is nothing for the address sanitizer to find.
+        let common = ["run", "--sanitizer", "none", target];
+        let corpus = project.root.join("fuzz/corpus").join(target);
+        if corpus.is_dir() {
+            let mut replay = cargo_fuzz(&common);
+            checked(
+                replay.arg(corpus).args(["--", "-runs=0"]),
+                &format!("fuzz corpus of {target}"),
+                tally,
+            );
+        }
+        let mut search = cargo_fuzz(&common);
+        let limit = format!("-max_total_time={seconds}");
+        search.args(["--", &limit, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+        checked(&mut search, &format!("fuzzing {target} for {seconds} s"), tally);
+    }
+    Ok(())
+}
+
+/// The cargo-fuzz program, installed into the cache if there is none.
+fn tool(project: &Project) -> Result<PathBuf, Failure> {
+    let root = project.cache.join("tools");
+    let kept = root.join("bin/cargo-fuzz");
+    if kept.is_file() {
+        return Ok(kept);
+    }
+    if capture(Command::new("cargo-fuzz").arg("--version")).is_ok() {
+        return Ok("cargo-fuzz".into());
+    }
+    let mut install =
+        program("cargo", &["install", "cargo-fuzz", "--locked", "--root"], &project.root);
+    run_shown(
+        install.arg(&root).env("CARGO_TARGET_DIR", root.join("target")),
+        "installing cargo-fuzz",
+    )?;
+    Ok(kept)
+}

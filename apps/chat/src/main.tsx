@@ -1,0 +1,7 @@
+import { createRoot } from "react-dom/client";
+import { App } from "./App.tsx";
+import "./style.css";
+
+const root = document.getElementById("root");
+if (root === null) throw new Error("index.html has no #root");
+createRoot(root).render(<App />);

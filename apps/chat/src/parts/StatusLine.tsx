@@ -1,0 +1,57 @@
+import type { Model } from "../chat.ts";
+import { duration, parameters } from "../figures.ts";
+
+/** Notes for people who want to know why it is slow here. */
+function reasons(model: Model): string[] {
+  if (model.phase !== "ready") return [];
+  const { fallbackReason, threadsReason, place } = model.engine;
+  const found: string[] = [];
+  if (place === "page" && fallbackReason !== undefined)
+    found.push(`No worker: ${fallbackReason}`);
+  if (threadsReason !== undefined) found.push(`One thread: ${threadsReason}`);
+  return found;
+}
+
+function describe(model: Model, answering: boolean): string {
+  switch (model.phase) {
+    case "none":
+      return "No model";
+    case "loading":
+      return "Loading";
+    case "failed":
+      return "The model did not load";
+    case "ready": {
+      const { engine } = model;
+      return [
+        answering ? "Answering" : "Ready",
+        `${parameters(engine.parameters)} ${engine.weightType}`,
+        engine.place === "worker" ? "in a worker" : "on the page",
+        engine.threads === 1 ? "1 thread" : `${engine.threads} threads`,
+        engine.variant,
+        `loaded in ${duration(engine.loadMs)}`,
+      ].join(" · ");
+    }
+  }
+}
+
+interface Props {
+  model: Model;
+  answering: boolean;
+}
+
+export function StatusLine({ model, answering }: Props) {
+  const state =
+    model.phase === "ready" && answering ? "answering" : model.phase;
+  return (
+    <div className="status small">
+      <p data-testid="status" data-state={state}>
+        {describe(model, answering)}
+      </p>
+      {reasons(model).map((reason) => (
+        <p key={reason} className="reason">
+          {reason}
+        </p>
+      ))}
+    </div>
+  );
+}

@@ -1,1 +1,32 @@
-//! placeholder
+//! The inner loops, on plain slices. Nothing here knows of graphs, models or threads.
+//!
+//! Every kernel that is not a plain loop is written once, over a set of [`lanes`]: portable arrays
+//! (the reference), SSE2, wasm `simd128`, and `simd128` with the relaxed instructions. A build has
+//! one native set, chosen by target features, since wasm has no run-time dispatch; [`selftest`]
+//! holds it against the reference on the very machine it runs on.
+//!
+//! A result depends neither on the number of threads, nor on the rows computed beside it, nor on
+//! how columns are split: each output element has its own accumulator and adds in one order.
+
+mod activation;
+mod attention;
+mod dequantize;
+mod elementwise;
+mod exp;
+mod lanes;
+mod linear;
+mod norm;
+mod quant;
+mod rope;
+mod selftest;
+
+pub use activation::{activation_dtype, quantize_act8};
+pub use attention::{Attention, attention};
+pub use dequantize::{dequantize, embed, supports};
+pub use elementwise::{add, gelu_glu, swiglu};
+pub use exp::exp;
+pub use lanes::LANES;
+pub use linear::{Activations, Linear, LinearError, linear};
+pub use norm::rms_norm;
+pub use rope::{RopeStyle, rope, rope_angles};
+pub use selftest::selftest;

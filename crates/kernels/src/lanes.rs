@@ -1,0 +1,86 @@
+//! The few vector operations the kernels are written in.
+//!
+//! All sets but the relaxed one give the same bits: integer dot products are exact, and floats are
+//! multiplied and added lane by lane in the same order. The relaxed set groups the products of a
+//! dot differently and fuses `madd`, so it agrees to rounding only.
+
+mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod sse2;
+
+pub(crate) use portable::Portable;
+
+#[cfg(not(any(
+    all(target_arch = "wasm32", target_feature = "simd128"),
+    all(target_arch = "x86_64", target_feature = "sse2")
+)))]
+pub(crate) use portable::Portable as Native;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use simd128::Simd128 as Native;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+pub(crate) use sse2::Sse2 as Native;
+
+/// The set of lanes that this build's kernels use: `portable`, `sse2`, `simd128` or `relaxed`.
+pub const LANES: &str = Native::NAME;
+
+/// One set of lanes.
+pub(crate) trait Lanes {
+    /// Its name.
+    const NAME: &'static str;
+    /// Four `f32`.
+    type F: Copy;
+    /// Four `i32`.
+    type I: Copy;
+    /// Sixteen bytes.
+    type B: Copy;
+    /// Sixteen signed activations, ready for a dot product.
+    type X: Copy;
+
+    fn splat(value: f32) -> Self::F;
+    fn load(from: &[f32; 4]) -> Self::F;
+    fn store(value: Self::F) -> [f32; 4];
+    fn add(a: Self::F, b: Self::F) -> Self::F;
+    fn sub(a: Self::F, b: Self::F) -> Self::F;
+    fn mul(a: Self::F, b: Self::F) -> Self::F;
+    /// `a * b + c`, rounded once or twice.
+    fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// The lanes' sum, always as `(0 + 2) + (1 + 3)`.
+    #[inline(always)]
+    fn sum(value: Self::F) -> f32 {
+        let [a, b, c, d] = Self::store(value);
+        (a + c) + (b + d)
+    }
+    /// Four little-endian `f32`.
+    fn load_f32(from: &[u8; 16]) -> Self::F;
+    /// Four little-endian binary16 numbers, exactly.
+    fn load_f16(from: &[u8; 8]) -> Self::F;
+    /// Four little-endian bfloat16 numbers.
+    fn load_bf16(from: &[u8; 8]) -> Self::F;
+    /// `[a, b, 0, 0]`.
+    fn pair(from: [f32; 2]) -> Self::F;
+
+    fn zero() -> Self::I;
+    fn to_f(value: Self::I) -> Self::F;
+    /// Lanes whose sum is `sums[0] * by[0] + sums[1] * by[1]`.
+    fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I;
+    /// `[sums[0], sums[1], 0, 0]`.
+    fn sums(sums: &[i16; 2]) -> Self::F;
+
+    fn bytes(from: &[u8; 16]) -> Self::B;
+    /// `(byte >> shift) & mask` for each byte, where `mask < 1 << (8 - shift)`.
+    fn shr_and(value: Self::B, shift: u32, mask: u8) -> Self::B;
+    /// `byte << shift` for each byte, where nothing is shifted out.
+    fn shl(value: Self::B, shift: u32) -> Self::B;
+    fn or(a: Self::B, b: Self::B) -> Self::B;
+    /// Byte `i` is 16 where bit `i` is set, else 0.
+    fn sixteens(bits: u16) -> Self::B;
+
+    fn activations(from: &[i8; 16]) -> Self::X;
+    /// `acc` plus the 16 products of activations in -127..=127 and weights in 0..=127, spread over
+    /// the lanes in some way.
+    fn dot_u7(acc: Self::I, x: Self::X, w: Self::B) -> Self::I;
+    /// As `dot_u7`, for weights of full signed bytes.
+    fn dot_i8(acc: Self::I, x: Self::X, w: Self::B) -> Self::I;
+}

@@ -1,0 +1,120 @@
+//! Plain arrays: the reference, and what a machine without a set of its own runs.
+
+use super::Lanes;
+use half::{bf16, f16};
+use std::array::from_fn;
+
+/// See the module.
+pub(crate) struct Portable;
+
+impl Lanes for Portable {
+    const NAME: &'static str = "portable";
+    type F = [f32; 4];
+    type I = [i32; 4];
+    type B = [u8; 16];
+    type X = [i8; 16];
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self::F {
+        [value; 4]
+    }
+    #[inline(always)]
+    fn load(from: &[f32; 4]) -> Self::F {
+        *from
+    }
+    #[inline(always)]
+    fn store(value: Self::F) -> [f32; 4] {
+        value
+    }
+    #[inline(always)]
+    fn add(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn sub(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn mul(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|i| a[i] * b[i])
+    }
+    #[inline(always)]
+    fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn load_f32(from: &[u8; 16]) -> Self::F {
+        from_fn(|i| {
+            f32::from_le_bytes([from[4 * i], from[4 * i + 1], from[4 * i + 2], from[4 * i + 3]])
+        })
+    }
+    #[inline(always)]
+    fn load_f16(from: &[u8; 8]) -> Self::F {
+        from_fn(|i| f16::from_le_bytes([from[2 * i], from[2 * i + 1]]).to_f32())
+    }
+    #[inline(always)]
+    fn load_bf16(from: &[u8; 8]) -> Self::F {
+        from_fn(|i| bf16::from_le_bytes([from[2 * i], from[2 * i + 1]]).to_f32())
+    }
+    #[inline(always)]
+    fn pair(from: [f32; 2]) -> Self::F {
+        [from[0], from[1], 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn zero() -> Self::I {
+        [0; 4]
+    }
+    #[inline(always)]
+    fn to_f(value: Self::I) -> Self::F {
+        value.map(|v| v as f32)
+    }
+    #[inline(always)]
+    fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
+        let first = i32::from(sums[0]) * i32::from(by[0]);
+        [first + i32::from(sums[1]) * i32::from(by[1]), 0, 0, 0]
+    }
+    #[inline(always)]
+    fn sums(sums: &[i16; 2]) -> Self::F {
+        [f32::from(sums[0]), f32::from(sums[1]), 0.0, 0.0]
+    }
+
+    #[inline(always)]
+    fn bytes(from: &[u8; 16]) -> Self::B {
+        *from
+    }
+    #[inline(always)]
+    fn shr_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        value.map(|v| (v >> shift) & mask)
+    }
+    #[inline(always)]
+    fn shl(value: Self::B, shift: u32) -> Self::B {
+        value.map(|v| v << shift)
+    }
+    #[inline(always)]
+    fn or(a: Self::B, b: Self::B) -> Self::B {
+        from_fn(|i| a[i] | b[i])
+    }
+    #[inline(always)]
+    fn sixteens(bits: u16) -> Self::B {
+        from_fn(|i| ((bits >> i & 1) as u8) << 4)
+    }
+
+    #[inline(always)]
+    fn activations(from: &[i8; 16]) -> Self::X {
+        *from
+    }
+    #[inline(always)]
+    fn dot_u7(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        Self::dot_i8(acc, x, w)
+    }
+    #[inline(always)]
+    fn dot_i8(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        // Lane `i` takes the pairs at 2 i and 8 + 2 i, as `i32x4.dot_i16x8_s` and `pmaddwd` do.
+        let product = |i: usize| i32::from(x[i]) * i32::from(w[i] as i8);
+        from_fn(|i| {
+            let low = product(2 * i) + product(2 * i + 1);
+            acc[i] + low + product(8 + 2 * i) + product(8 + 2 * i + 1)
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! WebAssembly SIMD, with the relaxed instructions where the build has them.
+
+#![allow(unsafe_code, reason = "vector loads and stores take pointers")]
+
+use super::Lanes;
+use std::arch::wasm32::*;
+
+/// See the module.
+pub(crate) struct Simd128;
+
+const RELAXED: bool = cfg!(target_feature = "relaxed-simd");
+
+#[inline(always)]
+fn load_bytes(from: &[u8; 16]) -> v128 {
+    // SAFETY: sixteen bytes are readable; the load needs no alignment.
+    unsafe { v128_load(from.as_ptr().cast()) }
+}
+
+/// Four 16-bit numbers in the low half of four 32-bit lanes.
+#[inline(always)]
+fn load_words(from: &[u8; 8]) -> v128 {
+    // SAFETY: eight bytes are readable; the load needs no alignment.
+    unsafe { i32x4_load_extend_u16x4(from.as_ptr().cast()) }
+}
+
+#[inline(always)]
+fn pair_of_words(sums: &[i16; 2]) -> v128 {
+    // SAFETY: four bytes are readable; the load needs no alignment.
+    unsafe { v128_load32_zero(sums.as_ptr().cast()) }
+}
+
+impl Lanes for Simd128 {
+    const NAME: &'static str = if RELAXED { "relaxed" } else { "simd128" };
+    type F = v128;
+    type I = v128;
+    type B = v128;
+    /// Widened to 16 bits: the first and the last eight. The relaxed build keeps the bytes in the
+    /// first vector and widens for signed weights only; what is not used is not computed.
+    type X = [v128; 3];
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self::F {
+        f32x4_splat(value)
+    }
+    #[inline(always)]
+    fn load(from: &[f32; 4]) -> Self::F {
+        // SAFETY: four floats are readable; the load needs no alignment.
+        unsafe { v128_load(from.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn store(value: Self::F) -> [f32; 4] {
+        let mut out = [0.0; 4];
+        // SAFETY: four floats are writable; the store needs no alignment.
+        unsafe { v128_store(out.as_mut_ptr().cast(), value) };
+        out
+    }
+    #[inline(always)]
+    fn add(a: Self::F, b: Self::F) -> Self::F {
+        f32x4_add(a, b)
+    }
+    #[inline(always)]
+    fn sub(a: Self::F, b: Self::F) -> Self::F {
+        f32x4_sub(a, b)
+    }
+    #[inline(always)]
+    fn mul(a: Self::F, b: Self::F) -> Self::F {
+        f32x4_mul(a, b)
+    }
+    #[inline(always)]
+    fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        #[cfg(target_feature = "relaxed-simd")]
+        return f32x4_relaxed_madd(a, b, c);
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        f32x4_add(f32x4_mul(a, b), c)
+    }
+    #[inline(always)]
+    fn load_f32(from: &[u8; 16]) -> Self::F {
+        load_bytes(from)
+    }
+    #[inline(always)]
+    fn load_f16(from: &[u8; 8]) -> Self::F {
+        // As `quant::widen`, four at once.
+        let bits = load_words(from);
+        let set = i32x4_splat;
+        let magnitude = i32x4_shl(v128_and(bits, set(0x7fff)), 13);
+        let exponent = v128_and(bits, set(0x7c00));
+        let special = i32x4_eq(exponent, set(0x7c00));
+        let normal = i32x4_add(magnitude, set(112 << 23));
+        let normal = i32x4_add(normal, v128_and(special, set(112 << 23)));
+        let tiny = f32x4_sub(i32x4_add(magnitude, set(113 << 23)), set(113 << 23));
+        let value = v128_bitselect(tiny, normal, i32x4_eq(exponent, set(0)));
+        v128_or(value, i32x4_shl(v128_and(bits, set(0x8000)), 16))
+    }
+    #[inline(always)]
+    fn load_bf16(from: &[u8; 8]) -> Self::F {
+        i32x4_shl(load_words(from), 16)
+    }
+    #[inline(always)]
+    fn pair(from: [f32; 2]) -> Self::F {
+        f32x4(from[0], from[1], 0.0, 0.0)
+    }
+
+    #[inline(always)]
+    fn zero() -> Self::I {
+        i32x4_splat(0)
+    }
+    #[inline(always)]
+    fn to_f(value: Self::I) -> Self::F {
+        f32x4_convert_i32x4(value)
+    }
+    #[inline(always)]
+    fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
+        i32x4_dot_i16x8(pair_of_words(sums), i16x8(by[0], by[1], 0, 0, 0, 0, 0, 0))
+    }
+    #[inline(always)]
+    fn sums(sums: &[i16; 2]) -> Self::F {
+        f32x4_convert_i32x4(i32x4_extend_low_i16x8(pair_of_words(sums)))
+    }
+
+    #[inline(always)]
+    fn bytes(from: &[u8; 16]) -> Self::B {
+        load_bytes(from)
+    }
+    #[inline(always)]
+    fn shr_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        // 16-bit lanes: a byte shift is three instructions on x86.
+        v128_and(u16x8_shr(value, shift), u8x16_splat(mask))
+    }
+    #[inline(always)]
+    fn shl(value: Self::B, shift: u32) -> Self::B {
+        i16x8_shl(value, shift)
+    }
+    #[inline(always)]
+    fn or(a: Self::B, b: Self::B) -> Self::B {
+        v128_or(a, b)
+    }
+    #[inline(always)]
+    fn sixteens(bits: u16) -> Self::B {
+        let [low, high] = bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
+        let each = u64x2_splat(0x8040_2010_0804_0201);
+        let set = i8x16_eq(v128_and(u64x2(low, high), each), each);
+        v128_and(set, u8x16_splat(16))
+    }
+
+    #[inline(always)]
+    fn activations(from: &[i8; 16]) -> Self::X {
+        let bytes = load_bytes(bytemuck::cast_ref(from));
+        [bytes, i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes)]
+    }
+    #[inline(always)]
+    fn dot_u7(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        #[cfg(target_feature = "relaxed-simd")]
+        return i32x4_relaxed_dot_i8x16_i7x16_add(x[0], w, acc);
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        Self::dot_i8(acc, x, w)
+    }
+    #[inline(always)]
+    fn dot_i8(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        let low = i32x4_dot_i16x8(x[1], i16x8_extend_low_i8x16(w));
+        let high = i32x4_dot_i16x8(x[2], i16x8_extend_high_i8x16(w));
+        i32x4_add(i32x4_add(acc, low), high)
+    }
+}

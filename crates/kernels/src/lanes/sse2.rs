@@ -1,0 +1,192 @@
+//! SSE2, which every x86-64 processor has.
+
+#![allow(unsafe_code, reason = "vector loads and stores take pointers")]
+
+use super::Lanes;
+use std::arch::x86_64::*;
+
+/// See the module.
+pub(crate) struct Sse2;
+
+/// Intrinsics are unsafe to call from functions without `#[target_feature]`, which trait methods
+/// that must inline cannot have.
+macro_rules! sse2 {
+    ($body:expr) => {
+        // SAFETY: this module exists only where the target has SSE2. Pointers come from references
+        // to as many bytes as are read or written, by instructions that need no alignment.
+        unsafe { $body }
+    };
+}
+
+#[inline(always)]
+fn load_bytes(from: &[u8; 16]) -> __m128i {
+    sse2!(_mm_loadu_si128(from.as_ptr().cast()))
+}
+
+/// Four 16-bit numbers in the low half of four 32-bit lanes.
+#[inline(always)]
+fn load_words(from: &[u8; 8]) -> __m128i {
+    sse2!({
+        let words = _mm_loadl_epi64(from.as_ptr().cast());
+        _mm_unpacklo_epi16(words, _mm_setzero_si128())
+    })
+}
+
+#[inline(always)]
+fn pair_of_words(sums: &[i16; 2]) -> __m128i {
+    sse2!(_mm_cvtsi32_si128(bytemuck::cast(*sums)))
+}
+
+impl Lanes for Sse2 {
+    const NAME: &'static str = "sse2";
+    type F = __m128;
+    type I = __m128i;
+    type B = __m128i;
+    /// Widened to 16 bits: the first and the last eight.
+    type X = [__m128i; 2];
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self::F {
+        sse2!(_mm_set1_ps(value))
+    }
+    #[inline(always)]
+    fn load(from: &[f32; 4]) -> Self::F {
+        sse2!(_mm_loadu_ps(from.as_ptr()))
+    }
+    #[inline(always)]
+    fn store(value: Self::F) -> [f32; 4] {
+        sse2!({
+            let mut out = [0.0; 4];
+            _mm_storeu_ps(out.as_mut_ptr(), value);
+            out
+        })
+    }
+    #[inline(always)]
+    fn add(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_add_ps(a, b))
+    }
+    #[inline(always)]
+    fn sub(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_sub_ps(a, b))
+    }
+    #[inline(always)]
+    fn mul(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_mul_ps(a, b))
+    }
+    #[inline(always)]
+    fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        sse2!(_mm_add_ps(_mm_mul_ps(a, b), c))
+    }
+    #[inline(always)]
+    fn load_f32(from: &[u8; 16]) -> Self::F {
+        sse2!(_mm_castsi128_ps(load_bytes(from)))
+    }
+    #[inline(always)]
+    fn load_f16(from: &[u8; 8]) -> Self::F {
+        sse2!({
+            // As `quant::widen`, four at once.
+            let bits = load_words(from);
+            let set = _mm_set1_epi32;
+            let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(bits, set(0x7fff)));
+            let exponent = _mm_and_si128(bits, set(0x7c00));
+            let special = _mm_cmpeq_epi32(exponent, set(0x7c00));
+            let normal = _mm_add_epi32(magnitude, set(112 << 23));
+            let normal = _mm_add_epi32(normal, _mm_and_si128(special, set(112 << 23)));
+            let one = _mm_castsi128_ps(set(113 << 23));
+            let tiny = _mm_castsi128_ps(_mm_add_epi32(magnitude, set(113 << 23)));
+            let tiny = _mm_castps_si128(_mm_sub_ps(tiny, one));
+            let subnormal = _mm_cmpeq_epi32(exponent, _mm_setzero_si128());
+            let value =
+                _mm_or_si128(_mm_and_si128(subnormal, tiny), _mm_andnot_si128(subnormal, normal));
+            let sign = _mm_slli_epi32::<16>(_mm_and_si128(bits, set(0x8000)));
+            _mm_castsi128_ps(_mm_or_si128(value, sign))
+        })
+    }
+    #[inline(always)]
+    fn load_bf16(from: &[u8; 8]) -> Self::F {
+        sse2!(_mm_castsi128_ps(_mm_slli_epi32::<16>(load_words(from))))
+    }
+    #[inline(always)]
+    fn pair(from: [f32; 2]) -> Self::F {
+        sse2!(_mm_setr_ps(from[0], from[1], 0.0, 0.0))
+    }
+
+    #[inline(always)]
+    fn zero() -> Self::I {
+        sse2!(_mm_setzero_si128())
+    }
+    #[inline(always)]
+    fn to_f(value: Self::I) -> Self::F {
+        sse2!(_mm_cvtepi32_ps(value))
+    }
+    #[inline(always)]
+    fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
+        sse2!(_mm_madd_epi16(pair_of_words(sums), pair_of_words(&by)))
+    }
+    #[inline(always)]
+    fn sums(sums: &[i16; 2]) -> Self::F {
+        sse2!({
+            let words = pair_of_words(sums);
+            _mm_cvtepi32_ps(_mm_srai_epi32::<16>(_mm_unpacklo_epi16(words, words)))
+        })
+    }
+
+    #[inline(always)]
+    fn bytes(from: &[u8; 16]) -> Self::B {
+        load_bytes(from)
+    }
+    #[inline(always)]
+    fn shr_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        sse2!({
+            let shifted = _mm_srl_epi16(value, _mm_cvtsi32_si128(shift as i32));
+            _mm_and_si128(shifted, _mm_set1_epi8(mask as i8))
+        })
+    }
+    #[inline(always)]
+    fn shl(value: Self::B, shift: u32) -> Self::B {
+        sse2!(_mm_sll_epi16(value, _mm_cvtsi32_si128(shift as i32)))
+    }
+    #[inline(always)]
+    fn or(a: Self::B, b: Self::B) -> Self::B {
+        sse2!(_mm_or_si128(a, b))
+    }
+    #[inline(always)]
+    fn sixteens(bits: u16) -> Self::B {
+        sse2!({
+            let [low, high] =
+                bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
+            let spread = _mm_set_epi64x(high as i64, low as i64);
+            let each = _mm_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+            let set = _mm_cmpeq_epi8(_mm_and_si128(spread, each), each);
+            _mm_and_si128(set, _mm_set1_epi8(16))
+        })
+    }
+
+    #[inline(always)]
+    fn activations(from: &[i8; 16]) -> Self::X {
+        sse2!({
+            let bytes = load_bytes(bytemuck::cast_ref(from));
+            // A byte beside itself, shifted down with its sign.
+            let low = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(bytes, bytes));
+            [low, _mm_srai_epi16::<8>(_mm_unpackhi_epi8(bytes, bytes))]
+        })
+    }
+    #[inline(always)]
+    fn dot_u7(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        sse2!({
+            let zero = _mm_setzero_si128();
+            let low = _mm_madd_epi16(x[0], _mm_unpacklo_epi8(w, zero));
+            let high = _mm_madd_epi16(x[1], _mm_unpackhi_epi8(w, zero));
+            _mm_add_epi32(_mm_add_epi32(acc, low), high)
+        })
+    }
+    #[inline(always)]
+    fn dot_i8(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {
+        sse2!({
+            let low = _mm_srai_epi16::<8>(_mm_unpacklo_epi8(w, w));
+            let high = _mm_srai_epi16::<8>(_mm_unpackhi_epi8(w, w));
+            let sum = _mm_add_epi32(acc, _mm_madd_epi16(x[0], low));
+            _mm_add_epi32(sum, _mm_madd_epi16(x[1], high))
+        })
+    }
+}

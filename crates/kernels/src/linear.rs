@@ -1,0 +1,179 @@
+//! The linear layer: every row of activations times every row of weights.
+
+mod floats;
+mod quantized;
+mod tile;
+
+use crate::activation::activation_dtype;
+use crate::dequantize::supports;
+use crate::lanes::{Lanes, Native};
+use sidestage_tensor::blocks::{
+    Act8, BlockQ2_K, BlockQ3_K, BlockQ4_0, BlockQ4_1, BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K,
+    BlockQ6_K, BlockQ8_0,
+};
+use sidestage_tensor::{DType, SharedOut};
+use std::fmt;
+use std::ops::Range;
+
+/// The activations of a linear layer, `rows * k` values, row-major.
+#[derive(Clone, Copy)]
+pub enum Activations<'a> {
+    /// For F32, F16 and BF16 weights.
+    F32(&'a [f32]),
+    /// For quantised weights: `rows * k / 32` blocks.
+    Act8(&'a [Act8]),
+}
+
+impl Activations<'_> {
+    fn dtype(&self) -> DType {
+        match self {
+            Self::F32(_) => DType::F32,
+            Self::Act8(_) => DType::Act8,
+        }
+    }
+}
+
+/// `y[r * n + c] = x[r] · weight[c] + bias[c]`.
+#[derive(Clone, Copy)]
+pub struct Linear<'a> {
+    /// `n` rows of `k` values, each row whole blocks, on any address.
+    pub weight: &'a [u8],
+    /// The weights' type; [`supports`] says which there are.
+    pub dtype: DType,
+    /// Outputs a row.
+    pub n: usize,
+    /// Inputs a row.
+    pub k: usize,
+    /// Rows of activations.
+    pub rows: usize,
+    /// The activations, in the type that [`activation_dtype`] names.
+    pub x: Activations<'a>,
+    /// `n` values to add.
+    pub bias: Option<&'a [f32]>,
+    /// `rows * n` results.
+    pub y: SharedOut<'a, f32>,
+}
+
+/// Why a [`Linear`] cannot be computed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinearError {
+    /// There is no kernel for this type of weights.
+    Weights {
+        /// The type.
+        dtype: DType,
+    },
+    /// The activations have the wrong type for the weights.
+    Activations {
+        /// The type of the weights.
+        weights: DType,
+        /// The type given.
+        found: DType,
+    },
+    /// A row of weights is not whole blocks.
+    Row {
+        /// Its length.
+        k: usize,
+        /// Values in a block.
+        block: usize,
+    },
+    /// A buffer has the wrong size.
+    Size {
+        /// Which: `weight`, `x`, `bias` or `y`.
+        what: &'static str,
+        /// Elements it should have (bytes for `weight`, blocks for quantised `x`).
+        expected: usize,
+        /// Elements it has.
+        found: usize,
+    },
+    /// The sizes multiply to more than the address space.
+    TooLarge,
+}
+
+impl fmt::Display for LinearError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weights { dtype } => write!(f, "no linear kernel for weights of type {dtype}"),
+            Self::Activations { weights, found } => {
+                write!(f, "{weights} weights do not take {found} activations")
+            }
+            Self::Row { k, block } => write!(f, "rows of {k} are not whole blocks of {block}"),
+            Self::Size { what, expected, found } => {
+                write!(f, "{what} has {found} elements, {expected} expected")
+            }
+            Self::TooLarge => f.write_str("sizes exceed the address space"),
+        }
+    }
+}
+
+impl std::error::Error for LinearError {}
+
+impl Linear<'_> {
+    /// Whether the sizes and types fit together; [`linear`] panics where this is an error.
+    ///
+    /// # Errors
+    /// The first thing that does not fit.
+    pub fn check(&self) -> Result<(), LinearError> {
+        let (dtype, block) = (self.dtype, self.dtype.block_len());
+        if !supports(dtype) {
+            return Err(LinearError::Weights { dtype });
+        }
+        if self.x.dtype() != activation_dtype(dtype) {
+            return Err(LinearError::Activations { weights: dtype, found: self.x.dtype() });
+        }
+        if !self.k.is_multiple_of(block) {
+            return Err(LinearError::Row { k: self.k, block });
+        }
+        let size = |what, factors: [usize; 2], found: usize| {
+            let expected = factors[0].checked_mul(factors[1]).ok_or(LinearError::TooLarge)?;
+            if found == expected {
+                Ok(())
+            } else {
+                Err(LinearError::Size { what, expected, found })
+            }
+        };
+        let row = (self.k / block).checked_mul(dtype.block_bytes()).ok_or(LinearError::TooLarge)?;
+        size("weight", [self.n, row], self.weight.len())?;
+        match self.x {
+            Activations::F32(x) => size("x", [self.rows, self.k], x.len())?,
+            Activations::Act8(x) => size("x", [self.rows, self.k / 32], x.len())?,
+        }
+        size("bias", [self.n, 1], self.bias.map_or(self.n, <[f32]>::len))?;
+        size("y", [self.rows, self.n], self.y.len())
+    }
+}
+
+/// Computes the given columns of all rows. Threads that work on one layer at once must take
+/// disjoint columns.
+///
+/// # Panics
+/// If [`Linear::check`] is an error or the columns exceed `n`.
+pub fn linear(args: &Linear<'_>, columns: Range<usize>) {
+    linear_by::<Native>(args, columns);
+}
+
+/// [`linear`] with a set of lanes of the caller's choice.
+pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
+    if let Err(error) = args.check() {
+        panic!("{error}");
+    }
+    assert!(columns.start <= columns.end && columns.end <= args.n, "columns out of range");
+    match args.x {
+        Activations::F32(x) => match args.dtype {
+            DType::F16 => floats::run::<L, floats::Half>(args, x, columns),
+            DType::BF16 => floats::run::<L, floats::Brain>(args, x, columns),
+            _ => floats::run::<L, floats::Single>(args, x, columns),
+        },
+        Activations::Act8(x) => match args.dtype {
+            DType::Q4_0 => quantized::run::<L, BlockQ4_0>(args, x, columns),
+            DType::Q4_1 => quantized::run::<L, BlockQ4_1>(args, x, columns),
+            DType::Q5_0 => quantized::run::<L, BlockQ5_0>(args, x, columns),
+            DType::Q5_1 => quantized::run::<L, BlockQ5_1>(args, x, columns),
+            DType::Q2_K => quantized::run::<L, BlockQ2_K>(args, x, columns),
+            DType::Q3_K => quantized::run::<L, BlockQ3_K>(args, x, columns),
+            DType::Q4_K => quantized::run::<L, BlockQ4_K>(args, x, columns),
+            DType::Q5_K => quantized::run::<L, BlockQ5_K>(args, x, columns),
+            DType::Q6_K => quantized::run::<L, BlockQ6_K>(args, x, columns),
+            _ => quantized::run::<L, BlockQ8_0>(args, x, columns),
+        },
+    }
+}

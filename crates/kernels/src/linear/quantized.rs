@@ -1,0 +1,142 @@
+//! Quantised weights times 8-bit activations.
+//!
+//! For each part of 32 values the integer dot product is exact; it is scaled and added to four
+//! float lanes. An offset ([`Quant::ZERO`]) is taken off in integers through the activations' sums,
+//! a minimum in floats.
+
+use super::Linear;
+use super::tile::{self, Tiles};
+use crate::lanes::Lanes;
+use crate::quant::Quant;
+use sidestage_tensor::blocks::Act8;
+use std::array::from_fn;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+pub(super) fn run<L: Lanes, W: Quant>(args: &Linear<'_>, x: &[Act8], columns: Range<usize>) {
+    // Blocks have alignment 1 and the size was checked, so the cast cannot fail.
+    let weights: &[W] = bytemuck::cast_slice(args.weight);
+    let layer = Layer::<L, W> {
+        weights,
+        per_column: args.k / W::LEN,
+        x,
+        per_row: args.k / 32,
+        lanes: PhantomData,
+    };
+    tile::run(args, &layer, columns);
+}
+
+struct Layer<'a, L, W> {
+    weights: &'a [W],
+    /// Blocks in a row of weights.
+    per_column: usize,
+    x: &'a [Act8],
+    /// Blocks in a row of activations.
+    per_row: usize,
+    lanes: PhantomData<L>,
+}
+
+impl<L: Lanes, W: Quant> Layer<'_, L, W> {
+    #[inline(always)]
+    fn tile<const C: usize, const R: usize>(
+        &self,
+        columns: [usize; C],
+        rows: [usize; R],
+    ) -> [[f32; R]; C] {
+        let w: [&[W]; C] =
+            from_fn(|c| &self.weights[columns[c] * self.per_column..][..self.per_column]);
+        let x: [&[Act8]; R] = from_fn(|r| &self.x[rows[r] * self.per_row..][..self.per_row]);
+        let mut acc = [[L::splat(0.0); R]; C];
+        for block in 0..self.per_column {
+            let scales: [W::Scales; C] = from_fn(|c| w[c][block].scales());
+            for part in 0..W::PARTS {
+                let values: [[L::B; 2]; C] = from_fn(|c| w[c][block].values::<L>(part));
+                let scale: [[f32; 2]; C] = from_fn(|c| W::scale(&scales[c], part));
+                let minimum: [[f32; 2]; C] = from_fn(|c| W::minimum(&scales[c], part));
+                for r in 0..R {
+                    let a = &x[r][block * W::PARTS + part];
+                    let offset: [L::I; 2] = offsets::<L, W>(a);
+                    let q = activations::<L>(&a.q);
+                    let d = L::splat(a.d);
+                    for c in 0..C {
+                        let [low, high] = values[c];
+                        let first = dot::<L, W>(offset[0], q[0], low);
+                        if W::SPLIT {
+                            let last = dot::<L, W>(offset[1], q[1], high);
+                            let d0 = L::mul(d, L::splat(scale[c][0]));
+                            let d1 = L::mul(d, L::splat(scale[c][1]));
+                            acc[c][r] = L::madd(L::to_f(first), d0, acc[c][r]);
+                            acc[c][r] = L::madd(L::to_f(last), d1, acc[c][r]);
+                        } else {
+                            let all = dot::<L, W>(first, q[1], high);
+                            let d = L::mul(d, L::splat(scale[c][0]));
+                            acc[c][r] = L::madd(L::to_f(all), d, acc[c][r]);
+                        }
+                    }
+                    if W::MINIMUM {
+                        let sums = L::mul(L::sums(&a.sums), d);
+                        for c in 0..C {
+                            let minimum = L::mul(L::pair(minimum[c]), sums);
+                            acc[c][r] = L::sub(acc[c][r], minimum);
+                        }
+                    }
+                }
+            }
+        }
+        acc.map(|row| row.map(L::sum))
+    }
+}
+
+impl<L: Lanes, W: Quant> Tiles for Layer<'_, L, W> {
+    const STREAMS: usize = 4;
+
+    #[inline(never)]
+    fn block(&self, columns: [usize; 2], rows: [usize; 4]) -> [[f32; 4]; 2] {
+        self.tile(columns, rows)
+    }
+
+    #[inline(always)]
+    fn streams(
+        &self,
+        column: impl Fn(usize) -> usize,
+        row: usize,
+        mut put: impl FnMut(usize, f32),
+    ) {
+        let values = self.four(from_fn(column), row);
+        values.iter().enumerate().for_each(|(stream, value)| put(stream, *value));
+    }
+
+    #[inline(never)]
+    fn one(&self, column: usize, row: usize) -> f32 {
+        self.tile([column], [row])[0][0]
+    }
+}
+
+impl<L: Lanes, W: Quant> Layer<'_, L, W> {
+    #[inline(never)]
+    fn four(&self, columns: [usize; 4], row: usize) -> [f32; 4] {
+        self.tile(columns, [row]).map(|[value]| value)
+    }
+}
+
+/// Where the integer sums of a part's halves begin: at minus the offset of all their weights.
+#[inline(always)]
+fn offsets<L: Lanes, W: Quant>(a: &Act8) -> [L::I; 2] {
+    let zero = -W::ZERO;
+    match (W::ZERO != 0, W::SPLIT) {
+        (false, _) => [L::zero(); 2],
+        (true, false) => [L::weigh(&a.sums, [zero, zero]), L::zero()],
+        (true, true) => [L::weigh(&a.sums, [zero, 0]), L::weigh(&a.sums, [0, zero])],
+    }
+}
+
+#[inline(always)]
+fn dot<L: Lanes, W: Quant>(acc: L::I, x: L::X, w: L::B) -> L::I {
+    if W::SIGNED { L::dot_i8(acc, x, w) } else { L::dot_u7(acc, x, w) }
+}
+
+#[inline(always)]
+fn activations<L: Lanes>(q: &[i8; 32]) -> [L::X; 2] {
+    let (halves, _) = q.as_chunks::<16>();
+    [L::activations(&halves[0]), L::activations(&halves[1])]
+}

@@ -73,6 +73,16 @@ impl Executor {
         Ok(())
     }
 
+    /// Copies one page of every state over another.
+    ///
+    /// # Panics
+    /// If a page is not there.
+    pub fn copy_page(&mut self, from: usize, to: usize) {
+        for state in &mut self.states {
+            state.copy_page(from, to);
+        }
+    }
+
     /// Starts a run in which the symbols have these values; an unfinished one is given up.
     ///
     /// # Panics

@@ -77,6 +77,12 @@ impl State {
         Ok(())
     }
 
+    pub(crate) fn copy_page(&mut self, from: usize, to: usize) {
+        if let Ok([from, to]) = self.pages.get_disjoint_mut([from, to]) {
+            to.as_mut_slice().copy_from_slice(from.as_slice());
+        }
+    }
+
     pub(crate) fn cells(&self) -> &[SharedOut<'_, u8>] {
         &self.cells
     }

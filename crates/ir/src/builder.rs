@@ -45,6 +45,13 @@ impl GraphBuilder {
         &self.graph.value(id).ty
     }
 
+    /// The result of the first node of this operator that reads only this value.
+    pub fn reader(&self, id: ValueId, op: &str) -> Option<ValueId> {
+        let node =
+            self.graph.nodes.iter().find(|node| node.inputs == [id] && node.op.name() == op)?;
+        node.outputs.first().copied()
+    }
+
     /// Applies an operator with one result.
     ///
     /// # Errors

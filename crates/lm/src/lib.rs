@@ -1,1 +1,23 @@
-//! placeholder
+//! Language models: a table of transformer families, one builder that makes the graph of any of
+//! them from a file's metadata, the KV cache, and sampling. Token ids only; it never sees text.
+//!
+//! A model is run by [`Decoder::begin`] with a list of [`Row`]s. A row is one position of one
+//! sequence, so a prompt's chunk, several streams at once, or a speculated continuation are all
+//! lists of rows.
+
+mod build;
+mod config;
+mod decoder;
+mod error;
+mod family;
+mod kv;
+mod sampler;
+
+pub use build::{MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES};
+pub use config::Config;
+pub use decoder::{Decoder, DecoderPlan, Memory, Row, RowInput, Wants};
+pub use error::LmError;
+pub use family::{FAMILIES, Family};
+pub use kv::{CacheFull, KvCache, PAGE, Sequence};
+pub use sampler::{InvalidSampling, Sampler, Sampling, likeliest};
+pub use sidestage_cpu::{Progress, Weights};

@@ -1,0 +1,303 @@
+use crate::build::{self, DecoderGraph, Inputs};
+use crate::{
+    CacheFull, Config, KvCache, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
+};
+use sidestage_cpu::{Executor, Progress, Weights};
+use sidestage_formats::WeightIndex;
+use sidestage_formats::gguf::Metadata;
+use sidestage_ir::{Plan, ValueId};
+use sidestage_pool::Pool;
+
+/// Positions of a conversation where nobody says otherwise: memory grows with it.
+const DEFAULT_CONTEXT: usize = 4096;
+
+/// One position of one sequence in a step.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its sequence.
+    pub sequence: Sequence,
+    /// Its position in the sequence, from 0. All positions before it were in earlier steps or come
+    /// before it in this one.
+    pub position: u32,
+    /// What stands there.
+    pub input: RowInput,
+    /// What is wanted of it.
+    pub wants: Wants,
+}
+
+/// What stands at a position.
+#[derive(Clone, Debug)]
+pub enum RowInput {
+    /// A token.
+    Token(u32),
+    /// An embedding of the model's width.
+    Vector(Vec<f32>),
+}
+
+/// What is wanted of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wants {
+    /// Nothing but its keys and values in the cache.
+    Nothing,
+    /// The logits of the next token, [`Decoder::logits`], or the last hidden state,
+    /// [`Decoder::hidden`].
+    Output,
+}
+
+/// The memory of a model, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Weights as they lie in memory.
+    pub weights: u64,
+    /// The KV cache when it is full.
+    pub kv_cache: u64,
+    /// Intermediate values.
+    pub scratch: u64,
+}
+
+impl Memory {
+    /// All of it.
+    pub fn total(&self) -> u64 {
+        self.weights + self.kv_cache + self.scratch
+    }
+}
+
+/// A decoder that has everything but its weights.
+#[derive(Debug)]
+pub struct DecoderPlan {
+    /// Its sizes.
+    pub config: Config,
+    /// Positions a sequence may have.
+    pub context_length: usize,
+    /// What it will take.
+    pub memory: Memory,
+    plan: Plan,
+    inputs: Inputs,
+    hidden: ValueId,
+    logits: ValueId,
+}
+
+impl DecoderPlan {
+    /// Plans the decoder that a file's header describes; `context_length` defaults to what the
+    /// model was trained for, at most 4096.
+    ///
+    /// # Errors
+    /// Anything in the header that is missing, impossible or not supported, by name.
+    pub fn new(
+        metadata: &Metadata,
+        weights: &WeightIndex,
+        context_length: Option<usize>,
+    ) -> Result<Self, LmError> {
+        let config = Config::read(metadata, weights)?;
+        let default = config.trained_context.min(DEFAULT_CONTEXT);
+        let context_length = context_length.unwrap_or(default).min(config.trained_context).max(1);
+        let max_pages = context_length.div_ceil(PAGE);
+        let DecoderGraph { graph, inputs, hidden, logits } =
+            build::build(&config, weights, max_pages)?;
+        let plan = Plan::new(graph)?;
+        let sum = |ids: &[ValueId]| -> u64 {
+            let bytes = |id: &ValueId| plan.graph.value(*id).ty.bytes(&[0; 3]).unwrap_or(0) as u64;
+            ids.iter().map(bytes).sum()
+        };
+        let memory = Memory {
+            weights: sum(&plan.weights),
+            kv_cache: sum(&plan.states) * max_pages as u64,
+            scratch: plan.arena_bytes as u64,
+        };
+        Ok(Self { config, context_length, memory, plan, inputs, hidden, logits })
+    }
+
+    /// Name and bytes of each weight that the decoder reads, in the order in which [`Weights`]
+    /// must have them.
+    pub fn weights(&self) -> impl ExactSizeIterator<Item = (&str, usize)> {
+        self.plan.weights.iter().map(|id| {
+            let value = self.plan.graph.value(*id);
+            (value.name.as_str(), value.ty.bytes(&[]).unwrap_or(0))
+        })
+    }
+
+    /// Room for the weights.
+    ///
+    /// # Errors
+    /// The plan is over `limit` bytes, or the allocator refuses.
+    pub fn allocate(&self, limit: Option<u64>) -> Result<Weights, LmError> {
+        let needed = self.memory.total();
+        match limit {
+            Some(limit) if needed > limit => return Err(LmError::Memory { needed, limit }),
+            _ => {}
+        }
+        let sizes: Vec<usize> = self.weights().map(|(_, bytes)| bytes).collect();
+        let refused = LmError::refused("weights", self.memory.weights as usize);
+        Weights::allocate(&sizes).map_err(refused)
+    }
+}
+
+/// A decoder with its weights and its cache.
+#[derive(Debug)]
+pub struct Decoder {
+    config: Config,
+    context_length: usize,
+    executor: Executor,
+    cache: KvCache,
+    inputs: Inputs,
+    hidden: ValueId,
+    logits: ValueId,
+    /// Sequences of the step, kept so that a step allocates nothing.
+    sequences: Vec<Sequence>,
+}
+
+impl Decoder {
+    /// A decoder; `weights` are those of [`DecoderPlan::allocate`], filled.
+    ///
+    /// # Errors
+    /// The allocator refuses the scratch memory.
+    pub fn new(plan: DecoderPlan, weights: Weights) -> Result<Self, LmError> {
+        let DecoderPlan { config, context_length, memory, plan, inputs, hidden, logits } = plan;
+        let refused = LmError::refused("scratch", memory.scratch as usize);
+        Ok(Self {
+            config,
+            context_length,
+            executor: Executor::new(plan, weights).map_err(refused)?,
+            cache: KvCache::new(context_length.div_ceil(PAGE)),
+            inputs,
+            hidden,
+            logits,
+            sequences: Vec::with_capacity(MAX_SEQUENCES),
+        })
+    }
+
+    /// Its sizes.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Positions a sequence may have.
+    pub fn context_length(&self) -> usize {
+        self.context_length
+    }
+
+    /// The bytes of the cache's pages so far.
+    pub fn cache_bytes(&self) -> usize {
+        self.executor.memory().1
+    }
+
+    /// The cache's sequences.
+    pub fn cache(&mut self) -> &mut KvCache {
+        &mut self.cache
+    }
+
+    /// Starts a step; [`Decoder::resume`] runs it. An unfinished one is given up: its rows must be
+    /// given again.
+    ///
+    /// # Errors
+    /// A token or position that cannot be, or a full cache; then nothing is started.
+    ///
+    /// # Panics
+    /// If there are more rows, outputs or sequences than [`MAX_ROWS`], [`MAX_OUTPUTS`] and
+    /// [`MAX_SEQUENCES`].
+    pub fn begin(&mut self, rows: &[Row]) -> Result<(), LmError> {
+        self.check(rows)?;
+        self.sequences.clear();
+        for row in rows {
+            if !self.sequences.contains(&row.sequence) {
+                self.sequences.push(row.sequence);
+            }
+        }
+        self.make_room(rows)?;
+        let wanted = rows.iter().filter(|row| row.wants == Wants::Output).count();
+        assert!(rows.len() <= MAX_ROWS && wanted <= MAX_OUTPUTS, "too many rows in a step");
+        assert!(self.sequences.len() <= MAX_SEQUENCES, "too many sequences in a step");
+        let Self { executor, inputs, cache, sequences, .. } = self;
+        executor.begin(&[rows.len(), sequences.len(), wanted]);
+
+        let width = self.config.width;
+        for (index, row) in rows.iter().enumerate() {
+            let token = match &row.input {
+                RowInput::Token(token) => *token as i32,
+                RowInput::Vector(vector) => {
+                    let span = index * width..(index + 1) * width;
+                    executor.input::<f32>(inputs.vectors)[span].copy_from_slice(vector);
+                    -1
+                }
+            };
+            executor.input::<i32>(inputs.tokens)[index] = token;
+            executor.input::<i32>(inputs.positions)[index] = row.position as i32;
+            let position = row.position as usize;
+            let page = cache.table(row.sequence)[position / PAGE] as usize;
+            executor.input::<i32>(inputs.slots)[index] = (page * PAGE + position % PAGE) as i32;
+            let sequence = sequences.iter().position(|sequence| *sequence == row.sequence);
+            executor.input::<i32>(inputs.sequences)[index] = sequence.unwrap_or(0) as i32;
+        }
+        let pages = self.context_length.div_ceil(PAGE);
+        let tables = executor.input::<i32>(inputs.tables);
+        tables.fill(-1);
+        for (sequence, table) in sequences.iter().zip(tables.chunks_exact_mut(pages)) {
+            for (to, page) in table.iter_mut().zip(cache.table(*sequence)) {
+                *to = *page as i32;
+            }
+        }
+        let list = executor.input::<i32>(inputs.wanted);
+        let wanting = rows.iter().enumerate().filter(|(_, row)| row.wants == Wants::Output);
+        for (to, (index, _)) in list.iter_mut().zip(wanting) {
+            *to = index as i32;
+        }
+        Ok(())
+    }
+
+    /// Goes on with the step until it is done or `stop` says so.
+    pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {
+        self.executor.resume(pool, stop)
+    }
+
+    /// Logits of the n-th row that wanted output, in the order of the rows: one for each token.
+    pub fn logits(&self, output: usize) -> &[f32] {
+        let size = self.config.vocab_size;
+        &self.executor.output(self.logits).f32s()[output * size..(output + 1) * size]
+    }
+
+    /// The last hidden state, after the last norm, of the n-th row that wanted output.
+    pub fn hidden(&self, output: usize) -> &[f32] {
+        let size = self.config.width;
+        &self.executor.output(self.hidden).f32s()[output * size..(output + 1) * size]
+    }
+
+    fn check(&self, rows: &[Row]) -> Result<(), LmError> {
+        let vocab_size = self.config.vocab_size as u32;
+        let context_length = self.context_length as u32;
+        for row in rows {
+            match &row.input {
+                RowInput::Token(id) if *id >= vocab_size => {
+                    return Err(LmError::Token { id: *id, vocab_size });
+                }
+                RowInput::Vector(vector) => {
+                    assert_eq!(vector.len(), self.config.width, "an embedding has the width");
+                }
+                RowInput::Token(_) => {}
+            }
+            if row.position >= context_length {
+                return Err(LmError::Position { position: row.position, context_length });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every sequence of the step pages for its new positions.
+    fn make_room(&mut self, rows: &[Row]) -> Result<(), LmError> {
+        let mut copies = Vec::new();
+        for &sequence in &self.sequences {
+            let positions = || {
+                let of_it = rows.iter().filter(|row| row.sequence == sequence);
+                of_it.map(|row| row.position as usize)
+            };
+            let (from, to) = (positions().min().unwrap_or(0), positions().max().unwrap_or(0));
+            self.cache.prepare(sequence, from, to + 1, |old, new| copies.push((old, new)))?;
+        }
+        let pages = self.cache.pages();
+        let refused = |_| LmError::Cache(CacheFull { pages });
+        self.executor.reserve_pages(pages).map_err(refused)?;
+        for (old, new) in copies {
+            self.executor.copy_page(old as usize, new as usize);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+use crate::{OpInfo, rules};
+use sidestage_ir::{Args, Operator, ValueType, Work};
+use std::ops::Range;
+
+pub(crate) const INFO: OpInfo = OpInfo { name: "Add", summary: "a + b, same shape" };
+
+/// `a + b` of two `f32` matrices `[rows, width]`.
+#[derive(Debug)]
+pub struct Add;
+
+impl Operator for Add {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+        let [a, b] = rules::operands(inputs)?;
+        rules::matrix("a", a)?;
+        if a != b {
+            return Err("a and b must have the same shape".into());
+        }
+        Ok(vec![a.clone()])
+    }
+
+    fn work(&self, args: &Args<'_>) -> Work {
+        let extents = args.outputs[0].extents;
+        Work { units: extents.rows(), grain: 1, cost: 3 * extents.inner() }
+    }
+
+    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
+    fn run(&self, args: &Args<'_>, units: Range<usize>) {
+        let width = args.outputs[0].extents.inner();
+        let span = units.start * width..units.end * width;
+        // SAFETY: units are rows, and no two threads have the same.
+        let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+        let (a, b) = (args.tensor(0).f32s(), args.tensor(1).f32s());
+        sidestage_kernels::add(&a[span.clone()], &b[span], out);
+    }
+}

@@ -1,0 +1,73 @@
+use crate::{OpInfo, rules};
+use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
+use sidestage_kernels::Activations;
+use sidestage_tensor::DType;
+use sidestage_tensor::blocks::Act8;
+use std::ops::Range;
+
+pub(crate) const INFO: OpInfo =
+    OpInfo { name: "Linear", summary: "x * transpose(weight) + bias, weights of any type" };
+
+/// `x[rows, k] * transpose(weight[n, k]) + bias[n]` (the bias may be missing).
+///
+/// `x` has the type that [`sidestage_kernels::activation_dtype`] names for the weight's: `f32` for
+/// float weights, [`DType::Act8`] for quantised ones.
+#[derive(Debug)]
+pub struct Linear;
+
+impl Operator for Linear {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+        let (x, weight, bias) = match *inputs {
+            [x, weight] => (x, weight, None),
+            [x, weight, bias] => (x, weight, Some(bias)),
+            _ => return Err(format!("takes 2 or 3 operands, got {}", inputs.len())),
+        };
+        if !sidestage_kernels::supports(weight.dtype) {
+            return Err(format!("weights of type {} are not supported", weight.dtype));
+        }
+        rules::dtype("x", x, sidestage_kernels::activation_dtype(weight.dtype))?;
+        rules::rank("x", x, 2)?;
+        rules::rank("weight", weight, 2)?;
+        rules::equal("x's width", rules::width("x", x)?, rules::width("weight", weight)?)?;
+        let Dim::Fixed(n) = weight.dims[0] else {
+            return Err("the weight must have a fixed shape".into());
+        };
+        if let Some(bias) = bias {
+            rules::dtype("bias", bias, DType::F32)?;
+            rules::rank("bias", bias, 1)?;
+            rules::equal("the bias's length", rules::width("bias", bias)?, n)?;
+        }
+        Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(n)])])
+    }
+
+    fn work(&self, args: &Args<'_>) -> Work {
+        let x = args.tensor(0).extents;
+        let n = args.tensor(1).extents.rows();
+        // Sixteen columns: a thread writes whole cache lines and reads several weight rows at once.
+        Work { units: n, grain: 16, cost: x.rows() * x.inner() }
+    }
+
+    fn run(&self, args: &Args<'_>, units: Range<usize>) {
+        let (x, weight) = (args.tensor(0), args.tensor(1));
+        let values = if x.dtype == DType::Act8 {
+            Activations::Act8(bytemuck::cast_slice::<u8, Act8>(x.bytes))
+        } else {
+            Activations::F32(x.f32s())
+        };
+        let linear = sidestage_kernels::Linear {
+            weight: weight.bytes,
+            dtype: weight.dtype,
+            n: weight.extents.rows(),
+            k: weight.extents.inner(),
+            rows: x.extents.rows(),
+            x: values,
+            bias: (args.inputs.len() > 2).then(|| args.tensor(2).f32s()),
+            y: args.outputs[0].cells(),
+        };
+        sidestage_kernels::linear(&linear, units);
+    }
+}

@@ -1,0 +1,40 @@
+use crate::{OpInfo, rules};
+use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_tensor::DType;
+use sidestage_tensor::blocks::Act8;
+use std::ops::Range;
+
+pub(crate) const INFO: OpInfo =
+    OpInfo { name: "Quantize", summary: "activations to 8 bits in blocks of 32" };
+
+/// Quantises `x[rows, width]` to [`DType::Act8`]; the width is a multiple of 32.
+#[derive(Debug)]
+pub struct Quantize;
+
+impl Operator for Quantize {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+        let [x] = rules::operands(inputs)?;
+        let (_, width) = rules::matrix("x", x)?;
+        rules::equal("the rest of the width by 32", width % 32, 0)?;
+        Ok(vec![ValueType::new(DType::Act8, x.dims.clone())])
+    }
+
+    fn work(&self, args: &Args<'_>) -> Work {
+        let extents = args.outputs[0].extents;
+        Work { units: extents.rows(), grain: 1, cost: 3 * extents.inner() }
+    }
+
+    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
+    fn run(&self, args: &Args<'_>, units: Range<usize>) {
+        let width = args.outputs[0].extents.inner();
+        let blocks = units.start * width / 32..units.end * width / 32;
+        // SAFETY: units are rows of whole blocks, and no two threads have the same.
+        let out = unsafe { args.outputs[0].cells::<Act8>().part(blocks) };
+        let x = &args.tensor(0).f32s()[units.start * width..units.end * width];
+        sidestage_kernels::quantize_act8(x, out);
+    }
+}

@@ -1,0 +1,48 @@
+use crate::{OpInfo, rules};
+use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_tensor::DType;
+use std::ops::Range;
+
+pub(crate) const INFO: OpInfo = OpInfo {
+    name: "RMSNormalization",
+    summary: "x / rms(x) * weight over groups of the weight's length (ONNX 23)",
+};
+
+/// Divides each group of `weight.len()` values of `x[rows, width]` by its root mean square and
+/// multiplies by the weight. A group is a row, or one head of it.
+#[derive(Debug)]
+pub struct RmsNormalization {
+    /// Added to the mean square.
+    pub epsilon: f32,
+}
+
+impl Operator for RmsNormalization {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+        let [x, weight] = rules::operands(inputs)?;
+        let (_, width) = rules::matrix("x", x)?;
+        rules::dtype("weight", weight, DType::F32)?;
+        rules::rank("weight", weight, 1)?;
+        let group = rules::width("weight", weight)?;
+        rules::equal("the rest of the width by the weight's length", width % group, 0)?;
+        Ok(vec![x.clone()])
+    }
+
+    fn work(&self, args: &Args<'_>) -> Work {
+        let extents = args.outputs[0].extents;
+        Work { units: extents.rows(), grain: 1, cost: 3 * extents.inner() }
+    }
+
+    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
+    fn run(&self, args: &Args<'_>, units: Range<usize>) {
+        let width = args.outputs[0].extents.inner();
+        let span = units.start * width..units.end * width;
+        // SAFETY: units are rows, and no two threads have the same.
+        let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+        let (x, weight) = (args.tensor(0).f32s(), args.tensor(1).f32s());
+        sidestage_kernels::rms_norm(&x[span], weight, self.epsilon, out);
+    }
+}

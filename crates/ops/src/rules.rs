@@ -1,0 +1,50 @@
+//! What shape rules have in common: sentences on operands that do not fit.
+
+use sidestage_ir::{Dim, ValueType};
+use sidestage_tensor::DType;
+
+/// The operands, if there are exactly `N`.
+pub(crate) fn operands<'a, const N: usize>(
+    inputs: &[&'a ValueType],
+) -> Result<[&'a ValueType; N], String> {
+    inputs.try_into().map_err(|_| format!("takes {N} operands, got {}", inputs.len()))
+}
+
+/// That an operand has this element type.
+pub(crate) fn dtype(what: &str, ty: &ValueType, expected: DType) -> Result<(), String> {
+    if ty.dtype == expected {
+        return Ok(());
+    }
+    Err(format!("{what} must be {expected}, not {}", ty.dtype))
+}
+
+/// That an operand has this many dimensions.
+pub(crate) fn rank(what: &str, ty: &ValueType, expected: usize) -> Result<(), String> {
+    if ty.dims.len() == expected {
+        return Ok(());
+    }
+    Err(format!("{what} must have {expected} dimensions, not {}", ty.dims.len()))
+}
+
+/// The innermost dimension, which must be fixed and not 0.
+pub(crate) fn width(what: &str, ty: &ValueType) -> Result<usize, String> {
+    match ty.inner() {
+        Some(width) if width > 0 => Ok(width),
+        _ => Err(format!("{what} must have a fixed innermost dimension")),
+    }
+}
+
+/// That two numbers which must be equal are.
+pub(crate) fn equal(what: &str, found: usize, expected: usize) -> Result<(), String> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what} is {found}, must be {expected}"))
+}
+
+/// A matrix `[rows, width]` of `f32`: its rows and width.
+pub(crate) fn matrix(what: &str, ty: &ValueType) -> Result<(Dim, usize), String> {
+    dtype(what, ty, DType::F32)?;
+    rank(what, ty, 2)?;
+    Ok((ty.dims[0], width(what, ty)?))
+}

@@ -1,0 +1,40 @@
+use crate::{OpInfo, rules};
+use sidestage_ir::{Args, Operator, ValueType, Work};
+use std::ops::Range;
+
+pub(crate) const INFO: OpInfo =
+    OpInfo { name: "SwiGLU", summary: "silu(gate) * up (Shazeer, 2020, arXiv:2002.05202)" };
+
+/// `silu(gate) * up` of two `f32` matrices `[rows, width]`.
+#[derive(Debug)]
+pub struct SwiGlu;
+
+impl Operator for SwiGlu {
+    fn name(&self) -> &'static str {
+        INFO.name
+    }
+
+    fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+        let [gate, up] = rules::operands(inputs)?;
+        rules::matrix("gate", gate)?;
+        if gate != up {
+            return Err("gate and up must have the same shape".into());
+        }
+        Ok(vec![gate.clone()])
+    }
+
+    fn work(&self, args: &Args<'_>) -> Work {
+        let extents = args.outputs[0].extents;
+        Work { units: extents.rows(), grain: 1, cost: 12 * extents.inner() }
+    }
+
+    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
+    fn run(&self, args: &Args<'_>, units: Range<usize>) {
+        let width = args.outputs[0].extents.inner();
+        let span = units.start * width..units.end * width;
+        // SAFETY: units are rows, and no two threads have the same.
+        let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+        let (gate, up) = (args.tensor(0).f32s(), args.tensor(1).f32s());
+        sidestage_kernels::swiglu(&gate[span.clone()], &up[span], out);
+    }
+}

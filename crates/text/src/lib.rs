@@ -17,12 +17,15 @@ mod spm;
 mod stop;
 mod stream;
 mod strings;
+mod template;
 mod tokenizer;
 mod utf8;
 mod vocabulary;
+pub mod wire;
 
 pub use error::TextError;
 pub use spec::TokenizerSpec;
 pub use stream::{Delta, StreamOptions, TextStream};
 pub use strings::StringList;
+pub use template::{Now, render};
 pub use tokenizer::Tokenizer;

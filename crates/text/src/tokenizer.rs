@@ -3,7 +3,7 @@
 use crate::bpe::Bpe;
 use crate::special::Specials;
 use crate::vocabulary::{Kind, Vocabulary};
-use crate::{TextError, TokenizerSpec, end, pre, spm};
+use crate::{Now, TextError, TokenizerSpec, end, pre, spm, template};
 
 /// The tags around a model's reasoning are printed even where they are control tokens, because
 /// [`TextStream`](crate::TextStream) looks for them.
@@ -250,6 +250,24 @@ impl Tokenizer {
     /// How a token is written in a chat template; lossy where the file is not UTF-8.
     pub fn token_text(&self, id: u32) -> String {
         String::from_utf8_lossy(self.vocabulary.text(id)).into_owned()
+    }
+
+    /// Renders `template`, or the model's own where it is `None`, for this vocabulary.
+    ///
+    /// # Errors
+    ///
+    /// `NO_CHAT_TEMPLATE` when there is none, and those of [`render`](crate::render).
+    pub fn render(
+        &self,
+        template: Option<&str>,
+        context: &serde_json::Value,
+        add_generation_prompt: bool,
+        now: Option<Now>,
+    ) -> Result<String, TextError> {
+        let template = template.or(self.chat_template()).ok_or(TextError::NoChatTemplate)?;
+        let text = |id: Option<u32>| id.map(|id| self.token_text(id)).unwrap_or_default();
+        let (bos, eos) = (text(self.bos), text(self.eos));
+        template::render(template, &bos, &eos, context, add_generation_prompt, now)
     }
 
     /// The model's own chat template.

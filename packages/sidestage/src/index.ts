@@ -1,0 +1,33 @@
+export { capabilities, type CapabilitiesOptions } from "./capabilities.js";
+export {
+  SidestageError,
+  type ClientErrorCode,
+  type ErrorCode,
+  type ErrorParts,
+} from "./errors.js";
+export {
+  generateText,
+  streamText,
+  type GenerateTextOptions,
+  type GenerateTextResult,
+  type StreamTextResult,
+} from "./generate.js";
+export { loadModel } from "./load.js";
+export type { LoadModelOptions, ScriptUrl, WorkerOptions } from "./load-options.js";
+export type { Message } from "./message.js";
+export type { Model } from "./model.js";
+export type { TextOptions } from "./options.js";
+export { canUseWorker } from "./place.js";
+export type {
+  Capabilities,
+  FinishReason,
+  MemoryPlan,
+  Metrics,
+  ModelInfo,
+  Progress,
+  Timings,
+  Usage,
+} from "./protocol.js";
+export type { TextStreamPart } from "./run.js";
+export type { Source } from "./source.js";
+export type { IterableStream } from "./stream.js";

@@ -1,0 +1,169 @@
+import { invalidOption, SidestageError } from "./errors.js";
+import { flag, knownOnly, numberIn, signalOf, wholeIn } from "./options.js";
+import type { LoadOptions, Progress } from "./protocol.js";
+
+/** The life of a model's worker. */
+export interface WorkerOptions {
+  /** End the worker when it has had nothing to do for `idleMs`; it is started again on next use. */
+  terminateOnIdle?: boolean | undefined;
+  /** Milliseconds from the last activity; default 60000. */
+  idleMs?: number | undefined;
+  /** Milliseconds without any event after which a running request is given up; default: none. */
+  timeout?: number | undefined;
+  /** Milliseconds that the worker may take to start; default 20000. */
+  startTimeout?: number | undefined;
+}
+
+/** A script's URL, or the `TrustedScriptURL` that a strict page makes of it. */
+export type ScriptUrl = string | URL | { toString(): string };
+
+/** How to load a model. */
+export interface LoadModelOptions {
+  /** Run in a worker; default: if the browser can. */
+  useWorker?: boolean | undefined;
+  /** If the worker cannot be used, run on the page. */
+  fallback?: boolean | undefined;
+  /** Your own worker that runs `sidestage-worker.js`, or a function that makes one. */
+  worker?: Worker | (() => Worker) | undefined;
+  /** Where `sidestage-worker.js` lies, if not beside this module. */
+  workerUrl?: ScriptUrl | undefined;
+  /** The folder of the wasm files, if they do not lie beside the worker. */
+  wasmUrl?: string | URL | undefined;
+  /** `auto` (default) or `cpu`. */
+  device?: "auto" | "cpu" | "webgpu" | undefined;
+  /** Threads, where the browser allows several; default: one less than there are cores. */
+  threads?: number | undefined;
+  /** Positions a conversation may have; default: the model's own, at most 4096. */
+  contextLength?: number | undefined;
+  /** Base URL of `hf:` sources. */
+  hubUrl?: string | URL | undefined;
+  /** Bytes the model may take in all; default: what the browser allows. */
+  memoryLimit?: number | undefined;
+  /** Told how far the load is; never goes back. */
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** Ends the load with the error `ABORTED`. */
+  signal?: AbortSignal | undefined;
+  /** The life of the worker. */
+  workerOptions?: WorkerOptions | undefined;
+}
+
+/** Checked [`LoadModelOptions`]. */
+export interface CheckedLoad {
+  useWorker: boolean | undefined;
+  fallback: boolean;
+  worker: Worker | (() => Worker) | undefined;
+  workerUrl: ScriptUrl | undefined;
+  wasmUrl: string | undefined;
+  engine: LoadOptions;
+  onProgress: ((progress: Progress) => void) | undefined;
+  signal: AbortSignal | undefined;
+  /** Milliseconds of idleness, if it ends the worker. */
+  idleMs: number | undefined;
+  timeout: number | undefined;
+  startTimeout: number;
+}
+
+const KNOWN: ReadonlySet<string> = new Set<keyof LoadModelOptions>([
+  "useWorker",
+  "fallback",
+  "worker",
+  "workerUrl",
+  "wasmUrl",
+  "device",
+  "threads",
+  "contextLength",
+  "hubUrl",
+  "memoryLimit",
+  "onProgress",
+  "signal",
+  "workerOptions",
+]);
+
+const KNOWN_WORKER: ReadonlySet<string> = new Set<keyof WorkerOptions>([
+  "terminateOnIdle",
+  "idleMs",
+  "timeout",
+  "startTimeout",
+]);
+
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Checks the options of `loadModel`; URLs are relative to the page, `base`. */
+export function checkLoad(given: LoadModelOptions, base: string | undefined): CheckedLoad {
+  if (typeof given !== "object" || given === null) {
+    throw invalidOption("options", "must be an object");
+  }
+  knownOnly(given, KNOWN);
+  const life = given.workerOptions ?? {};
+  if (typeof life !== "object") throw invalidOption("workerOptions", "must be an object");
+  knownOnly(life, KNOWN_WORKER, "workerOptions.");
+  const ms = (name: keyof WorkerOptions): number | undefined =>
+    numberIn(
+      `workerOptions.${name}`,
+      life[name],
+      (n) => n > 0 && n <= LONGEST_TIMER,
+      "milliseconds above 0",
+    );
+  const idleMs = ms("idleMs");
+  const useWorker = flag("useWorker", given.useWorker);
+  if (useWorker === false && (given.worker != null || given.workerUrl != null)) {
+    throw invalidOption("useWorker", "is false, yet a worker is given");
+  }
+  if (given.onProgress != null && typeof given.onProgress !== "function") {
+    throw invalidOption("onProgress", "must be a function");
+  }
+  checkWorker(given.worker);
+  return {
+    useWorker,
+    fallback: flag("fallback", given.fallback) ?? false,
+    worker: given.worker ?? undefined,
+    workerUrl: given.workerUrl ?? undefined,
+    wasmUrl: urlOf("wasmUrl", given.wasmUrl, base),
+    engine: {
+      contextLength: wholeIn("contextLength", given.contextLength, 1, 2 ** 32 - 1) ?? null,
+      threads: wholeIn("threads", given.threads, 1, 1024) ?? null,
+      device: deviceOf(given.device),
+      hubUrl: urlOf("hubUrl", given.hubUrl, base) ?? null,
+      memoryLimit:
+        wholeIn("memoryLimit", given.memoryLimit, 1, Number.MAX_SAFE_INTEGER) ?? null,
+    },
+    onProgress: given.onProgress ?? undefined,
+    signal: signalOf("signal", given.signal),
+    idleMs: flag("workerOptions.terminateOnIdle", life.terminateOnIdle)
+      ? (idleMs ?? 60_000)
+      : undefined,
+    timeout: ms("timeout"),
+    startTimeout: ms("startTimeout") ?? 20_000,
+  };
+}
+
+function deviceOf(device: unknown): string {
+  switch (device ?? "auto") {
+    case "auto":
+    case "cpu":
+      return (device ?? "auto") as string;
+    case "webgpu":
+      throw new SidestageError("DEVICE_UNAVAILABLE", "this version does not use WebGPU yet", {
+        hint: 'Use `device: "auto"`.',
+        detail: { device },
+      });
+    default:
+      throw invalidOption("device", `must be "auto" or "cpu", not ${String(device)}`);
+  }
+}
+
+function checkWorker(worker: unknown): void {
+  if (worker == null || typeof worker === "function") return;
+  if (typeof (worker as Worker).postMessage !== "function") {
+    throw invalidOption("worker", "must be a Worker or a function that makes one");
+  }
+}
+
+function urlOf(option: string, url: unknown, base: string | undefined): string | undefined {
+  if (url === undefined || url === null) return undefined;
+  try {
+    return new URL(String(url), base).href;
+  } catch (cause) {
+    throw invalidOption(option, `is not a URL: ${String(url)}`, cause);
+  }
+}

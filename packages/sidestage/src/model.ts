@@ -1,0 +1,94 @@
+import { expect, type Settled } from "./connection.js";
+import { invalidOption } from "./errors.js";
+import type { Message } from "./message.js";
+import { flag } from "./options.js";
+import type { Capabilities, Metrics, ModelInfo, Outcome } from "./protocol.js";
+import type { Live, Session } from "./session.js";
+import { plainMessages, tokenIds, wellFormed } from "./values.js";
+import type { ToWorker } from "./wire.js";
+
+const sessions = new WeakMap<object, Session>();
+
+/** The session of a model; anything else is refused. */
+export function sessionOf(model: unknown): Session {
+  const session = typeof model === "object" && model !== null ? sessions.get(model) : undefined;
+  if (!session) throw invalidOption("model", "must be what `loadModel` gave");
+  return session;
+}
+
+/** A loaded model. */
+export class Model {
+  /** What the file says of it. */
+  readonly info: ModelInfo;
+  /** What the browser lets it use. */
+  readonly capabilities: Capabilities;
+
+  /** For `loadModel`. */
+  constructor(session: Session, live: Live) {
+    this.info = live.info;
+    this.capabilities = live.capabilities;
+    sessions.set(this, session);
+  }
+
+  /** Text to token ids; `special` (default true) adds the model's begin and end tokens. */
+  async tokenize(text: string, options: { special?: boolean } = {}): Promise<number[]> {
+    const request = {
+      type: "tokenize",
+      text: textOf(text),
+      special: flag("special", options.special) ?? true,
+    } as const;
+    return (await this.#ask("tokens", (ids) => ({ ...request, ...ids }))).tokens;
+  }
+
+  /** Token ids to text. */
+  async detokenize(tokens: readonly number[] | Uint32Array): Promise<string> {
+    const ids = tokenIds("tokens", tokens);
+    return (await this.#ask("text", (head) => ({ type: "detokenize", ...head, tokens: ids })))
+      .text;
+  }
+
+  /** How many tokens the text has, or the conversation as the chat template renders it. */
+  async countTokens(input: string | readonly Message[]): Promise<number> {
+    const text = typeof input === "string" ? input : await this.applyChatTemplate(input);
+    return (await this.tokenize(text)).length;
+  }
+
+  /** The conversation as the model sees it. */
+  async applyChatTemplate(
+    messages: readonly Message[],
+    options: { addGenerationPrompt?: boolean } = {},
+  ): Promise<string> {
+    const request = {
+      type: "applyChatTemplate",
+      messages: plainMessages(messages),
+      addGenerationPrompt: flag("addGenerationPrompt", options.addGenerationPrompt) ?? true,
+    } as const;
+    return (await this.#ask("text", (ids) => ({ ...request, ...ids }))).text;
+  }
+
+  /** Figures since the model was loaded. */
+  async metrics(): Promise<Metrics> {
+    return (await this.#ask("metrics", (ids) => ({ type: "metrics", ...ids }))).metrics;
+  }
+
+  /** Frees the model and its worker. Open requests fail with `MODEL_DISPOSED`. */
+  async dispose(): Promise<void> {
+    sessionOf(this).dispose();
+  }
+
+  #ask<K extends Outcome["kind"]>(
+    kind: K,
+    build: (ids: { id: number; model: number }) => ToWorker,
+  ): Promise<Extract<Outcome, { kind: K }>> {
+    return sessionOf(this).use(async ({ place, handle: model }) => {
+      const settled: Settled = await place.connection.request((id) => build({ id, model }))
+        .done;
+      return expect(settled, kind);
+    });
+  }
+}
+
+function textOf(text: unknown): string {
+  if (typeof text !== "string") throw invalidOption("text", "must be a string");
+  return wellFormed(text);
+}

@@ -1,0 +1,174 @@
+import { expect } from "./connection.js";
+import { SidestageError } from "./errors.js";
+import { loadAborted } from "./handshake.js";
+import type { CheckedLoad } from "./load-options.js";
+import { isWorkerFailure, openPlace, type Place } from "./place.js";
+import type { Capabilities, ModelInfo, Progress } from "./protocol.js";
+import type { CheckedSource } from "./source.js";
+
+/** A model that is loaded now. */
+export interface Live {
+  place: Place;
+  handle: number;
+  info: ModelInfo;
+  capabilities: Capabilities;
+}
+
+/**
+ * A model through the lives of its workers: loads it, ends an idle worker, loads it again after an
+ * end that nobody asked for, and frees it.
+ */
+export class Session {
+  readonly #source: CheckedSource;
+  readonly #options: CheckedLoad;
+  #live: Promise<Live> | undefined;
+  #current: Live | undefined;
+  #users = 0;
+  #idle: ReturnType<typeof setTimeout> | undefined;
+  #over: SidestageError | undefined;
+  #fallback: SidestageError | undefined;
+
+  constructor(source: CheckedSource, options: CheckedLoad) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  /** Loads the model for the first time. */
+  async start(): Promise<Live> {
+    const { signal, onProgress } = this.#options;
+    this.#live = this.#open(onProgress, signal);
+    const live = await this.#live;
+    this.#rest();
+    return live;
+  }
+
+  /** Works with the model, loading it first if it must be. */
+  async use<T>(work: (live: Live) => Promise<T>): Promise<T> {
+    if (this.#over) throw this.#over;
+    clearTimeout(this.#idle);
+    this.#users += 1;
+    try {
+      const live = await (this.#live ??= this.#again());
+      if (this.#over) throw this.#over;
+      try {
+        return await work(live);
+      } catch (error) {
+        if (error instanceof SidestageError && error.code === "ENGINE_CRASHED") {
+          live.place.close(error, live.handle);
+        }
+        throw error;
+      }
+    } finally {
+      this.#users -= 1;
+      this.#rest();
+    }
+  }
+
+  /** Frees the model; open requests fail with `MODEL_DISPOSED`. */
+  dispose(): void {
+    this.#over ??= new SidestageError("MODEL_DISPOSED", "the model was disposed");
+    clearTimeout(this.#idle);
+    const over = this.#over;
+    if (this.#current) this.#current.place.close(over, this.#current.handle);
+    else
+      this.#live?.then(
+        (live) => live.place.close(over, live.handle),
+        () => undefined,
+      );
+    this.#live = undefined;
+  }
+
+  #again(): Promise<Live> {
+    const live = this.#open(undefined, undefined);
+    live.catch(() => {
+      if (this.#live === live) this.#live = undefined;
+    });
+    return live;
+  }
+
+  async #open(
+    onProgress: ((progress: Progress) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Live> {
+    try {
+      return await this.#load(onProgress, signal);
+    } catch (error) {
+      if (!this.#options.fallback || this.#fallback || !isWorkerFailure(error)) throw error;
+      this.#fallback = error;
+      return this.#load(onProgress, signal);
+    }
+  }
+
+  async #load(
+    onProgress: ((progress: Progress) => void) | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Live> {
+    if (signal?.aborted) throw loadAborted(signal);
+    const { source, held, reloadable } = this.#source;
+    const place = await openPlace(
+      this.#options,
+      { signal, onClosed: (error) => this.#lost(place, error) },
+      this.#fallback,
+    );
+    const load = place.connection.request(
+      (id) => ({
+        type: "load",
+        id,
+        source,
+        options: this.#options.engine,
+        ...(held && { held }),
+      }),
+      (event) => {
+        if (event.type === "progress") onProgress?.(event.progress);
+      },
+    );
+    const onAbort = (): void => place.close(loadAborted(signal), load.id);
+    signal?.addEventListener("abort", onAbort);
+    try {
+      if (signal?.aborted) onAbort();
+      const done = await load.done;
+      const { model: info } = expect(done, "loaded");
+      const { fallbackReason } = place.capabilities;
+      const capabilities = { ...(done.capabilities ?? place.capabilities), fallbackReason };
+      const live: Live = { place, handle: load.id, info, capabilities };
+      this.#current = live;
+      if (!reloadable) this.#source.held = undefined;
+      return live;
+    } catch (error) {
+      place.close(error as SidestageError, load.id);
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #lost(place: Place, error: SidestageError): void {
+    if (this.#current?.place !== place) return;
+    this.#current = undefined;
+    this.#live = undefined;
+    if (!this.#source.reloadable) {
+      this.#over ??= new SidestageError("WORKER_TERMINATED", error.message, {
+        hint: "A model from bytes cannot be loaded again: call loadModel with the bytes.",
+        cause: error,
+      });
+    } else if (typeof this.#options.worker === "object" && error.code === "WORKER_TERMINATED") {
+      this.#over ??= new SidestageError("WORKER_TERMINATED", error.message, {
+        hint: "Give `worker` as a function, so that another one can be made.",
+        cause: error,
+      });
+    }
+  }
+
+  #rest(): void {
+    const { idleMs } = this.#options;
+    if (idleMs === undefined || this.#users > 0 || this.#over) return;
+    clearTimeout(this.#idle);
+    this.#idle = setTimeout(() => {
+      const live = this.#current;
+      live?.place.close(
+        new SidestageError("WORKER_TERMINATED", "the worker was idle"),
+        live.handle,
+      );
+    }, idleMs);
+  }
+}

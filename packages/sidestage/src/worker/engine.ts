@@ -1,0 +1,172 @@
+import { SidestageError } from "../errors.js";
+import type { Completion, Effect, Request } from "../protocol.js";
+import type { EngineExports, TextExports } from "./exports.js";
+import { decodeEffects, encode } from "./msgpack.js";
+import { TextLink } from "./text.js";
+import { sharedMemory, startPool } from "./threads.js";
+import { type Modules, outOfMemory, refused } from "./wasm.js";
+
+/** How an engine is started. */
+export interface EngineStart {
+  modules: Modules;
+  /** Name of the wasm file. */
+  variant: string;
+  /** Threads in all; more than one only with a threaded variant. */
+  threads: number;
+  /** The worker's own script, which is the pool threads' too. */
+  script: string;
+  /** Bytes it may take. */
+  limit: number;
+  onCrash(error: SidestageError): void;
+}
+
+/** One wasm instance of the engine with its text module: memory in, memory out, nothing clever. */
+export class Engine {
+  readonly #exports: EngineExports;
+  readonly #memory: WebAssembly.Memory;
+  readonly #text: TextLink;
+  readonly #panic: () => string | undefined;
+  #pool: Worker[] = [];
+
+  private constructor(
+    exports: EngineExports,
+    memory: WebAssembly.Memory,
+    text: TextLink,
+    panic: () => string | undefined,
+  ) {
+    this.#exports = exports;
+    this.#memory = memory;
+    this.#text = text;
+    this.#panic = panic;
+  }
+
+  /** Fetches, compiles and instantiates both modules and starts the threads. */
+  static async start(how: EngineStart): Promise<Engine> {
+    const threaded = how.threads > 1;
+    const [module, textModule] = await Promise.all([
+      how.modules.get(how.variant),
+      how.modules.get("text"),
+    ]);
+    let panic: string | undefined;
+    try {
+      const shared = threaded ? sharedMemory(how.limit) : undefined;
+      let memory = shared as WebAssembly.Memory;
+      const textInstance = await WebAssembly.instantiate(textModule, {});
+      const text = new TextLink(
+        textInstance.exports as unknown as TextExports,
+        () => memory.buffer,
+      );
+      const instance = await WebAssembly.instantiate(module, {
+        env: {
+          ...(shared && { memory: shared }),
+          ...text.imports(),
+          now: () => performance.now(),
+          log: (level: number, ptr: number, len: number) => {
+            if (level === 0) panic = copyText(memory, ptr, len);
+          },
+        },
+      });
+      const exports = instance.exports as unknown as EngineExports;
+      if (!shared) memory = exports.memory as WebAssembly.Memory;
+      const engine = new Engine(exports, memory, text, () => panic);
+      engine.#guard(() => exports.start(how.threads));
+      if (threaded && shared) {
+        engine.#pool = await startPool(
+          how.script,
+          module,
+          shared,
+          exports,
+          how.threads,
+          (message) => how.onCrash(crashed(message)),
+        );
+      }
+      return engine;
+    } catch (error) {
+      throw error instanceof SidestageError ? error : refused(how.variant, error);
+    }
+  }
+
+  /** Bytes of both memories. */
+  get bytes(): number {
+    return this.#memory.buffer.byteLength + this.#text.bytes;
+  }
+
+  /** Hands over a request. */
+  request(request: Request): void {
+    this.#send(encode(request), (ptr, len) => this.#exports.request(ptr, len));
+  }
+
+  /** Hands over what became of an effect. */
+  completion(completion: Completion): void {
+    this.#send(encode(completion), (ptr, len) => this.#exports.completion(ptr, len));
+  }
+
+  /** Puts the next bytes of a reading where the engine wants them; returns how many it took. */
+  write(stream: number, bytes: Uint8Array): number {
+    return this.#guard(() => {
+      const ptr = this.#exports.window(stream, bytes.length) >>> 0;
+      if (ptr === 0) return 0;
+      const n = Math.min(this.#exports.window_len() >>> 0, bytes.length);
+      new Uint8Array(this.#memory.buffer, ptr, n).set(bytes.subarray(0, n));
+      this.#exports.wrote(stream, n);
+      return n;
+    });
+  }
+
+  /** Works for about that long; whether there is more to do at once. */
+  run(budgetMs: number): boolean {
+    return this.#guard(() => this.#exports.run(budgetMs) !== 0);
+  }
+
+  /** Takes what the engine wants done. */
+  effects(): Effect[] {
+    return this.#guard(() => {
+      const len = this.#exports.effects() >>> 0;
+      if (len === 0) return [];
+      const ptr = this.#exports.effects_ptr() >>> 0;
+      return decodeEffects(new Uint8Array(this.#memory.buffer, ptr, len).slice());
+    });
+  }
+
+  /** Ends the threads. The memory goes when nobody holds this any more. */
+  close(): void {
+    for (const worker of this.#pool) worker.terminate();
+    this.#pool = [];
+  }
+
+  #send(bytes: Uint8Array, call: (ptr: number, len: number) => void): void {
+    this.#guard(() => {
+      const ptr = this.#exports.alloc(bytes.length) >>> 0;
+      if (ptr === 0) throw outOfMemory(`${bytes.length} bytes for a message`);
+      new Uint8Array(this.#memory.buffer, ptr, bytes.length).set(bytes);
+      call(ptr, bytes.length);
+      this.#exports.free(ptr, bytes.length);
+    });
+  }
+
+  // A trap leaves the instance in an unknown state: whoever gets this error drops it.
+  #guard<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (cause) {
+      if (cause instanceof SidestageError) throw cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw crashed(this.#panic() ?? message, cause);
+    }
+  }
+}
+
+function copyText(memory: WebAssembly.Memory, ptr: number, len: number): string {
+  // A copy, because TextDecoder refuses shared memory.
+  const bytes = new Uint8Array(memory.buffer, ptr >>> 0, len >>> 0).slice();
+  return new TextDecoder().decode(bytes);
+}
+
+function crashed(message: string, cause?: unknown): SidestageError {
+  if (/memory allocation of|out of memory/i.test(message)) return outOfMemory(message, cause);
+  return new SidestageError("ENGINE_CRASHED", `the engine crashed: ${message}`, {
+    hint: "This is a fault of Sidestage. The model is loaded again on next use.",
+    detail: { panic: message },
+    cause,
+  });
+}

@@ -1,0 +1,111 @@
+import { SidestageError } from "../errors.js";
+import { PROTOCOL } from "../protocol.js";
+import { BUILD_ID, type FromWorker, type ToWorker } from "../wire.js";
+import { infoOf } from "./errors.js";
+import { findCapabilities } from "./features.js";
+import { Instance } from "./instance.js";
+import { Turns } from "./turns.js";
+import { Modules } from "./wasm.js";
+
+/** How the host's surroundings differ between a worker and a page. */
+export interface HostOptions {
+  place: "worker" | "page";
+  /** URL of a file beside the wasm files. */
+  base: string;
+  /** The script that pool threads run. */
+  script: string;
+  /** Milliseconds a slice of work may take. */
+  budget: number;
+  /** The lock that tells of this worker's death, once it is held. */
+  lock(): Promise<string | null>;
+}
+
+/** Serves one port: its models and their requests. */
+export class Host {
+  readonly #options: HostOptions;
+  readonly #post: (message: FromWorker) => void;
+  readonly #turns: Turns;
+  readonly #models = new Map<number, Instance>();
+  #modules: Modules;
+  #capabilities: ReturnType<typeof findCapabilities> | undefined;
+  // Messages are taken one after the other, also while the answer to hello is found.
+  #before: Promise<void> = Promise.resolve();
+
+  constructor(options: HostOptions, post: (message: FromWorker) => void, turns = new Turns()) {
+    this.#options = options;
+    this.#post = post;
+    this.#turns = turns;
+    this.#modules = new Modules(options.base);
+  }
+
+  /** Takes whatever came over the port. */
+  receive(message: ToWorker): void {
+    this.#before = this.#before
+      .then(() => this.#handle(message))
+      .catch((error: unknown) => {
+        const id = (message as { id?: number }).id;
+        if (id === undefined) return;
+        this.#post({ type: "error", id, error: infoOf(error, "ENGINE_CRASHED") });
+      });
+  }
+
+  /** Frees everything. */
+  close(): void {
+    const error = new SidestageError("MODEL_DISPOSED", "the model's worker was closed");
+    for (const model of [...this.#models.values()]) model.close(error);
+  }
+
+  async #handle(message: ToWorker): Promise<void> {
+    switch (message.type) {
+      case "hello":
+        return this.#hello(message);
+      case "ping":
+        this.#post({ type: "pong" });
+        return;
+      case "load":
+        return this.#load(message);
+      case "dispose":
+        this.#models
+          .get(message.model)
+          ?.close(new SidestageError("MODEL_DISPOSED", "the model was disposed"));
+        this.#post({ type: "done", id: message.id, outcome: { kind: "disposed" } });
+        return;
+      default: {
+        const model = this.#models.get(message.model);
+        if (model) model.request(message);
+        else if (message.type !== "credit" && message.type !== "abort") {
+          throw new SidestageError("MODEL_DISPOSED", "the model is not loaded");
+        }
+      }
+    }
+  }
+
+  async #hello(message: Extract<ToWorker, { type: "hello" }>): Promise<void> {
+    if (message.wasmUrl !== null) this.#modules = new Modules(folder(message.wasmUrl));
+    this.#capabilities = findCapabilities(this.#options.place, message.probe ?? false);
+    const [capabilities, lock] = await Promise.all([this.#capabilities, this.#options.lock()]);
+    this.#post({ type: "welcome", protocol: PROTOCOL, build: BUILD_ID, capabilities, lock });
+  }
+
+  async #load(message: Extract<ToWorker, { type: "load" }>): Promise<void> {
+    this.#capabilities ??= findCapabilities(this.#options.place, false);
+    const { id } = message;
+    const instance = new Instance(message, {
+      modules: this.#modules,
+      capabilities: await this.#capabilities,
+      script: this.#options.script,
+      turns: this.#turns,
+      budget: this.#options.budget,
+      post: this.#post,
+      gone: () => {
+        if (this.#models.get(id) === instance) this.#models.delete(id);
+      },
+    });
+    this.#models.set(id, instance);
+  }
+}
+
+/** The URL of a folder, its last slash included, so that names can be put to it. */
+function folder(url: string): string {
+  return url.endsWith("/") || /\.(wasm|js)$/.test(url) ? url : `${url}/`;
+}

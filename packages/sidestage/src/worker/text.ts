@@ -1,0 +1,45 @@
+import type { TextExports } from "./exports.js";
+
+/** The text module of one model, as the engine's imports see it. */
+export class TextLink {
+  readonly #text: TextExports;
+  readonly #engine: () => ArrayBufferLike;
+
+  /** `engine`: the engine's memory, which may be shared and may move when it grows. */
+  constructor(text: TextExports, engine: () => ArrayBufferLike) {
+    this.#text = text;
+    this.#engine = engine;
+  }
+
+  /** Bytes of the text module's memory. */
+  get bytes(): number {
+    return this.#text.memory.buffer.byteLength;
+  }
+
+  /** Imports of the engine. */
+  imports(): Record<"text" | "text_len" | "text_take", (...args: number[]) => number> {
+    const text = this.#text;
+    return {
+      text: (op = 0, ptr = 0, len = 0) => {
+        const at = text.alloc(len) >>> 0;
+        if (at === 0 && len > 0) return 1;
+        new Uint8Array(text.memory.buffer, at, len).set(
+          new Uint8Array(this.#engine(), ptr >>> 0, len >>> 0),
+        );
+        const failed = text.call(op, at, len);
+        text.free(at, len);
+        return failed;
+      },
+      text_len: () => text.result_len(),
+      text_take: (ptr = 0) => {
+        const result = new Uint8Array(
+          text.memory.buffer,
+          text.result_ptr() >>> 0,
+          text.result_len() >>> 0,
+        );
+        new Uint8Array(this.#engine(), ptr >>> 0, result.length).set(result);
+        return 0;
+      },
+    };
+  }
+}

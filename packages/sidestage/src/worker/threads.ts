@@ -1,0 +1,123 @@
+import { SidestageError } from "../errors.js";
+import { trusted } from "../trusted-types.js";
+import type { EngineExports } from "./exports.js";
+import { outOfMemory } from "./wasm.js";
+
+/** The first message to a pool thread. */
+export interface PoolStart {
+  type: "pool";
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  index: number;
+  stack: number;
+  tls: number;
+}
+
+/** A pool thread's answers. */
+export type PoolAnswer = { type: "ready" } | { type: "crashed"; message: string };
+
+const PAGE = 65536;
+/** Pages of the module's own data and stack; a larger start than it declares is allowed. */
+const INITIAL_PAGES = 512;
+/** Milliseconds a thread may take to start. */
+const START_MS = 15_000;
+
+/**
+ * A shared memory as large as may be: some browsers reserve the maximum and fail, so ask for less
+ * until one agrees.
+ */
+export function sharedMemory(limit: number): WebAssembly.Memory {
+  let maximum = Math.min(65536, Math.max(INITIAL_PAGES, Math.ceil(limit / PAGE)));
+  for (;;) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
+    } catch (cause) {
+      if (maximum <= 2 * INITIAL_PAGES) throw outOfMemory("no shared memory", cause);
+      maximum = Math.max(2 * INITIAL_PAGES, maximum >> 1);
+    }
+  }
+}
+
+/** Starts the threads 1 … `threads - 1` and waits until all are ready. */
+export async function startPool(
+  script: string,
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+  engine: EngineExports,
+  threads: number,
+  onCrash: (message: string) => void,
+): Promise<Worker[]> {
+  const workers: Worker[] = [];
+  try {
+    const ready: Promise<void>[] = [];
+    for (let index = 1; index < threads; index += 1) {
+      const stack = (engine.thread_block?.(index) ?? 0) >>> 0;
+      if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
+      const tls = (engine.thread_tls?.(index) ?? 0) >>> 0;
+      const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
+      workers.push(worker);
+      ready.push(started(worker, onCrash));
+      const start: PoolStart = { type: "pool", module, memory, index, stack, tls };
+      worker.postMessage(start);
+    }
+    await Promise.all(ready);
+    return workers;
+  } catch (error) {
+    for (const worker of workers) worker.terminate();
+    throw error;
+  }
+}
+
+function started(worker: Worker, onCrash: (message: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () =>
+        reject(new SidestageError("WORKER_START_TIMEOUT", "a thread did not start in time")),
+      START_MS,
+    );
+    worker.onmessage = (event: MessageEvent<PoolAnswer>) => {
+      clearTimeout(timer);
+      if (event.data.type === "ready") resolve();
+      else {
+        reject(new SidestageError("ENGINE_CRASHED", event.data.message));
+        onCrash(event.data.message);
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      clearTimeout(timer);
+      const message = event.message || "a thread's script was blocked";
+      reject(new SidestageError("WORKER_BLOCKED", message));
+      onCrash(message);
+    };
+  });
+}
+
+/** A pool thread's whole life, in its own worker. */
+export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void): void {
+  try {
+    const { memory } = start;
+    const silent = (): number => 0;
+    const instance = new WebAssembly.Instance(start.module, {
+      env: {
+        memory,
+        now: () => performance.now(),
+        text: () => 2,
+        text_len: silent,
+        text_take: silent,
+        log: (level: number, ptr: number, len: number) => {
+          // Shared bytes are copied: TextDecoder refuses them.
+          const bytes = new Uint8Array(memory.buffer, ptr >>> 0, len >>> 0).slice();
+          if (level === 0) post({ type: "crashed", message: new TextDecoder().decode(bytes) });
+        },
+      },
+    });
+    const engine = instance.exports as unknown as EngineExports;
+    if (engine.__stack_pointer) engine.__stack_pointer.value = start.stack | 0;
+    engine.__wasm_init_tls?.(start.tls | 0);
+    post({ type: "ready" });
+    engine.pool_enter?.(start.index);
+  } catch (error) {
+    post({ type: "crashed", message: error instanceof Error ? error.message : String(error) });
+  }
+}

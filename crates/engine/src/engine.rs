@@ -1,0 +1,218 @@
+use crate::error::error;
+use crate::load::Load;
+use crate::protocol::{
+    Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, Outcome, Request,
+};
+use crate::session::Session;
+use crate::text::Text;
+use sidestage_pool::Pool;
+
+/// Milliseconds of the host's clock; only differences count.
+pub type Clock = Box<dyn Fn() -> f64>;
+
+/// The engine. See the crate's documentation.
+pub struct Engine<T> {
+    text: T,
+    clock: Clock,
+    pool: Pool,
+    state: State,
+    streams: u32,
+    effects: Vec<Effect>,
+}
+
+enum State {
+    Empty,
+    Loading(Box<Load>),
+    Ready(Box<Session>),
+}
+
+impl<T: Text> Engine<T> {
+    /// An engine without a model.
+    pub fn new(text: T, clock: Clock, pool: Pool) -> Self {
+        Self { text, clock, pool, state: State::Empty, streams: 0, effects: Vec::new() }
+    }
+
+    /// Takes a request. Everything that comes of it is an effect.
+    pub fn request(&mut self, request: Request) {
+        let now = (self.clock)();
+        match request {
+            Request::Load { id, source, options } => self.load(id, source, options, now),
+            Request::Abort { id, .. } => self.abort(id),
+            Request::Credit { id, count, .. } => {
+                if let State::Ready(session) = &mut self.state {
+                    session.credit(id, count);
+                }
+            }
+            Request::Generate { id, prompt, options, credits, .. } => {
+                let queued = self.session().map(|(session, text)| {
+                    session.generate(text, id, prompt, options, credits, now)
+                });
+                if let Err(error) = queued.and_then(|queued| queued) {
+                    self.post(Event::Error { id: Some(id), error });
+                }
+            }
+            Request::Tokenize { id, text, special, .. } => self.answer(id, |session, room| {
+                session.need_text()?;
+                Ok(Outcome::Tokens { tokens: room.encode(&text, special, special)? })
+            }),
+            Request::Detokenize { id, tokens, .. } => self.answer(id, |session, room| {
+                session.need_text()?;
+                Ok(Outcome::Text { text: room.decode(&tokens)? })
+            }),
+            Request::ApplyChatTemplate { id, messages, add_generation_prompt, .. } => {
+                self.answer(id, |session, room| {
+                    session.need_text()?;
+                    Ok(Outcome::Text { text: room.render(&messages, add_generation_prompt)? })
+                });
+            }
+            Request::Metrics { id, .. } => self.answer(id, |session, _| {
+                let metrics = Metrics {
+                    memory: session.memory(),
+                    open_requests: session.jobs.len() as u32,
+                    ..session.metrics
+                };
+                Ok(Outcome::Metrics { metrics })
+            }),
+            Request::Hello { .. } => {}
+            Request::Dispose { id, .. } => {
+                self.end_load("the model was disposed of", "MODEL_DISPOSED");
+                self.state = State::Empty;
+                self.post(Event::Done { id, outcome: Outcome::Disposed });
+            }
+        }
+    }
+
+    /// Takes a report on an effect. Reports on readings that are over are ignored.
+    pub fn completion(&mut self, completion: Completion) {
+        let (Completion::Opened { stream, .. }
+        | Completion::Closed { stream }
+        | Completion::Failed { stream, .. }) = &completion;
+        let stream = *stream;
+        if let Some(load) = self.loading(stream)
+            && let Err(error) = load.completion(completion)
+        {
+            self.fail_load(error);
+        }
+    }
+
+    /// The place of a reading's next bytes, at most `want`; empty: it needs no more.
+    pub fn window(&mut self, stream: u32, want: usize) -> &mut [u8] {
+        match self.loading(stream) {
+            Some(load) => load.window(want),
+            None => &mut [],
+        }
+    }
+
+    /// That `count` bytes of the window were written.
+    pub fn wrote(&mut self, stream: u32, count: usize) {
+        let now = (self.clock)();
+        let State::Loading(load) = &mut self.state else { return };
+        if load.stream != stream {
+            return;
+        }
+        match load.wrote(count, &mut self.text, now, &mut self.effects) {
+            Ok(false) => {}
+            Ok(true) => self.finish_load(),
+            Err(error) => self.fail_load(error),
+        }
+    }
+
+    /// Works for about `budget_ms`. Whether there is more to do at once.
+    pub fn run(&mut self, budget_ms: f64) -> bool {
+        let State::Ready(session) = &mut self.state else { return false };
+        let clock = &self.clock;
+        let end = clock() + budget_ms;
+        let mut events = Vec::new();
+        let more =
+            session.run(&mut self.text, &self.pool, clock, &mut || clock() >= end, &mut events);
+        self.effects.extend(events.into_iter().map(|event| Effect::Post { event }));
+        more
+    }
+
+    /// The effects that have come up, in order.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    fn load(&mut self, id: u32, source: ModelSource, options: LoadOptions, now: f64) {
+        if !matches!(self.state, State::Empty) {
+            let error = error("MODEL_BUSY", "this engine has a model already");
+            return self.post(Event::Error { id: Some(id), error });
+        }
+        self.streams += 1;
+        let threads = self.pool.threads() as u32;
+        let effects = &mut self.effects;
+        match Load::start(id, self.streams, source, options, threads, now, effects) {
+            Ok(load) => self.state = State::Loading(Box::new(load)),
+            Err(error) => self.post(Event::Error { id: Some(id), error }),
+        }
+    }
+
+    fn abort(&mut self, id: u32) {
+        match &mut self.state {
+            State::Loading(load) if load.id == id => {
+                self.end_load("the load was aborted", "ABORTED");
+            }
+            State::Ready(session) => session.abort(id),
+            _ => {}
+        }
+    }
+
+    fn loading(&mut self, stream: u32) -> Option<&mut Load> {
+        match &mut self.state {
+            State::Loading(load) if load.stream == stream => Some(load),
+            _ => None,
+        }
+    }
+
+    fn finish_load(&mut self) {
+        let State::Loading(load) = std::mem::replace(&mut self.state, State::Empty) else { return };
+        let (id, stream) = (load.id, load.stream);
+        // Nothing of the file is needed any more, even if it goes on.
+        self.effects.push(Effect::Cancel { stream });
+        match load.finish(&self.clock, &mut self.effects) {
+            Ok(session) => {
+                let outcome = Outcome::Loaded { model: session.info.clone() };
+                self.state = State::Ready(Box::new(session));
+                self.post(Event::Done { id, outcome });
+            }
+            Err(error) => self.post(Event::Error { id: Some(id), error }),
+        }
+    }
+
+    fn fail_load(&mut self, error: ErrorInfo) {
+        if let State::Loading(load) = &self.state {
+            let (id, stream) = (load.id, load.stream);
+            self.state = State::Empty;
+            self.effects.push(Effect::Cancel { stream });
+            self.post(Event::Error { id: Some(id), error });
+        }
+    }
+
+    fn end_load(&mut self, message: &str, code: &str) {
+        self.fail_load(error(code, message));
+    }
+
+    fn session(&mut self) -> Result<(&mut Session, &mut T), ErrorInfo> {
+        match &mut self.state {
+            State::Ready(session) => Ok((session, &mut self.text)),
+            _ => Err(error("MODEL_NOT_LOADED", "no model is loaded")),
+        }
+    }
+
+    fn answer(
+        &mut self,
+        id: u32,
+        answer: impl FnOnce(&mut Session, &mut T) -> Result<Outcome, ErrorInfo>,
+    ) {
+        let outcome = self.session().and_then(|(session, text)| answer(session, text));
+        self.post(match outcome {
+            Ok(outcome) => Event::Done { id, outcome },
+            Err(error) => Event::Error { id: Some(id), error },
+        });
+    }
+
+    fn post(&mut self, event: Event) {
+        self.effects.push(Effect::Post { event });
+    }
+}

@@ -1,0 +1,465 @@
+use crate::error::error;
+use crate::job::{Job, Run};
+use crate::protocol::{
+    ErrorInfo, Event, FinishReason, GenerateOptions, Generated, MemoryPlan, Metrics, ModelInfo,
+    Outcome, Prompt, Segment, Timings, Usage,
+};
+use crate::text::{Text, TextInfo};
+use serde_json::json;
+use sidestage_lm::{
+    Decoder, MAX_ROWS, PAGE, Progress, Row, RowInput, Sampler, Sampling, Sequence, Wants,
+};
+use sidestage_pool::Pool;
+use std::collections::VecDeque;
+
+/// A sign of life is sent when a request had no event for this long.
+const QUIET_MS: f64 = 250.0;
+
+/// A loaded model and the requests for it.
+pub(crate) struct Session {
+    pub(crate) info: ModelInfo,
+    pub(crate) decoder: Decoder,
+    pub(crate) text: Option<TextInfo>,
+    pub(crate) jobs: VecDeque<Job>,
+    /// The job whose step is under way and the rows of that step.
+    step: Option<(u32, usize)>,
+    rows: Vec<Row>,
+    logits: Vec<f32>,
+    /// The conversation kept for its prefix, by its tokens.
+    held: Option<(Sequence, Vec<u32>)>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Session {
+    pub(crate) fn new(info: ModelInfo, decoder: Decoder, text: Option<TextInfo>) -> Self {
+        Self {
+            info,
+            decoder,
+            text,
+            jobs: VecDeque::new(),
+            step: None,
+            rows: Vec::with_capacity(MAX_ROWS),
+            logits: Vec::new(),
+            held: None,
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// Checks a request to generate and queues it.
+    pub(crate) fn generate(
+        &mut self,
+        text: &mut impl Text,
+        id: u32,
+        prompt: Prompt,
+        mut options: GenerateOptions,
+        credits: Option<u32>,
+        now: f64,
+    ) -> Result<(), ErrorInfo> {
+        let vocab_size = self.decoder.config().vocab_size;
+        let sampling = sampling(&options, now);
+        sampling.check(vocab_size)?;
+        options.stop_sequences.retain(|stop| !stop.is_empty());
+        let (prompt, in_reasoning) = self.tokens(text, prompt)?;
+        let context = self.decoder.context_length();
+        if prompt.is_empty() {
+            return Err(error("PROMPT_EMPTY", "the prompt has no tokens"));
+        }
+        if let Some(&token) = prompt.iter().find(|token| **token as usize >= vocab_size) {
+            let message = format!("the token {token} is not in the vocabulary of {vocab_size}");
+            return Err(error("PROMPT_INVALID", message).with("token", token));
+        }
+        let wanted = options.max_tokens.map_or(usize::MAX, |tokens| tokens as usize);
+        // The last token of an answer needs no place in the cache.
+        if prompt.len() > context || (prompt.len() == context && wanted > 1) {
+            let message = format!("the prompt has {} tokens, the context {context}", prompt.len());
+            return Err(error("CONTEXT_LENGTH_EXCEEDED", message)
+                .hint("Shorten the prompt or load the model with a larger contextLength.")
+                .with("promptTokens", prompt.len())
+                .with("contextLength", context));
+        }
+        let stream = match self.text {
+            Some(_) => Some(text.open_stream(&options.stop_sequences, in_reasoning)?),
+            None => None,
+        };
+        self.jobs.push_back(Job {
+            id,
+            sampler: Sampler::new(sampling, &prompt, vocab_size),
+            credits: credits.map(u64::from),
+            max_tokens: wanted.min(context + 1 - prompt.len()),
+            prompt,
+            options,
+            stream,
+            run: None,
+            text: String::new(),
+            reasoning: String::new(),
+            tokens: Vec::new(),
+            end: None,
+            arrived: now,
+            last_event: now,
+        });
+        Ok(())
+    }
+
+    /// A prompt's tokens, and whether it leaves the model's reasoning open.
+    fn tokens(&self, text: &mut impl Text, prompt: Prompt) -> Result<(Vec<u32>, bool), ErrorInfo> {
+        let templated = self.text.as_ref().is_some_and(|text| text.has_chat_template);
+        let messages = match prompt {
+            Prompt::Messages { messages } => messages,
+            Prompt::Segments { segments, raw } => {
+                let plain = segments.iter().map(|segment| match segment {
+                    Segment::Text { text } => Some(text.as_str()),
+                    Segment::Ids { .. } => None,
+                });
+                match plain.collect::<Option<String>>() {
+                    Some(content) if templated && !raw => {
+                        json!([{ "role": "user", "content": content }])
+                    }
+                    _ => return self.raw_tokens(text, segments),
+                }
+            }
+        };
+        self.need_text()?;
+        let rendered = text.render(&messages, true)?;
+        let in_reasoning = rendered.trim_end().ends_with("<think>");
+        Ok((text.encode(&rendered, false, true)?, in_reasoning))
+    }
+
+    fn raw_tokens(
+        &self,
+        text: &mut impl Text,
+        segments: Vec<Segment>,
+    ) -> Result<(Vec<u32>, bool), ErrorInfo> {
+        let mut tokens = Vec::new();
+        for (index, segment) in segments.into_iter().enumerate() {
+            match segment {
+                Segment::Text { text: part } => {
+                    self.need_text()?;
+                    // Begin tokens belong before the first segment only.
+                    tokens.extend(text.encode(&part, index == 0, true)?);
+                }
+                Segment::Ids { ids } => tokens.extend(ids),
+            }
+        }
+        Ok((tokens, false))
+    }
+
+    /// That the model has a vocabulary.
+    pub(crate) fn need_text(&self) -> Result<(), ErrorInfo> {
+        match self.text {
+            Some(_) => Ok(()),
+            None => Err(error("TOKENIZER_MISSING", "the model file has no vocabulary")
+                .hint("Give token ids, or use a file with tokenizer.ggml.* metadata.")),
+        }
+    }
+
+    pub(crate) fn credit(&mut self, id: u32, count: u32) {
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.id == id)
+            && let Some(credits) = &mut job.credits
+        {
+            *credits += u64::from(count);
+        }
+    }
+
+    /// Marks a job to be ended as aborted.
+    pub(crate) fn abort(&mut self, id: u32) {
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) {
+            job.end = Some(FinishReason::Abort);
+        }
+    }
+
+    /// Works until `late` says so. Whether there is more to do at once.
+    pub(crate) fn run(
+        &mut self,
+        text: &mut impl Text,
+        pool: &Pool,
+        now: &dyn Fn() -> f64,
+        late: &mut dyn FnMut() -> bool,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        loop {
+            self.end_marked(text, now(), events);
+            self.signs_of_life(now(), events);
+            if self.step.is_none() && !self.begin(text, now(), events) {
+                pool.rest();
+                return false;
+            }
+            if self.step.is_some() {
+                let prefill = self.rows.len() > 1;
+                let before = now();
+                let progress = self.decoder.resume(pool, late);
+                let spent = now() - before;
+                *(if prefill {
+                    &mut self.metrics.prefill_ms
+                } else {
+                    &mut self.metrics.decode_ms
+                }) += spent;
+                if progress == Progress::Stopped {
+                    return true;
+                }
+                self.finish_step(text, now(), events);
+            }
+            if late() {
+                return true;
+            }
+        }
+    }
+
+    /// Starts a step of the first job that can go on. Whether anything was done.
+    fn begin(&mut self, text: &mut impl Text, now: f64, events: &mut Vec<Event>) -> bool {
+        let mut at = None;
+        for index in 0..self.jobs.len() {
+            if self.jobs[index].is_runnable() && self.start(index, now) {
+                at = Some(index);
+                break;
+            }
+        }
+        let Some(index) = at else { return false };
+        let job = &mut self.jobs[index];
+        let Some(run) = &job.run else { return false };
+        let (from, to) = (run.evaluated, job.len().min(run.evaluated + MAX_ROWS));
+        self.rows.clear();
+        for position in from..to {
+            let last = position + 1 == job.len();
+            self.rows.push(Row {
+                sequence: run.sequence,
+                position: position as u32,
+                input: RowInput::Token(job.token(position).unwrap_or(0)),
+                wants: if last { Wants::Output } else { Wants::Nothing },
+            });
+        }
+        let id = job.id;
+        match self.decoder.begin(&self.rows) {
+            Ok(()) => self.step = Some((id, to)),
+            Err(error) => self.fail(text, index, error.into(), events),
+        }
+        true
+    }
+
+    /// Gives a job its sequence if it has none. False: there is no room for it yet.
+    fn start(&mut self, index: usize, now: f64) -> bool {
+        if self.jobs[index].run.is_some() {
+            return true;
+        }
+        let job = &self.jobs[index];
+        let reuse = job.options.cache_prompt != Some(false);
+        let common = match &self.held {
+            Some((_, tokens)) if reuse => {
+                let same = tokens.iter().zip(&job.prompt).take_while(|(a, b)| a == b).count();
+                // The last token is evaluated again for its logits.
+                same.min(job.prompt.len() - 1)
+            }
+            _ => 0,
+        };
+        let positions = (job.prompt.len() + job.max_tokens).min(self.decoder.context_length());
+        let needed = positions.div_ceil(PAGE);
+        let cache = self.decoder.cache();
+        let held = self.held.as_ref().map_or(0, |(sequence, _)| cache.table(*sequence).len());
+        if needed > cache.available() + held {
+            return false;
+        }
+        let sequence = match self.held.take() {
+            Some((sequence, _)) => {
+                cache.truncate(sequence, common);
+                sequence
+            }
+            None => cache.create(),
+        };
+        self.metrics.cached_tokens += common as u64;
+        self.jobs[index].run = Some(Run {
+            sequence,
+            evaluated: common,
+            cached: common,
+            started: now,
+            first_token: None,
+        });
+        true
+    }
+
+    /// Takes the results of a step that is done.
+    fn finish_step(&mut self, text: &mut impl Text, now: f64, events: &mut Vec<Event>) {
+        let Some((id, evaluated)) = self.step.take() else { return };
+        let Some(index) = self.jobs.iter().position(|job| job.id == id) else { return };
+        let end_tokens = self.text.as_ref().map_or(&[][..], |text| &text.end_tokens);
+        let job = &mut self.jobs[index];
+        let Some(run) = &mut job.run else { return };
+        if run.evaluated < job.prompt.len() {
+            self.metrics.prompt_tokens += (evaluated.min(job.prompt.len()) - run.evaluated) as u64;
+        }
+        run.evaluated = evaluated;
+        if evaluated < job.prompt.len() {
+            return;
+        }
+        run.first_token.get_or_insert(now);
+        if job.max_tokens == 0 {
+            job.end = Some(FinishReason::Length);
+            return;
+        }
+        self.logits.clear();
+        self.logits.extend_from_slice(self.decoder.logits(0));
+        let token = job.sampler.sample(&mut self.logits, None);
+        self.metrics.completion_tokens += 1;
+        let ends = (end_tokens.contains(&token) && !job.options.ignore_eos)
+            || job.options.stop_tokens.contains(&token);
+        if ends {
+            job.end = Some(FinishReason::Stop);
+            job.tokens.push(token);
+            return;
+        }
+        job.tokens.push(token);
+        if let Some(credits) = &mut job.credits {
+            *credits = credits.saturating_sub(1);
+        }
+        if let Some(stream) = job.stream {
+            match text.push(stream, token) {
+                Ok(delta) => {
+                    if delta.stopped {
+                        job.end = Some(FinishReason::Stop);
+                    }
+                    job.write(&delta, 1, now, events);
+                }
+                Err(error) => return self.fail(text, index, error, events),
+            }
+        }
+        if job.end.is_none() && job.tokens.len() >= job.max_tokens {
+            job.end = Some(FinishReason::Length);
+        }
+    }
+
+    /// Ends the jobs that are marked.
+    fn end_marked(&mut self, text: &mut impl Text, now: f64, events: &mut Vec<Event>) {
+        while let Some(index) = self.jobs.iter().position(|job| job.end.is_some()) {
+            let Some(mut job) = self.take(index) else { return };
+            if let Some(stream) = job.stream.take()
+                && let Ok(delta) = text.finish(stream)
+            {
+                job.write(&delta, 0, now, events);
+            }
+            let outcome = Outcome::Generated { result: self.result(&job, now) };
+            events.push(Event::Done { id: job.id, outcome });
+        }
+    }
+
+    fn fail(
+        &mut self,
+        text: &mut impl Text,
+        index: usize,
+        error: ErrorInfo,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(job) = self.take(index) else { return };
+        if let Some(stream) = job.stream {
+            // The stream is dropped; what it held back belongs to an answer that failed.
+            let _ = text.finish(stream);
+        }
+        events.push(Event::Error { id: Some(job.id), error });
+    }
+
+    /// Takes a job out of the queue and keeps its conversation for the next one.
+    fn take(&mut self, index: usize) -> Option<Job> {
+        let job = self.jobs.remove(index)?;
+        if self.step.is_some_and(|(id, _)| id == job.id) {
+            self.step = None;
+        }
+        self.metrics.requests += 1;
+        if let Some(run) = &job.run {
+            if let Some((older, _)) = self.held.take() {
+                self.decoder.cache().remove(older);
+            }
+            self.decoder.cache().truncate(run.sequence, run.evaluated);
+            let tokens = (0..run.evaluated).map_while(|position| job.token(position)).collect();
+            self.held = Some((run.sequence, tokens));
+        }
+        Some(job)
+    }
+
+    fn result(&self, job: &Job, now: f64) -> Generated {
+        let finish_reason = job.end.unwrap_or_default();
+        let end_tokens = self.text.as_ref().map_or(&[][..], |text| &text.end_tokens);
+        let mut tokens = job.tokens.clone();
+        let ends = |token: &u32| {
+            (end_tokens.contains(token) && !job.options.ignore_eos)
+                || job.options.stop_tokens.contains(token)
+        };
+        if finish_reason == FinishReason::Stop && tokens.last().is_some_and(ends) {
+            tokens.pop();
+        }
+        let run = job.run.as_ref();
+        let (prompt, answer) = (job.prompt.len() as u32, job.tokens.len() as u32);
+        let started = run.map_or(now, |run| run.started);
+        let first = run.and_then(|run| run.first_token);
+        let rate =
+            |tokens: usize, ms: f64| (tokens > 0 && ms > 0.0).then(|| tokens as f64 / ms * 1000.0);
+        let fresh = run.map_or(0, |run| job.prompt.len() - run.cached);
+        Generated {
+            text: job.text.clone(),
+            reasoning: (!job.reasoning.is_empty()).then(|| job.reasoning.clone()),
+            tokens,
+            finish_reason,
+            usage: Usage {
+                prompt_tokens: prompt,
+                completion_tokens: answer,
+                total_tokens: prompt + answer,
+                cached_tokens: run.map_or(0, |run| run.cached as u32),
+            },
+            timings: Timings {
+                load_ms: self.info.load_ms,
+                queue_ms: started - job.arrived,
+                time_to_first_token_ms: first.unwrap_or(now) - job.arrived,
+                prefill_tokens_per_second: first.and_then(|first| rate(fresh, first - started)),
+                decode_tokens_per_second: first
+                    .and_then(|first| rate(job.tokens.len().saturating_sub(1), now - first)),
+            },
+        }
+    }
+
+    fn signs_of_life(&mut self, now: f64, events: &mut Vec<Event>) {
+        for job in &mut self.jobs {
+            if now - job.last_event >= QUIET_MS {
+                job.last_event = now;
+                let (stage, done, total) = job.stage();
+                events.push(Event::Working { id: job.id, stage, done, total });
+            }
+        }
+    }
+
+    /// The memory taken now.
+    pub(crate) fn memory(&self) -> MemoryPlan {
+        let kv_cache = self.decoder.cache_bytes() as u64;
+        let MemoryPlan { weights, scratch, .. } = self.info.memory;
+        MemoryPlan { weights, kv_cache, scratch, total: weights + kv_cache + scratch }
+    }
+}
+
+impl Job {
+    /// Adds certain text to the answer and tells the page.
+    fn write(&mut self, delta: &crate::Delta, tokens: u32, now: f64, events: &mut Vec<Event>) {
+        self.text.push_str(&delta.text);
+        self.reasoning.push_str(&delta.reasoning);
+        let silent = delta.text.is_empty() && delta.reasoning.is_empty() && tokens == 0;
+        if self.options.stream && !silent {
+            self.last_event = now;
+            events.push(Event::Delta {
+                id: self.id,
+                text: delta.text.clone(),
+                reasoning: delta.reasoning.clone(),
+                tokens,
+            });
+        }
+    }
+}
+
+/// The sampler's options; a seed that was not given comes from the clock.
+fn sampling(options: &GenerateOptions, now: f64) -> Sampling {
+    let default = Sampling::default();
+    Sampling {
+        temperature: options.temperature.unwrap_or(default.temperature),
+        top_k: options.top_k.unwrap_or(default.top_k),
+        top_p: options.top_p.unwrap_or(default.top_p),
+        min_p: options.min_p.unwrap_or(default.min_p),
+        repetition_penalty: options.repetition_penalty.unwrap_or(default.repetition_penalty),
+        frequency_penalty: options.frequency_penalty.unwrap_or(default.frequency_penalty),
+        presence_penalty: options.presence_penalty.unwrap_or(default.presence_penalty),
+        logit_bias: options.logit_bias.clone(),
+        seed: options.seed.unwrap_or(now.to_bits()),
+    }
+}

@@ -1,0 +1,79 @@
+use crate::protocol::ErrorInfo;
+use sidestage_formats::gguf::Metadata;
+
+/// What the engine needs of the text room. Natively a direct call; in the browser the worker's
+/// JavaScript carries it to the text module.
+pub trait Text {
+    /// Reads the vocabulary of a file. `None`: it has none.
+    ///
+    /// # Errors
+    /// A tokenizer that is unknown or contradicts itself.
+    fn open(&mut self, metadata: &Metadata) -> Result<Option<TextInfo>, ErrorInfo>;
+
+    /// Text to tokens; `add_special` adds the model's begin and end tokens, `parse_special` reads
+    /// special tokens in the text.
+    ///
+    /// # Errors
+    /// Text that cannot be encoded.
+    fn encode(
+        &mut self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<u32>, ErrorInfo>;
+
+    /// Tokens to text, special tokens left out.
+    ///
+    /// # Errors
+    /// A token that is not in the vocabulary.
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ErrorInfo>;
+
+    /// Messages as the model's chat template writes them.
+    ///
+    /// # Errors
+    /// No template, or one that fails or refuses the messages.
+    fn render(
+        &mut self,
+        messages: &serde_json::Value,
+        add_generation_prompt: bool,
+    ) -> Result<String, ErrorInfo>;
+
+    /// Starts writing out an answer that ends at any of `stops`; `in_reasoning` if the prompt left
+    /// the model's reasoning open.
+    ///
+    /// # Errors
+    /// No vocabulary.
+    fn open_stream(&mut self, stops: &[String], in_reasoning: bool) -> Result<u32, ErrorInfo>;
+
+    /// The text that is certain after one more token.
+    ///
+    /// # Errors
+    /// No such stream.
+    fn push(&mut self, stream: u32, token: u32) -> Result<Delta, ErrorInfo>;
+
+    /// What was held back; ends the stream.
+    ///
+    /// # Errors
+    /// No such stream.
+    fn finish(&mut self, stream: u32) -> Result<Delta, ErrorInfo>;
+}
+
+/// A vocabulary that was opened.
+#[derive(Clone, Debug, Default)]
+pub struct TextInfo {
+    /// Tokens that end an answer.
+    pub end_tokens: Vec<u32>,
+    /// Whether there is a chat template.
+    pub has_chat_template: bool,
+}
+
+/// Text that has become certain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    /// Of the answer.
+    pub text: String,
+    /// Of the reasoning.
+    pub reasoning: String,
+    /// Whether a stop string was found; nothing comes after it.
+    pub stopped: bool,
+}

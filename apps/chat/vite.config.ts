@@ -1,69 +1,36 @@
-import {
-  copyFileSync,
-  createReadStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-} from "node:fs";
-import { basename, join } from "node:path";
+import { copyFileSync, createReadStream, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
-const engine = fileURLToPath(
-  new URL("../../packages/sidestage/dist/", import.meta.url),
-);
-const box = fileURLToPath(
-  new URL("../../models/box/box.gguf", import.meta.url),
-);
-
-/** Every file of the engine that the page fetches at run time, and the model in the box. */
-function files(): Map<string, string> {
-  const found = new Map<string, string>();
-  const names = existsSync(engine) ? readdirSync(engine) : [];
-  for (const name of names) {
-    if (
-      name.endsWith(".wasm") ||
-      name === "sidestage-worker.js" ||
-      name === "sidestage-host.js"
-    ) {
-      found.set(`sidestage/${name}`, join(engine, name));
-    }
-  }
-  if (existsSync(box)) found.set("models/box.gguf", box);
-  return found;
-}
-
-const TYPES: Record<string, string> = {
-  js: "text/javascript",
-  wasm: "application/wasm",
-};
+const engine = fileURLToPath(new URL("../../packages/sidestage/dist/", import.meta.url));
+const box = fileURLToPath(new URL("../../models/box/box.gguf", import.meta.url));
 
 /**
- * Serves the worker and the wasm files beside the page, byte for byte: a bundler that rewrites them
- * could only break them.
+ * Puts the engine beside the page, byte for byte, and the page imports it from there. Its client
+ * finds its worker, and the worker its wasm, in the same folder: there is nothing to configure, and
+ * nothing for a bundler to rewrite.
  */
 function besideThePage(): Plugin {
   return {
     name: "beside-the-page",
     configureServer(server) {
-      server.middlewares.use((request, response, next) => {
-        const path = files().get((request.url ?? "").split("?")[0]!.slice(1));
-        if (path === undefined) return next();
-        response.setHeader(
-          "Content-Type",
-          TYPES[path.split(".").at(-1)!] ?? "application/octet-stream",
-        );
-        createReadStream(path).pipe(response);
+      server.middlewares.use("/models/box.gguf", (_request, response) => {
+        createReadStream(box).pipe(response);
       });
     },
-    writeBundle({ dir }) {
-      for (const [name, path] of files()) {
-        const to = join(dir!, name);
-        mkdirSync(join(to, ".."), { recursive: true });
-        copyFileSync(path, to);
-        this.info(`${basename(path)} beside the page`);
+    writeBundle({ dir = "dist" }) {
+      const copy = (from: string, name: string) => {
+        const to = join(dir, name);
+        mkdirSync(dirname(to), { recursive: true });
+        copyFileSync(from, to);
+      };
+      for (const name of readdirSync(engine)) {
+        if (/\.(js|wasm)$/.test(name)) copy(join(engine, name), `sidestage/${name}`);
       }
+      if (existsSync(box)) copy(box, "models/box.gguf");
+      else this.warn("models/box/box.gguf is missing: the page has no model in the box");
     },
   };
 }
@@ -78,11 +45,16 @@ export default defineConfig({
   // Relative, so that the built folder works under any path.
   base: "./",
   plugins: [react(), besideThePage()],
+  optimizeDeps: { exclude: ["sidestage"] },
   build: {
     target: "es2023",
     // A strict CSP allows neither data: URLs nor inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      external: ["sidestage"],
+      output: { paths: { sidestage: "../sidestage/index.js" } },
+    },
   },
   server: { headers },
   preview: { headers },

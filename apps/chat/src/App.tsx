@@ -11,8 +11,7 @@ import { Welcome } from "./parts/Welcome.tsx";
 import { useSession } from "./session.ts";
 
 export function App() {
-  const { chat, spoken, load, cancelLoad, ask, askAgain, stop, clear } =
-    useSession();
+  const { chat, spoken, load, cancelLoad, ask, askAgain, stop, clear } = useSession();
   const [choosing, setChoosing] = useState(false);
   const { model, turns } = chat;
   const end = useFollow(turns, model.phase);
@@ -40,11 +39,7 @@ export function App() {
   };
 
   return (
-    <div
-      className="page"
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={onDrop}
-    >
+    <div className="page" onDragOver={(event) => event.preventDefault()} onDrop={onDrop}>
       <Header
         source={chat.source}
         model={model}
@@ -74,12 +69,7 @@ export function App() {
         <div ref={end} />
       </main>
       <footer className="foot">
-        <Composer
-          phase={model.phase}
-          answering={answering}
-          onAsk={ask}
-          onStop={stop}
-        />
+        <Composer phase={model.phase} answering={answering} onAsk={ask} onStop={stop} />
         <StatusLine model={model} answering={answering} />
       </footer>
       <ModelDialog
@@ -120,8 +110,7 @@ function useFollow(turns: readonly unknown[], phase: string) {
   }, [turns.length, phase]);
 
   useEffect(() => {
-    if (following.current)
-      scrollTo({ top: document.documentElement.scrollHeight });
+    if (following.current) scrollTo({ top: document.documentElement.scrollHeight });
   }, [turns, phase]);
 
   return end;

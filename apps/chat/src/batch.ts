@@ -15,8 +15,7 @@ export class FrameBatch {
   add(text: string, reasoning: string): void {
     this.#text += text;
     this.#reasoning += reasoning;
-    if (this.#frame === 0)
-      this.#frame = requestAnimationFrame(() => this.#flush());
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#flush());
   }
 
   end(): void {

@@ -6,7 +6,8 @@
 export interface Failure {
   code: string;
   message: string;
-  hint?: string;
+  /** What to do about it. */
+  hint: string | null;
 }
 
 /** Where the model comes from. */
@@ -20,9 +21,9 @@ export interface Progress {
   phase: string;
   file: string;
   loadedBytes: number;
-  totalBytes?: number | undefined;
+  totalBytes: number | null;
   bytesPerSecond: number;
-  etaSeconds?: number | undefined;
+  etaSeconds: number | null;
 }
 
 /** The model that is loaded, and where it runs. */
@@ -33,13 +34,13 @@ export interface Engine {
   contextLength: number;
   threads: number;
   loadMs: number;
-  /** `relaxed` or `simd`. */
+  /** Which SIMD it uses. */
   variant: string;
   place: "worker" | "page";
   /** Why it does not run in a worker, if it does not. */
-  fallbackReason?: string | undefined;
+  fallbackReason: string | null;
   /** Why there is one thread only, if there is. */
-  threadsReason?: string | undefined;
+  threadsReason: string | null;
 }
 
 export type Model =
@@ -124,11 +125,7 @@ export function messagesFor(
   return messages;
 }
 
-function changeTurn(
-  chat: Chat,
-  id: number,
-  change: (turn: Turn) => Turn,
-): Chat {
+function changeTurn(chat: Chat, id: number, change: (turn: Turn) => Turn): Chat {
   const at = chat.turns.findIndex((turn) => turn.id === id);
   const turn = chat.turns[at];
   // News of a conversation that was cleared meanwhile.
@@ -162,17 +159,12 @@ export function reduce(chat: Chat, action: Action): Chat {
       // A question asked again takes the place of the attempt that failed.
       const last = chat.turns.at(-1);
       const again =
-        last?.state === "failed" &&
-        last.question === action.question &&
-        last.answer === "";
+        last?.state === "failed" && last.question === action.question && last.answer === "";
       const earlier = again ? chat.turns.slice(0, -1) : chat.turns;
       const { id, question } = action;
       return {
         ...chat,
-        turns: [
-          ...earlier,
-          { id, question, answer: "", reasoning: "", state: "waiting" },
-        ],
+        turns: [...earlier, { id, question, answer: "", reasoning: "", state: "waiting" }],
       };
     }
     case "answerGrew":

@@ -4,33 +4,16 @@ import { FrameBatch } from "./batch.ts";
 import { canAsk, isAnswering, messagesFor, reduce, START } from "./chat.ts";
 import type { Engine, Failure, Source, Turn } from "./chat.ts";
 
-/** Where the client finds its worker and wasm files; the build puts them there unchanged. */
-const ENGINE_FILES = new URL("sidestage/", document.baseURI);
+/** Beside the page. */
 const BOX_MODEL = new URL("models/box.gguf", document.baseURI);
-
-/** After these the model is gone and has to be loaded again. */
-const MODEL_IS_GONE = new Set([
-  "ENGINE_CRASHED",
-  "WORKER_TERMINATED",
-  "MODEL_DISPOSED",
-]);
 
 function failureOf(error: unknown): Failure {
   if (error instanceof SidestageError) {
     const { code, message, hint } = error;
-    return hint === undefined ? { code, message } : { code, message, hint };
+    return { code, message, hint };
   }
-  return {
-    code: "UNEXPECTED",
-    message: error instanceof Error ? error.message : String(error),
-  };
-}
-
-function isAbort(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    (error.name === "AbortError" || failureOf(error).code === "ABORTED")
-  );
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: "UNEXPECTED", message, hint: null };
 }
 
 function bytesOf(source: Source): string | File {
@@ -56,10 +39,10 @@ function engineOf(model: Model): Engine {
     contextLength: info.contextLength,
     threads: info.threads,
     loadMs: info.loadMs,
-    variant: capabilities.relaxedSimd ? "relaxed SIMD" : "SIMD",
+    variant: capabilities.variant.includes("relaxed") ? "relaxed SIMD" : "SIMD",
     place: capabilities.place === "page" ? "page" : "worker",
-    fallbackReason: capabilities.fallbackReason ?? undefined,
-    threadsReason: capabilities.threadsReason ?? undefined,
+    fallbackReason: capabilities.fallbackReason,
+    threadsReason: capabilities.threadsReason,
   };
 }
 
@@ -94,12 +77,9 @@ export function useSession() {
       await old?.dispose();
       if (mine.signal.aborted) return;
       const loaded = await loadModel(bytesOf(source), {
-        workerUrl: new URL("sidestage-worker.js", ENGINE_FILES),
-        wasmUrl: ENGINE_FILES,
         signal: mine.signal,
         onProgress: (progress) => {
-          if (!mine.signal.aborted)
-            dispatch({ type: "loadProgress", progress });
+          if (!mine.signal.aborted) dispatch({ type: "loadProgress", progress });
         },
       });
       if (mine.signal.aborted) {
@@ -141,7 +121,7 @@ export function useSession() {
       });
       for await (const part of stream.fullStream) {
         if (part.type === "text-delta") batch.add(part.text, "");
-        else if (part.type === "reasoning-delta") batch.add("", part.text);
+        else if (part.type === "reasoning") batch.add("", part.text);
       }
       const { finishReason, usage, timings, text } = await stream.result;
       batch.end();
@@ -154,18 +134,13 @@ export function useSession() {
           cachedTokens: usage.cachedTokens,
           answerTokens: usage.completionTokens,
           firstTokenMs: timings.timeToFirstTokenMs,
-          tokensPerSecond: timings.decodeTokensPerSecond ?? null,
+          tokensPerSecond: timings.decodeTokensPerSecond,
         },
       });
       setSpoken(finishReason === "abort" ? "Stopped" : text);
     } catch (error) {
       batch.end();
-      const failure = failureOf(error);
-      dispatch({ type: "answerFailed", id, failure });
-      if (MODEL_IS_GONE.has(failure.code) && model.current === loaded) {
-        model.current = null;
-        dispatch({ type: "loadFailed", failure });
-      }
+      dispatch({ type: "answerFailed", id, failure: failureOf(error) });
     }
   }, []);
 

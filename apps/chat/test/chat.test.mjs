@@ -38,10 +38,7 @@ test("a question needs a model that is ready and no answer under way", () => {
   const asked = run(...ready, { type: "asked", id: 1, question: "Hi" });
   assert.equal(isAnswering(asked), true);
   assert.equal(canAsk(asked), false);
-  assert.equal(
-    reduce(asked, { type: "asked", id: 2, question: "And?" }).turns.length,
-    1,
-  );
+  assert.equal(reduce(asked, { type: "asked", id: 2, question: "And?" }).turns.length, 1);
 });
 
 test("an answer grows and ends with its figures", () => {
@@ -76,11 +73,7 @@ test("a stopped answer stays and is part of the conversation", () => {
 });
 
 test("news of a cleared conversation changes nothing", () => {
-  const state = run(
-    ...ready,
-    { type: "asked", id: 1, question: "Hi" },
-    { type: "cleared" },
-  );
+  const state = run(...ready, { type: "asked", id: 1, question: "Hi" }, { type: "cleared" });
   assert.equal(
     reduce(state, { type: "answerGrew", id: 1, text: "late", reasoning: "" }),
     state,
@@ -104,14 +97,8 @@ test("a failed question can be asked again and leaves no empty turn for the mode
 });
 
 test("late progress does not revive a load that has ended", () => {
-  const failed = run(
-    { type: "loadStarted", source: box },
-    { type: "loadFailed", failure },
-  );
-  assert.equal(
-    reduce(failed, { type: "loadProgress", progress: report }),
-    failed,
-  );
+  const failed = run({ type: "loadStarted", source: box }, { type: "loadFailed", failure });
+  assert.equal(reduce(failed, { type: "loadProgress", progress: report }), failed);
   const loading = run(
     { type: "loadStarted", source: box },
     { type: "loadProgress", progress: report },

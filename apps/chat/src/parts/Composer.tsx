@@ -1,10 +1,4 @@
-import {
-  useEffect,
-  useRef,
-  useState,
-  type FormEvent,
-  type KeyboardEvent,
-} from "react";
+import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import type { Model } from "../chat.ts";
 
 const PLACEHOLDERS: Record<Model["phase"], string> = {
@@ -43,11 +37,7 @@ export function Composer({ phase, answering, onAsk, onStop }: Props) {
   };
   const key = (event: KeyboardEvent) => {
     // While an input method composes, Enter belongs to it.
-    if (
-      event.key === "Enter" &&
-      !event.shiftKey &&
-      !event.nativeEvent.isComposing
-    ) {
+    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
       event.preventDefault();
       send();
     }
@@ -79,14 +69,7 @@ export function Composer({ phase, answering, onAsk, onStop }: Props) {
           onClick={onStop}
         >
           <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
-            <rect
-              x="3"
-              y="3"
-              width="10"
-              height="10"
-              rx="2"
-              fill="currentColor"
-            />
+            <rect x="3" y="3" width="10" height="10" rx="2" fill="currentColor" />
           </svg>
         </button>
       ) : (

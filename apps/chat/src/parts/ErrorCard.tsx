@@ -15,18 +15,13 @@ export function ErrorCard({ title, failure, onRetry }: Props) {
         <code>{failure.code}</code>
       </div>
       <p className="plain">{failure.message}</p>
-      {failure.hint !== undefined && (
+      {failure.hint !== null && (
         <p className="plain hint" data-testid="hint">
           {failure.hint}
         </p>
       )}
       {onRetry !== undefined && (
-        <button
-          type="button"
-          className="solid"
-          data-testid="retry"
-          onClick={onRetry}
-        >
+        <button type="button" className="solid" data-testid="retry" onClick={onRetry}>
           Try again
         </button>
       )}

@@ -7,19 +7,12 @@ const PHASES: Record<string, string> = {
   ready: "Ready",
 };
 
-function describe({
-  loadedBytes,
-  totalBytes,
-  bytesPerSecond,
-  etaSeconds,
-}: Progress): string {
+function describe({ loadedBytes, totalBytes, bytesPerSecond, etaSeconds }: Progress): string {
   const parts = [
-    totalBytes === undefined
-      ? bytes(loadedBytes)
-      : `${bytes(loadedBytes)} of ${bytes(totalBytes)}`,
+    totalBytes === null ? bytes(loadedBytes) : `${bytes(loadedBytes)} of ${bytes(totalBytes)}`,
   ];
   if (bytesPerSecond > 0) parts.push(`${bytes(bytesPerSecond)}/s`);
-  if (etaSeconds !== undefined) parts.push(`${timeLeft(etaSeconds)} left`);
+  if (etaSeconds !== null) parts.push(`${timeLeft(etaSeconds)} left`);
   return parts.join(" · ");
 }
 
@@ -31,34 +24,23 @@ interface Props {
 export function Loading({ progress, onCancel }: Props) {
   const total = progress?.totalBytes;
   const bar =
-    progress === null || total === undefined
+    progress === null || total === undefined || total === null
       ? {}
       : { max: total, value: progress.loadedBytes };
   return (
-    <section
-      className="card loading"
-      data-testid="progress"
-      aria-label="Loading the model"
-    >
+    <section className="card loading" data-testid="progress" aria-label="Loading the model">
       <div className="card-line">
         <strong>
           {progress === null
             ? "Starting the engine"
             : `${PHASES[progress.phase] ?? "Loading"} ${progress.file}`}
         </strong>
-        <button
-          type="button"
-          className="quiet"
-          data-testid="cancel"
-          onClick={onCancel}
-        >
+        <button type="button" className="quiet" data-testid="cancel" onClick={onCancel}>
           Cancel
         </button>
       </div>
       <progress aria-label="Bytes loaded" {...bar} />
-      <p className="small numbers">
-        {progress === null ? "\u00a0" : describe(progress)}
-      </p>
+      <p className="small numbers">{progress === null ? "\u00a0" : describe(progress)}</p>
     </section>
   );
 }

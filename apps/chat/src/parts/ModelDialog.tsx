@@ -40,12 +40,7 @@ export function ModelDialog({ open, onClose, onBox, onUrl, onFile }: Props) {
       <div className="dialog-body">
         <div className="dialog-head">
           <h2 id={title}>Choose a model</h2>
-          <button
-            type="button"
-            className="quiet close"
-            aria-label="Close"
-            onClick={onClose}
-          >
+          <button type="button" className="quiet close" aria-label="Close" onClick={onClose}>
             <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
               <path
                 d="m4 4 8 8m0-8-8 8"
@@ -57,16 +52,9 @@ export function ModelDialog({ open, onClose, onBox, onUrl, onFile }: Props) {
           </button>
         </div>
 
-        <button
-          type="button"
-          className="choice"
-          data-testid="model-box"
-          onClick={onBox}
-        >
+        <button type="button" className="choice" data-testid="model-box" onClick={onBox}>
           <strong>In the box</strong>
-          <span>
-            A very small model that comes with this page. Good for a first look.
-          </span>
+          <span>A very small model that comes with this page. Good for a first look.</span>
         </button>
 
         <form className="choice" onSubmit={submitUrl}>

@@ -6,9 +6,8 @@ function reasons(model: Model): string[] {
   if (model.phase !== "ready") return [];
   const { fallbackReason, threadsReason, place } = model.engine;
   const found: string[] = [];
-  if (place === "page" && fallbackReason !== undefined)
-    found.push(`No worker: ${fallbackReason}`);
-  if (threadsReason !== undefined) found.push(`One thread: ${threadsReason}`);
+  if (place === "page" && fallbackReason !== null) found.push(`No worker: ${fallbackReason}`);
+  if (threadsReason !== null) found.push(`One thread: ${threadsReason}`);
   return found;
 }
 
@@ -40,8 +39,7 @@ interface Props {
 }
 
 export function StatusLine({ model, answering }: Props) {
-  const state =
-    model.phase === "ready" && answering ? "answering" : model.phase;
+  const state = model.phase === "ready" && answering ? "answering" : model.phase;
   return (
     <div className="status small">
       <p data-testid="status" data-state={state}>

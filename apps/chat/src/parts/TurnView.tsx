@@ -5,15 +5,11 @@ import { ErrorCard } from "./ErrorCard.tsx";
 
 function describe(figures: Figures): string {
   const parts: string[] = [];
-  if (figures.tokensPerSecond !== null)
-    parts.push(speed(figures.tokensPerSecond));
+  if (figures.tokensPerSecond !== null) parts.push(speed(figures.tokensPerSecond));
   if (figures.answerTokens > 0)
     parts.push(`first token after ${duration(figures.firstTokenMs)}`);
-  const reused =
-    figures.cachedTokens > 0 ? ` (${figures.cachedTokens} reused)` : "";
-  parts.push(
-    `${figures.promptTokens} in${reused}, ${tokens(figures.answerTokens)} out`,
-  );
+  const reused = figures.cachedTokens > 0 ? ` (${figures.cachedTokens} reused)` : "";
+  parts.push(`${figures.promptTokens} in${reused}, ${tokens(figures.answerTokens)} out`);
   return parts.join(" · ");
 }
 
@@ -30,8 +26,7 @@ interface Props {
 /** A question and its answer. What the model wrote is text, never markup. */
 export const TurnView = memo(function TurnView({ turn, onRetry }: Props) {
   const thinking =
-    turn.state === "waiting" ||
-    (turn.state === "answering" && turn.answer === "");
+    turn.state === "waiting" || (turn.state === "answering" && turn.answer === "");
   const note = NOTES[turn.state];
   return (
     <article

@@ -10,8 +10,8 @@ export function Welcome({ ready, onAsk }: Props) {
     <section className="welcome">
       <h2>The model runs in this tab</h2>
       <p>
-        No server answers you. The page fetches the model once; what you write
-        stays on this device.
+        No server answers you. The page fetches the model once; what you write stays on this
+        device.
       </p>
       <div className="questions">
         {QUESTIONS.map((question) => (

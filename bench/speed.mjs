@@ -1,0 +1,144 @@
+/**
+ * Speed, load time and memory of Sidestage and of its peers: one Chromium, the engines in turn, each
+ * in a fresh page, several rounds with a rotating start, so that a slow minute of the machine hits
+ * all alike.
+ */
+import { launch } from "./browser.mjs";
+import { make } from "./models.mjs";
+import { renderers, watchOthers } from "./process.mjs";
+import { serve } from "./server.mjs";
+
+export const OURS = "sidestage";
+export const PEERS = ["wllama", "wllama2"];
+const PROMPTS = [128, 512];
+const ANSWER = 32;
+
+/** What is measured, and whether more is better. */
+export const METRICS = [
+  ...PROMPTS.map((length) => ({
+    key: `pp${length}`,
+    unit: "tokens/s",
+    more: true,
+  })),
+  { key: `tg${ANSWER}`, unit: "tokens/s", more: true },
+  { key: "load", unit: "ms", more: false },
+  { key: "peak", unit: "MB", more: false },
+];
+
+function within(promise, seconds, what) {
+  let timer;
+  const late = new Promise((_, fail) => {
+    timer = setTimeout(
+      () => fail(new Error(`${what}: no answer in ${seconds} s`)),
+      seconds * 1000,
+    );
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** One engine, once: from an empty page to its last figure. */
+async function once(browser, url, { engine, threads, model, seed, timeout }) {
+  // Renderers of pages closed just now may still be there.
+  const earlier = new Set(renderers().map(({ pid, peak }) => (peak > 200 ? pid : 0)));
+  const context = await browser.newContext();
+  try {
+    const page = await context.newPage();
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(String(error)));
+    page.on("console", (line) => line.type() === "error" && problems.push(line.text()));
+    await page.goto(`${url}/bench/web/page.html`);
+    await page.waitForFunction("window.bench");
+    const peak = () =>
+      Math.max(...renderers().map((it) => (earlier.has(it.pid) ? 0 : it.peak)), 0);
+    const empty = peak();
+    const call = async (command, argument) => {
+      const work = page.evaluate(([c, a]) => window.bench(c, a), [command, argument]);
+      try {
+        return await within(work, timeout, `${engine} ${command}`);
+      } catch (error) {
+        throw new Error([String(error.message).split("\n")[0], ...problems].join("; "), {
+          cause: error,
+        });
+      }
+    };
+    const { isolated } = await call("create", {
+      adapter: `/bench/adapters/${engine}.mjs`,
+      threads,
+    });
+    if (!isolated) throw new Error("the page is not cross-origin isolated");
+    const loaded = await call("load", { url: `/models/${model}.gguf` });
+    if (loaded.threads !== threads) {
+      throw new Error(`${loaded.threads} threads run instead of ${threads}`);
+    }
+    // Past the browser's baseline compiler.
+    await call("generate", { prompt: 32, answer: 8, seed: 999 });
+    const figures = { load: loaded.ms };
+    for (const [at, prompt] of PROMPTS.entries()) {
+      const answer = at === 0 ? ANSWER : 1;
+      const result = await call("generate", {
+        prompt,
+        answer,
+        seed: seed * 10 + at,
+      });
+      if (result.promptTokens < prompt || result.answerTokens < answer) {
+        throw new Error(
+          `${result.promptTokens} + ${result.answerTokens} tokens instead of ${prompt} + ${answer}`,
+        );
+      }
+      figures[`pp${prompt}`] = (result.promptTokens / result.promptMs) * 1000;
+      if (at === 0) figures[`tg${ANSWER}`] = result.tokensPerSecond;
+    }
+    const most = peak();
+    if (most > 0) figures.peak = most - empty;
+    return figures;
+  } finally {
+    await context.close();
+  }
+}
+
+/**
+ * Measures. Gives a list of `{ model, threads, engine, samples: { metric: [number] }, error? }` and
+ * the share of the machine that others used.
+ */
+export async function measure({ models, threads, engines, rounds, timeout, say }) {
+  for (const model of models) make(model);
+  const { url, close } = await serve();
+  const browser = await launch();
+  const results = [];
+  const others = watchOthers();
+  try {
+    for (const model of models) {
+      const group = threads.flatMap((count) =>
+        engines.map((engine) => ({
+          model,
+          threads: count,
+          engine,
+          samples: {},
+        })),
+      );
+      results.push(...group);
+      for (let round = 0; round < rounds; round += 1) {
+        for (let i = 0; i < group.length; i += 1) {
+          const result = group[(i + round) % group.length];
+          if (result.error !== undefined) continue;
+          const { engine, threads: count } = result;
+          say(`${model} · ${engine} · ${count} threads · round ${round + 1} of ${rounds}`);
+          try {
+            const job = { engine, threads: count, model, seed: round, timeout };
+            const figures = await once(browser, url, job);
+            for (const [key, value] of Object.entries(figures)) {
+              (result.samples[key] ??= []).push(value);
+            }
+          } catch (error) {
+            result.error = error.message;
+            say(`  failed: ${error.message}`);
+          }
+        }
+      }
+    }
+    return { results, chromium: browser.version(), others: others() };
+  } finally {
+    await browser.close();
+    close();
+  }
+}

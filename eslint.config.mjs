@@ -25,6 +25,26 @@ export default tseslint.config(
     },
   },
   {
+    // Scripts that drive a browser hold functions that run in it.
+    files: ["bench/**/*.mjs", "tests/browser/**/*.mjs"],
+    languageOptions: {
+      globals: {
+        AbortController: "readonly",
+        clearInterval: "readonly",
+        clearTimeout: "readonly",
+        crossOriginIsolated: "readonly",
+        document: "readonly",
+        fetch: "readonly",
+        location: "readonly",
+        performance: "readonly",
+        PerformanceObserver: "readonly",
+        setInterval: "readonly",
+        setTimeout: "readonly",
+        window: "readonly",
+      },
+    },
+  },
+  {
     files: ["packages/sidestage/src/**/*.ts"],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: {

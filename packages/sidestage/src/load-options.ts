@@ -161,8 +161,11 @@ function checkWorker(worker: unknown): void {
 
 function urlOf(option: string, url: unknown, base: string | undefined): string | undefined {
   if (url === undefined || url === null) return undefined;
+  if (typeof url !== "string" && !(url instanceof URL)) {
+    throw invalidOption(option, "must be a string or a URL");
+  }
   try {
-    return new URL(String(url), base).href;
+    return new URL(url, base).href;
   } catch (cause) {
     throw invalidOption(option, `is not a URL: ${String(url)}`, cause);
   }

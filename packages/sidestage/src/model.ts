@@ -72,8 +72,9 @@ export class Model {
   }
 
   /** Frees the model and its worker. Open requests fail with `MODEL_DISPOSED`. */
-  async dispose(): Promise<void> {
+  dispose(): Promise<void> {
     sessionOf(this).dispose();
+    return Promise.resolve();
   }
 
   #ask<K extends Outcome["kind"]>(

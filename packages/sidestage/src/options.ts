@@ -111,9 +111,13 @@ export function numberIn(
 ): number | undefined {
   if (value === undefined || value === null) return undefined;
   if (typeof value !== "number" || !ok(value)) {
-    throw invalidOption(option, `must be ${range}, not ${String(value)}`);
+    throw invalidOption(option, `must be ${range}, not ${shown(value)}`);
   }
   return value;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : typeof value;
 }
 
 /** A whole number in a range, or `undefined`. */

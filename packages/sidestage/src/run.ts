@@ -76,7 +76,7 @@ export class Run {
       () => this.#wantAll(),
     );
     this.#settle = settle;
-    Promise.prototype.then.call(this.result, undefined, () => undefined);
+    void Promise.prototype.then.call(this.result, undefined, () => undefined);
   }
 
   /** Whether `abort` was called. */

@@ -44,12 +44,12 @@ export class Session {
 
   /** Works with the model, loading it first if it must be. */
   async use<T>(work: (live: Live) => Promise<T>): Promise<T> {
-    if (this.#over) throw this.#over;
+    this.#check();
     clearTimeout(this.#idle);
     this.#users += 1;
     try {
       const live = await (this.#live ??= this.#again());
-      if (this.#over) throw this.#over;
+      this.#check();
       try {
         return await work(live);
       } catch (error) {
@@ -76,6 +76,10 @@ export class Session {
         () => undefined,
       );
     this.#live = undefined;
+  }
+
+  #check(): void {
+    if (this.#over) throw this.#over;
   }
 
   #again(): Promise<Live> {

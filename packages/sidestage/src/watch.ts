@@ -7,7 +7,7 @@ export interface LifeOptions {
   busy(): boolean;
   /** Ends the watch. */
   signal: AbortSignal;
-  onDead(why: string): void;
+  onDead: (why: string) => void;
 }
 
 /** Milliseconds between two questions, where no lock tells. */

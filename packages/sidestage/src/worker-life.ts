@@ -17,13 +17,14 @@ interface Started {
 /** Starts a worker, or takes the given one, and connects to it. */
 export async function openWorker(options: PlaceOptions, opening: Opening): Promise<Place> {
   const owned = typeof options.worker !== "object";
-  const { worker, welcome, release } = await start(options, opening);
+  const started = await start(options, opening);
+  const { worker, welcome } = started;
   const endings = new AbortController();
   const end = (): void => {
     endings.abort();
     worker.removeEventListener("message", onMessage);
     if (owned) worker.terminate();
-    release();
+    started.release();
   };
   const connection = new Connection({
     post: (message) => worker.postMessage(message),

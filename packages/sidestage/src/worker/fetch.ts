@@ -60,11 +60,7 @@ export class Readings {
     this.#sink.completion({ type: "closed", stream });
   }
 
-  async #drain(
-    stream: number,
-    body: AsyncGenerator<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #drain(stream: number, body: Source["body"], signal: AbortSignal): Promise<void> {
     let since = performance.now();
     for await (const chunk of body) {
       if (signal.aborted) return;
@@ -80,7 +76,7 @@ export class Readings {
 
 interface Source {
   head: { status: number; contentType: string | null; length: number | null };
-  body: AsyncGenerator<Uint8Array>;
+  body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 
 async function request(url: string, offset: number, signal: AbortSignal): Promise<Source> {
@@ -120,7 +116,7 @@ function heldAt(held: Held, offset: number): Source {
 
 const SLICE = 1 << 20;
 
-async function* slices(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += SLICE) yield bytes.subarray(at, at + SLICE);
 }
 

@@ -1,4 +1,4 @@
-import type { FromWorker } from "../wire.js";
+import type { FromWorker, ToWorker } from "../wire.js";
 import { Host } from "./host.js";
 
 /** Serves a port on the page itself. */
@@ -13,7 +13,7 @@ export function openHost(port: MessagePort): { close(): void } {
     },
     (answer: FromWorker) => port.postMessage(answer),
   );
-  port.onmessage = (event) => host.receive(event.data);
+  port.onmessage = (event: MessageEvent<ToWorker>) => host.receive(event.data);
   return {
     close() {
       host.close();

@@ -127,7 +127,10 @@ test("no task of the page is long while it loads and answers", options, async ()
 
 for (const [name, press] of [
   ["the Stop button", () => document.querySelector("[data-testid=stop]").click()],
-  ["Escape", () => window.dispatchEvent(new window.KeyboardEvent("keydown", { key: "Escape" }))],
+  [
+    "Escape",
+    () => window.dispatchEvent(new window.KeyboardEvent("keydown", { key: "Escape" })),
+  ],
 ]) {
   test(`${name} stops an answer, and the next one comes`, options, async () => {
     const { tab, problems, close } = await open();

@@ -6,6 +6,7 @@ use crate::protocol::{
 use crate::session::Session;
 use crate::text::Text;
 use sidestage_pool::Pool;
+use std::sync::Arc;
 
 /// Milliseconds of the host's clock; only differences count.
 pub type Clock = Box<dyn Fn() -> f64>;
@@ -14,7 +15,7 @@ pub type Clock = Box<dyn Fn() -> f64>;
 pub struct Engine<T> {
     text: T,
     clock: Clock,
-    pool: Pool,
+    pool: Arc<Pool>,
     state: State,
     streams: u32,
     effects: Vec<Effect>,
@@ -28,7 +29,7 @@ enum State {
 
 impl<T: Text> Engine<T> {
     /// An engine without a model.
-    pub fn new(text: T, clock: Clock, pool: Pool) -> Self {
+    pub fn new(text: T, clock: Clock, pool: Arc<Pool>) -> Self {
         Self { text, clock, pool, state: State::Empty, streams: 0, effects: Vec::new() }
     }
 

@@ -17,4 +17,4 @@ mod text;
 
 pub use engine::{Clock, Engine};
 pub use error::error;
-pub use text::{Delta, Text, TextInfo};
+pub use text::{Delta, Text, TextInfo, TextRoom, vocabulary};

@@ -1,4 +1,7 @@
+mod room;
+
 use crate::protocol::ErrorInfo;
+pub use room::{TextRoom, vocabulary};
 use sidestage_formats::gguf::Metadata;
 
 /// What the engine needs of the text room. Natively a direct call; in the browser the worker's

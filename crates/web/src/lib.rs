@@ -1,1 +1,249 @@
-//! placeholder
+//! The engine as a wasm module: raw memory and numbers in, effects out. Nothing clever.
+//!
+//! The host calls [`start`] once, then hands over MessagePack [`request`]s and [`completion`]s,
+//! calls [`run`] while it answers 1, and takes [`effects`] after every call. Bytes of a reading go
+//! straight into [`window`]s. One instance holds one model; all calls come from one thread, except
+//! [`pool_enter`], which the pool's threads call.
+#![cfg(target_arch = "wasm32")]
+#![allow(unsafe_code, reason = "the border to the host is raw memory")]
+
+mod host;
+
+use serde::de::DeserializeOwned;
+use sidestage_engine::protocol::{Completion, Effect, ErrorInfo, Event, Request};
+use sidestage_engine::{Engine, TextRoom, error};
+use sidestage_pool::Pool;
+use std::alloc::{Layout, alloc as heap_alloc, dealloc as heap_free};
+use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
+
+type Room = TextRoom<fn(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>>;
+
+struct Instance {
+    engine: Engine<Room>,
+    effects: Vec<u8>,
+    window: usize,
+    /// Effects of this border: messages that could not be read.
+    refused: Vec<Effect>,
+}
+
+thread_local! {
+    static INSTANCE: RefCell<Option<Instance>> = const { RefCell::new(None) };
+}
+
+thread_local! {
+    /// The tops of the pool threads' stacks.
+    static BLOCKS: RefCell<Vec<(u32, *mut u8)>> = const { RefCell::new(Vec::new()) };
+}
+
+static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
+
+/// Bytes of a pool thread's stack.
+const STACK: usize = 1 << 20;
+/// Bytes for its thread-local values; the host checks that they are enough.
+const TLS: usize = 64 << 10;
+
+fn with<R>(default: R, f: impl FnOnce(&mut Instance) -> R) -> R {
+    INSTANCE.with_borrow_mut(|instance| instance.as_mut().map_or(default, f))
+}
+
+/// Makes the engine; `threads` in all, of which the host starts all but one.
+#[unsafe(no_mangle)]
+pub extern "C" fn start(threads: u32) {
+    std::panic::set_hook(Box::new(|panic| host::log(0, &panic.to_string())));
+    let pool = Arc::new(Pool::external(threads as usize));
+    let _ = POOL.set(Arc::clone(&pool));
+    let text = TextRoom::new(host::text as fn(u32, &[u8]) -> _, host::date);
+    let engine = Engine::new(text, Box::new(host::now), pool);
+    let instance = Instance { engine, effects: Vec::new(), window: 0, refused: Vec::new() };
+    INSTANCE.set(Some(instance));
+}
+
+/// Memory for a message of `len` bytes; null when there is none left.
+#[unsafe(no_mangle)]
+pub extern "C" fn alloc(len: usize) -> *mut u8 {
+    match Layout::from_size_align(len.max(1), 16) {
+        // SAFETY: the layout is at least one byte long.
+        Ok(layout) => unsafe { heap_alloc(layout) },
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// Gives memory back.
+///
+/// # Safety
+/// `ptr` comes from [`alloc`] with the same `len` and was not given back before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn free(ptr: *mut u8, len: usize) {
+    if let Ok(layout) = Layout::from_size_align(len.max(1), 16)
+        && !ptr.is_null()
+    {
+        // SAFETY: the caller vouches that `alloc` made this pointer with this layout.
+        unsafe { heap_free(ptr, layout) }
+    }
+}
+
+/// Takes a MessagePack [`Request`].
+///
+/// # Safety
+/// `len` bytes at `ptr` are initialised and nobody writes them during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn request(ptr: *const u8, len: usize) {
+    // SAFETY: the caller vouches for the bytes.
+    let message = unsafe { bytes(ptr, len) };
+    with((), |instance| match unpack::<Request>(message) {
+        Ok(request) => instance.engine.request(request),
+        Err(error) => {
+            let event = Event::Error { id: id_of(message), error };
+            instance.refused.push(Effect::Post { event });
+        }
+    });
+}
+
+/// Takes a MessagePack [`Completion`].
+///
+/// # Safety
+/// `len` bytes at `ptr` are initialised and nobody writes them during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn completion(ptr: *const u8, len: usize) {
+    // SAFETY: the caller vouches for the bytes.
+    let message = unsafe { bytes(ptr, len) };
+    with((), |instance| match unpack::<Completion>(message) {
+        Ok(completion) => instance.engine.completion(completion),
+        Err(error) => {
+            instance.refused.push(Effect::Post { event: Event::Error { id: None, error } });
+        }
+    });
+}
+
+/// Works for about `budget_ms`; 1 if there is more to do at once.
+#[unsafe(no_mangle)]
+pub extern "C" fn run(budget_ms: f64) -> u32 {
+    with(0, |instance| u32::from(instance.engine.run(budget_ms)))
+}
+
+/// Takes the pending effects, as one MessagePack array at [`effects_ptr`]; its length, 0 if there
+/// are none. It stays until the next call.
+#[unsafe(no_mangle)]
+pub extern "C" fn effects() -> usize {
+    with(0, |instance| {
+        instance.effects.clear();
+        let mut effects = std::mem::take(&mut instance.refused);
+        effects.extend(instance.engine.take_effects());
+        if effects.is_empty() {
+            return 0;
+        }
+        match rmp_serde::to_vec_named(&effects) {
+            Ok(packed) => instance.effects = packed,
+            Err(error) => host::log(1, &error.to_string()),
+        }
+        instance.effects.len()
+    })
+}
+
+/// Where the effects lie.
+#[unsafe(no_mangle)]
+pub extern "C" fn effects_ptr() -> *const u8 {
+    with(std::ptr::null(), |instance| instance.effects.as_ptr())
+}
+
+/// Where the next bytes of a reading go, at most `want`; null: no more are needed.
+#[unsafe(no_mangle)]
+pub extern "C" fn window(stream: u32, want: usize) -> *mut u8 {
+    with(std::ptr::null_mut(), |instance| {
+        let window = instance.engine.window(stream, want);
+        instance.window = window.len();
+        if window.is_empty() { std::ptr::null_mut() } else { window.as_mut_ptr() }
+    })
+}
+
+/// How many bytes fit in the last [`window`].
+#[unsafe(no_mangle)]
+pub extern "C" fn window_len() -> usize {
+    with(0, |instance| instance.window)
+}
+
+/// That `count` bytes of the window were written.
+#[unsafe(no_mangle)]
+pub extern "C" fn wrote(stream: u32, count: usize) {
+    with((), |instance| {
+        let count = count.min(instance.window);
+        instance.engine.wrote(stream, count);
+    });
+}
+
+/// Memory for pool thread `index`: the top of its stack, null when there is none left.
+#[unsafe(no_mangle)]
+pub extern "C" fn thread_block(index: u32) -> *mut u8 {
+    let Ok(layout) = Layout::from_size_align(STACK + TLS, 64) else { return std::ptr::null_mut() };
+    // SAFETY: the layout is not empty. It is never given back: threads live as long as the memory
+    // they are in.
+    let block = unsafe { heap_alloc(layout) };
+    if block.is_null() {
+        return block;
+    }
+    let top = block.wrapping_add(STACK);
+    BLOCKS.with_borrow_mut(|blocks| blocks.push((index, top)));
+    top
+}
+
+/// Where the thread-local values of pool thread `index` go; null if it has no block.
+#[unsafe(no_mangle)]
+pub extern "C" fn thread_tls(index: u32) -> *mut u8 {
+    // They lie above the stack, which grows down.
+    BLOCKS.with_borrow(|blocks| {
+        let block = blocks.iter().find(|block| block.0 == index);
+        block.map_or(std::ptr::null_mut(), |block| block.1)
+    })
+}
+
+/// Bytes there are for thread-local values.
+#[unsafe(no_mangle)]
+pub extern "C" fn thread_tls_len() -> usize {
+    TLS
+}
+
+/// Serves as pool thread `index` until the pool is shut down.
+#[unsafe(no_mangle)]
+pub extern "C" fn pool_enter(index: u32) {
+    if let Some(pool) = POOL.get() {
+        sidestage_pool::worker_main(pool, index as usize);
+    }
+}
+
+/// Holds every kernel of this build against its scalar reference; the number of checks, or -1 and
+/// a message in the log.
+#[unsafe(no_mangle)]
+pub extern "C" fn selftest() -> i32 {
+    match sidestage_kernels::selftest() {
+        Ok(checks) => checks as i32,
+        Err(message) => {
+            host::log(1, &message);
+            -1
+        }
+    }
+}
+
+/// # Safety
+/// `len` bytes at `ptr` are initialised and nobody writes them for `'a`.
+unsafe fn bytes<'a>(ptr: *const u8, len: usize) -> &'a [u8] {
+    if ptr.is_null() || len == 0 {
+        return &[];
+    }
+    // SAFETY: the caller vouches for the bytes.
+    unsafe { std::slice::from_raw_parts(ptr, len) }
+}
+
+fn unpack<T: DeserializeOwned>(message: &[u8]) -> Result<T, ErrorInfo> {
+    rmp_serde::from_slice(message)
+        .map_err(|problem| error("MESSAGE_INVALID", format!("the message is not valid: {problem}")))
+}
+
+/// The id of a message that is otherwise invalid, so that its sender learns of it.
+fn id_of(message: &[u8]) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Id {
+        id: u32,
+    }
+    rmp_serde::from_slice::<Id>(message).ok().map(|message| message.id)
+}

@@ -1,0 +1,126 @@
+use crate::error::error;
+use crate::protocol::ErrorInfo;
+use crate::text::{Delta, Text, TextInfo};
+use serde_json::json;
+use sidestage_formats::gguf::{GgufError, Metadata, Strings};
+use sidestage_text::wire::{Client, RenderRequest};
+use sidestage_text::{Now, StreamOptions, StringList, TextError, TokenizerSpec};
+
+/// The text room behind its border: `F` carries a call there, to a module of its own in the
+/// browser, natively to a [`sidestage_text::wire::Server`].
+pub struct TextRoom<F> {
+    client: Client<F>,
+    date: fn() -> Option<Now>,
+}
+
+impl<F> TextRoom<F> {
+    /// A room; `date` gives the time for templates that print it.
+    pub fn new(call: F, date: fn() -> Option<Now>) -> Self {
+        Self { client: Client(call), date }
+    }
+}
+
+impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> Text for TextRoom<F> {
+    fn open(&mut self, metadata: &Metadata) -> Result<Option<TextInfo>, ErrorInfo> {
+        let Some(spec) = vocabulary(metadata)? else { return Ok(None) };
+        self.client.open(&spec)?;
+        let info = self.client.info()?;
+        let has_chat_template = info.has_chat_template;
+        Ok(Some(TextInfo { end_tokens: info.end_tokens, has_chat_template }))
+    }
+
+    fn encode(
+        &mut self,
+        text: &str,
+        add_special: bool,
+        parse_special: bool,
+    ) -> Result<Vec<u32>, ErrorInfo> {
+        Ok(self.client.encode(text, add_special, parse_special)?)
+    }
+
+    fn decode(&mut self, tokens: &[u32]) -> Result<String, ErrorInfo> {
+        Ok(self.client.decode(tokens, false)?)
+    }
+
+    fn render(
+        &mut self,
+        messages: &serde_json::Value,
+        add_generation_prompt: bool,
+    ) -> Result<String, ErrorInfo> {
+        Ok(self.client.render(&RenderRequest {
+            context: json!({ "messages": messages }).to_string(),
+            add_generation_prompt,
+            now: (self.date)(),
+            template: None,
+        })?)
+    }
+
+    fn open_stream(&mut self, stops: &[String], in_reasoning: bool) -> Result<u32, ErrorInfo> {
+        let options = StreamOptions { stops: stops.to_vec(), in_reasoning, ..Default::default() };
+        Ok(self.client.stream_open(&options)?)
+    }
+
+    fn push(&mut self, stream: u32, token: u32) -> Result<Delta, ErrorInfo> {
+        Ok(self.client.push(stream, token)?.into())
+    }
+
+    fn finish(&mut self, stream: u32) -> Result<Delta, ErrorInfo> {
+        Ok(self.client.finish(stream)?.into())
+    }
+}
+
+impl From<sidestage_text::Delta> for Delta {
+    fn from(delta: sidestage_text::Delta) -> Self {
+        Self { text: delta.text, reasoning: delta.reasoning, stopped: delta.stopped.is_some() }
+    }
+}
+
+impl From<TextError> for ErrorInfo {
+    fn from(from: TextError) -> Self {
+        let info = error(from.code(), from.to_string());
+        match from.code() {
+            "NO_CHAT_TEMPLATE" => info.hint("Give a prompt instead of messages."),
+            "TOKENIZER_UNSUPPORTED" => info.hint("Give token ids, or convert the model again."),
+            _ => info,
+        }
+    }
+}
+
+/// What a file says of its vocabulary; `None` if it has none.
+///
+/// # Errors
+/// A key of another type than GGUF says.
+pub fn vocabulary(metadata: &Metadata) -> Result<Option<TokenizerSpec>, GgufError> {
+    let key = |name: &str| format!("tokenizer.ggml.{name}");
+    let Some(model) = metadata.get_str(&key("model"))? else { return Ok(None) };
+    let text = |name: &str| metadata.get_str(name).map(|text| text.map(str::to_owned));
+    let list = |name: &str| -> Result<StringList, GgufError> {
+        Ok(metadata.get_strings(&key(name))?.map(string_list).unwrap_or_default())
+    };
+    Ok(Some(TokenizerSpec {
+        model: model.to_owned(),
+        pre: text(&key("pre"))?,
+        name: text("general.name")?,
+        tokens: list("tokens")?,
+        scores: metadata.get_f32s(&key("scores"))?.unwrap_or_default().into_owned(),
+        token_types: metadata.get_i32s(&key("token_type"))?.unwrap_or_default().into_owned(),
+        merges: list("merges")?,
+        bos: metadata.get_u32(&key("bos_token_id"))?,
+        eos: metadata.get_u32(&key("eos_token_id"))?,
+        unk: metadata.get_u32(&key("unknown_token_id"))?,
+        eot: metadata.get_u32(&key("eot_token_id"))?,
+        eom: metadata.get_u32(&key("eom_token_id"))?,
+        add_bos: metadata.get_bool(&key("add_bos_token"))?,
+        add_eos: metadata.get_bool(&key("add_eos_token"))?,
+        add_space_prefix: metadata.get_bool(&key("add_space_prefix"))?,
+        chat_template: text("tokenizer.chat_template")?,
+    }))
+}
+
+fn string_list(strings: &Strings) -> StringList {
+    let mut list = StringList::new();
+    for index in 0..strings.len() {
+        list.push(strings.bytes(index).unwrap_or_default());
+    }
+    list
+}

@@ -23,7 +23,8 @@ const ROOMS: &[Room] = &[
     Room { name: "formats", may_use: &["ops"] },
     Room { name: "lm", may_use: &["formats", "cpu"] },
     Room { name: "store", may_use: &[] },
-    Room { name: "engine", may_use: &["lm", "store", "cpu"] },
+    // Of text it uses the messages of its border only: text itself is a module of its own.
+    Room { name: "engine", may_use: &["lm", "store", "cpu", "text"] },
     Room { name: "web", may_use: &["engine"] },
     Room { name: "web-text", may_use: &["text"] },
     Room { name: "cli", may_use: &["engine", "text"] },

@@ -89,7 +89,10 @@ test("the model in the box answers under a strict CSP", options, async () => {
   const { tab, problems, response, close } = await open();
   const policy = response.headers()["content-security-policy"] ?? "";
   assert.match(policy, /script-src 'self' 'wasm-unsafe-eval'/);
-  assert.doesNotMatch(policy, /unsafe-inline|'unsafe-eval'|blob:|data:/);
+  assert.doesNotMatch(
+    policy,
+    /unsafe-inline|'unsafe-eval'|(script|worker|default)-src[^;]*(blob|data):/,
+  );
   await ready(tab);
   assert.match(await tab.textContent(one("status")), /Ready · .* · in a worker · \d+ thread/);
   await ask(tab, "Hello!");

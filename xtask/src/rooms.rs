@@ -91,7 +91,7 @@ mod tests {
         assert!(allowed("lm", "pool"));
         assert!(!allowed("tensor", "ir"));
         assert!(!allowed("lm", "text"));
-        assert!(!allowed("engine", "text"));
+        assert!(!allowed("store", "engine"));
         assert!(!allowed("text", "tensor"));
     }
 

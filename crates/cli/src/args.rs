@@ -1,0 +1,200 @@
+use clap::{Args as ClapArgs, Parser, Subcommand};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Runs language models, in the browser and here.
+#[derive(Debug, Parser)]
+#[command(name = "sidestage", version, about)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serves the chat page (or a folder of yours) with the headers it needs
+    Serve(ServeArgs),
+    /// Continues a prompt
+    Generate(GenerateArgs),
+    /// Writes the logits after some tokens as a .npy file
+    Logits(LogitsArgs),
+    /// Turns standard input into token ids
+    Tokenize(TokenizeArgs),
+    /// Says what is in a model file
+    Inspect(InspectArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ServeArgs {
+    /// Folder to serve; default: the built chat page
+    pub(crate) dir: Option<PathBuf>,
+    /// Port; 0: any free one
+    #[arg(long, default_value_t = 0)]
+    pub(crate) port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// Model that the page opens with, instead of the one in the box
+    #[arg(long, value_name = "FILE_OR_URL")]
+    pub(crate) model: Option<String>,
+    /// Leave out COOP and COEP: the page then has no shared memory and the engine one thread
+    #[arg(long)]
+    pub(crate) no_isolation: bool,
+    /// Also serve a file or folder under this path
+    #[arg(long, value_name = "/PATH=FILE_OR_DIR")]
+    pub(crate) mount: Vec<String>,
+    /// Host that the page may fetch models from, besides this server and huggingface.co
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_host: Vec<String>,
+    /// Open the page in the default browser
+    #[arg(long)]
+    pub(crate) open: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(allow_negative_numbers = true)]
+#[command(group = clap::ArgGroup::new("input").required(true).args(["prompt", "tokens", "messages"]))]
+pub(crate) struct GenerateArgs {
+    /// Model file (GGUF)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Text to continue, as it is: no chat template
+    #[arg(long, allow_hyphen_values = true)]
+    pub(crate) prompt: Option<String>,
+    /// Token ids to continue, exactly as given
+    #[arg(long, value_name = "1,2,3", value_delimiter = ',')]
+    pub(crate) tokens: Option<Vec<u32>>,
+    /// Conversation for the model's chat template: [{"role": "user", "content": "Hi"}]
+    #[arg(long, value_name = "JSON")]
+    pub(crate) messages: Option<String>,
+    /// Always take the likeliest token
+    #[arg(long, conflicts_with_all = ["temperature", "top_k", "top_p", "min_p"])]
+    pub(crate) greedy: bool,
+    /// Most tokens to generate
+    #[arg(long, value_name = "N")]
+    pub(crate) max_tokens: Option<u32>,
+    /// Seed of the sampler; same seed, same text
+    #[arg(long, value_name = "S")]
+    pub(crate) seed: Option<u64>,
+    /// 0 is greedy
+    #[arg(long)]
+    pub(crate) temperature: Option<f32>,
+    /// Keep the K likeliest tokens; 0: all
+    #[arg(long)]
+    pub(crate) top_k: Option<u32>,
+    /// Keep the likeliest tokens that together reach this probability
+    #[arg(long)]
+    pub(crate) top_p: Option<f32>,
+    /// Drop tokens less likely than this share of the likeliest
+    #[arg(long)]
+    pub(crate) min_p: Option<f32>,
+    /// Divides the logits of tokens seen; 1 is off
+    #[arg(long)]
+    pub(crate) repetition_penalty: Option<f32>,
+    /// Subtracted from a logit per use in the answer
+    #[arg(long)]
+    pub(crate) frequency_penalty: Option<f32>,
+    /// Subtracted from a logit once used in the answer
+    #[arg(long)]
+    pub(crate) presence_penalty: Option<f32>,
+    /// Added to a token's logit; may be given several times
+    #[arg(long, value_name = "ID=VALUE", value_parser = bias)]
+    pub(crate) logit_bias: Vec<(u32, f32)>,
+    /// String that ends the answer; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) stop: Vec<String>,
+    /// Do not end at the model's end token
+    #[arg(long)]
+    pub(crate) ignore_eos: bool,
+    /// Positions of the context
+    #[arg(long, value_name = "N")]
+    pub(crate) context_length: Option<u32>,
+    /// Threads; default: all cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+    /// Print tokens, text, finishReason, usage and timings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct LogitsArgs {
+    /// Model file (GGUF)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Token ids, exactly as given
+    #[arg(long, value_name = "1,2,3", value_delimiter = ',', required = true)]
+    pub(crate) tokens: Vec<u32>,
+    /// Where to write: float32, [vocab], or [n, vocab] with --all
+    #[arg(long, value_name = "FILE.npy")]
+    pub(crate) out: PathBuf,
+    /// The logits after every token, not only after the last
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Threads; default: all cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TokenizeArgs {
+    /// Model file (GGUF); only its vocabulary is read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Print {"tokens": [...]}
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Add no begin or end token, and read special tokens in the text as plain text
+    #[arg(long)]
+    pub(crate) no_special: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InspectArgs {
+    /// Model file (GGUF)
+    pub(crate) file: PathBuf,
+    /// Everything in the header, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn bias(text: &str) -> Result<(u32, f32), String> {
+    let (id, value) = text.split_once('=').ok_or("it reads ID=VALUE, for example 42=-1.5")?;
+    let id = id.trim().parse().map_err(|_| format!("{id:?} is no token id"))?;
+    let number: f32 = value.trim().parse().map_err(|_| format!("{value:?} is no number"))?;
+    Ok((id, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Args, bias};
+    use clap::{CommandFactory, Parser};
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn one_input_is_needed_and_only_one() {
+        let parse = |args: &[&str]| {
+            Args::try_parse_from(["sidestage", "generate", "--model", "m"].iter().chain(args))
+                .is_ok()
+        };
+        assert!(!parse(&[]));
+        assert!(parse(&["--prompt", "-hi"]));
+        assert!(parse(&["--prompt", "x", "--temperature", "-1"]), "the engine names the option");
+        assert!(parse(&["--tokens", "1,2,3", "--greedy", "--logit-bias", "3=-1.5"]));
+        assert!(!parse(&["--tokens", "1,x"]));
+        assert!(!parse(&["--tokens", "1", "--prompt", "x"]));
+        assert!(!parse(&["--prompt", "x", "--greedy", "--temperature", "1"]));
+    }
+
+    #[test]
+    fn reads_biases() {
+        assert_eq!(bias("7=-2"), Ok((7, -2.0)));
+        assert!(bias("7").is_err());
+        assert!(bias("=1").is_err());
+        assert!(bias("7=x").is_err());
+    }
+}

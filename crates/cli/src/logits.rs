@@ -1,0 +1,82 @@
+//! `sidestage logits`: what the model thinks comes next, as numbers.
+
+use crate::args::LogitsArgs;
+use crate::error::CliError;
+use crate::model_file::ModelFile;
+use crate::npy;
+use crate::session::pool;
+use sidestage_engine::error;
+use sidestage_formats::gguf::Gguf;
+use sidestage_lm::{Decoder, DecoderPlan, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants};
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+
+pub(crate) fn run(args: &LogitsArgs) -> Result<(), CliError> {
+    let mut decoder = load(args)?;
+    let vocab = decoder.config().vocab_size;
+    let shape: &[usize] = if args.all { &[args.tokens.len(), vocab] } else { &[vocab] };
+    // Checked before a file is made: a wrong token leaves nothing behind.
+    if let Some(&token) = args.tokens.iter().find(|token| **token as usize >= vocab) {
+        let message = format!("the token {token} is not in the vocabulary of {vocab}");
+        return Err(CliError::engine(error("PROMPT_INVALID", message)));
+    }
+    let unwritable = |error| CliError::Unwritable { path: args.out.clone(), error };
+    let mut out = BufWriter::new(File::create(&args.out).map_err(unwritable)?);
+    npy::begin(&mut out, shape).map_err(unwritable)?;
+    evaluate(&mut decoder, args, &mut |row| npy::append(&mut out, row).map_err(unwritable))?;
+    out.flush().map_err(unwritable)
+}
+
+/// Evaluates the tokens in steps and hands over each row of logits that is wanted, in order.
+fn evaluate(
+    decoder: &mut Decoder,
+    args: &LogitsArgs,
+    take: &mut dyn FnMut(&[f32]) -> Result<(), CliError>,
+) -> Result<(), CliError> {
+    let pool = pool(args.threads);
+    let sequence = decoder.cache().create();
+    let step = if args.all { MAX_ROWS.min(MAX_OUTPUTS) } else { MAX_ROWS };
+    let last = args.tokens.len() - 1;
+    for (number, part) in args.tokens.chunks(step).enumerate() {
+        let rows: Vec<Row> = (number * step..)
+            .zip(part)
+            .map(|(position, &token)| Row {
+                sequence,
+                position: position as u32,
+                input: RowInput::Token(token),
+                wants: if args.all || position == last { Wants::Output } else { Wants::Nothing },
+            })
+            .collect();
+        decoder.begin(&rows).map_err(CliError::engine)?;
+        decoder.resume(&pool, &mut || false);
+        let wanted = rows.iter().filter(|row| row.wants == Wants::Output).count();
+        (0..wanted).try_for_each(|output| take(decoder.logits(output)))?;
+    }
+    Ok(())
+}
+
+/// The decoder of a file, with room for exactly the tokens given.
+fn load(args: &LogitsArgs) -> Result<Decoder, CliError> {
+    let mut file = ModelFile::open(&args.model)?;
+    let gguf: Gguf = file.header()?;
+    gguf.check_length(file.length).map_err(CliError::engine)?;
+    let count = args.tokens.len();
+    let plan =
+        DecoderPlan::new(&gguf.metadata, &gguf.tensors, Some(count)).map_err(CliError::engine)?;
+    if count > plan.context_length {
+        let message =
+            format!("{count} tokens do not fit the model's {} positions", plan.context_length);
+        return Err(CliError::engine(error("CONTEXT_LENGTH_EXCEEDED", message)));
+    }
+    let mut weights = plan.allocate(None).map_err(CliError::engine)?;
+    for (index, (name, _)) in plan.weights().enumerate() {
+        // A weight that the file lacks is an error of the plan.
+        let Some(tensor) = gguf.tensors.get(name) else { continue };
+        let read = file
+            .file
+            .seek(SeekFrom::Start(tensor.offset))
+            .and_then(|_| file.file.read_exact(weights.get_mut(index)));
+        read.map_err(|error| file.unreadable(error))?;
+    }
+    Decoder::new(plan, weights).map_err(CliError::engine)
+}

@@ -1,0 +1,60 @@
+//! A model file on this machine.
+
+use crate::error::CliError;
+use sidestage_formats::gguf::{Gguf, GgufReader, Progress};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// An open model file.
+pub(crate) struct ModelFile {
+    pub(crate) file: File,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+    path: PathBuf,
+}
+
+impl ModelFile {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`CliError::Unreadable`].
+    pub(crate) fn open(path: &Path) -> Result<Self, CliError> {
+        let unreadable = |error| CliError::Unreadable { path: path.to_owned(), error };
+        let file = File::open(path).map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if metadata.is_dir() {
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
+        }
+        Ok(Self { file, length: metadata.len(), path: path.to_owned() })
+    }
+
+    /// Its name without folders, for messages.
+    pub(crate) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Names the file in an error of reading it.
+    pub(crate) fn unreadable(&self, error: io::Error) -> CliError {
+        CliError::Unreadable { path: self.path.clone(), error }
+    }
+
+    /// Reads the header, and little more than that.
+    ///
+    /// # Errors
+    /// [`CliError::Unreadable`]; [`CliError::Engine`] for a file that is no model.
+    pub(crate) fn header(&mut self) -> Result<Gguf, CliError> {
+        let mut reader = GgufReader::new();
+        let mut chunk = vec![0; 256 << 10];
+        loop {
+            let count = self.file.read(&mut chunk).map_err(|error| self.unreadable(error))?;
+            if count == 0 {
+                return Err(CliError::engine(reader.truncated()));
+            }
+            let progress = reader.push(&chunk[..count]).map_err(CliError::engine)?;
+            if let Progress::Done { gguf, .. } = progress {
+                return Ok(gguf);
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The engine's host on this machine: carries out its effects on a file.
+
+use crate::error::CliError;
+use crate::model_file::ModelFile;
+use sidestage_engine::protocol::{
+    Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Outcome,
+    Prompt, Request,
+};
+use sidestage_engine::{Clock, Engine, TextRoom, error};
+use sidestage_pool::Pool;
+use sidestage_text::Now;
+use sidestage_text::wire::Server;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// Milliseconds of work between two looks at the effects: what has become certain is shown soon.
+const BUDGET_MS: f64 = 20.0;
+
+/// Most bytes read from a file at a time.
+const CHUNK: usize = 1 << 20;
+
+type Call = Box<dyn FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>>;
+
+/// One engine with one model.
+pub(crate) struct Session {
+    engine: Engine<TextRoom<Call>>,
+    model: u32,
+    requests: u32,
+}
+
+impl Session {
+    /// Loads a model. `threads`: all cores if not given.
+    ///
+    /// # Errors
+    /// [`CliError::Unreadable`]; [`CliError::Engine`] for a model that cannot be run.
+    pub(crate) fn load(
+        mut file: ModelFile,
+        threads: Option<u32>,
+        context: Option<u32>,
+    ) -> Result<Self, CliError> {
+        let mut server = Server::new();
+        let call: Call = Box::new(move |op, message| server.call(op, message));
+        let start = Instant::now();
+        let clock: Clock = Box::new(move || start.elapsed().as_secs_f64() * 1000.0);
+        let engine = Engine::new(TextRoom::new(call, now), clock, Arc::new(pool(threads)));
+        let mut session = Self { engine, model: 1, requests: 1 };
+        let source = ModelSource::Held { name: file.name(), size: file.length };
+        let options = LoadOptions { context_length: context, ..LoadOptions::default() };
+        session.engine.request(Request::Load { id: session.model, source, options });
+        session.settle(session.model, Some(&mut file), &mut |_| Ok(()))?;
+        Ok(session)
+    }
+
+    /// Generates. `show` gets every piece of text as it becomes certain, if `options.stream`.
+    ///
+    /// # Errors
+    /// [`CliError::Engine`] for a prompt or option that cannot be; whatever `show` reports.
+    pub(crate) fn generate(
+        &mut self,
+        prompt: Prompt,
+        options: GenerateOptions,
+        show: &mut dyn FnMut(&str) -> Result<(), CliError>,
+    ) -> Result<Generated, CliError> {
+        self.requests += 1;
+        let (id, model) = (self.requests, self.model);
+        self.engine.request(Request::Generate { id, model, prompt, options, credits: None });
+        match self.settle(id, None, show)? {
+            Outcome::Generated { result } => Ok(result),
+            _ => Err(unanswered()),
+        }
+    }
+
+    /// Runs until a request has ended.
+    fn settle(
+        &mut self,
+        request: u32,
+        mut file: Option<&mut ModelFile>,
+        show: &mut dyn FnMut(&str) -> Result<(), CliError>,
+    ) -> Result<Outcome, CliError> {
+        let mut reading = None;
+        let mut more = true;
+        loop {
+            let effects = self.engine.take_effects();
+            if effects.is_empty() && !more {
+                return Err(unanswered());
+            }
+            for effect in effects {
+                match effect {
+                    Effect::Fetch { stream, .. } => {
+                        let length = file.as_ref().map(|file| file.length);
+                        let opened =
+                            Completion::Opened { stream, status: 200, content_type: None, length };
+                        self.engine.completion(opened);
+                        reading = Some(stream);
+                    }
+                    Effect::Cancel { stream } => {
+                        reading = reading.filter(|open| *open != stream);
+                    }
+                    Effect::Post { event } => match event {
+                        Event::Done { id, outcome } if id == request => return Ok(outcome),
+                        Event::Error { id, error } if id.is_none_or(|id| id == request) => {
+                            return Err(CliError::engine(error));
+                        }
+                        Event::Delta { text, .. } => show(&text)?,
+                        _ => {}
+                    },
+                }
+            }
+            more = match (reading, &mut file) {
+                (Some(stream), Some(file)) => {
+                    if !self.read(stream, file)? {
+                        reading = None;
+                    }
+                    true
+                }
+                _ => self.engine.run(BUDGET_MS),
+            };
+        }
+    }
+
+    /// Reads on into the place that the engine names. False: nothing more is to be read.
+    fn read(&mut self, stream: u32, file: &mut ModelFile) -> Result<bool, CliError> {
+        let window = self.engine.window(stream, CHUNK);
+        if window.is_empty() {
+            return Ok(false);
+        }
+        match file.file.read(window) {
+            Ok(0) => self.engine.completion(Completion::Closed { stream }),
+            Ok(count) => {
+                self.engine.wrote(stream, count);
+                return Ok(true);
+            }
+            Err(error) => return Err(file.unreadable(error)),
+        }
+        Ok(false)
+    }
+}
+
+/// A pool of `threads` threads, all cores if not given.
+pub(crate) fn pool(threads: Option<u32>) -> Pool {
+    // More threads than any machine has would only cost memory.
+    const MOST: usize = 256;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    Pool::native(threads.map_or_else(cores, |n| n as usize).clamp(1, MOST))
+}
+
+/// The time for templates that print the date, in UTC: std knows no local time.
+fn now() -> Option<Now> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(Now { unix_seconds: i64::try_from(since.as_secs()).ok()?, utc_offset_minutes: 0 })
+}
+
+/// The engine promises an answer to every request; this keeps a broken promise from hanging.
+fn unanswered() -> CliError {
+    CliError::engine(error("ENGINE_CRASHED", "the engine stopped without an answer"))
+}

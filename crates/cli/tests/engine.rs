@@ -1,0 +1,268 @@
+//! The commands that run models, against other people's results.
+#![allow(clippy::disallowed_methods, reason = "tests run natively only")]
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod program;
+
+use program::{Ended, Folder, run};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+fn data() -> Option<PathBuf> {
+    let folder = std::env::var_os("SIDESTAGE_TESTDATA").map(PathBuf::from);
+    if folder.is_none() {
+        println!("SIDESTAGE_TESTDATA is not set: real models are left out");
+    }
+    folder
+}
+
+fn model(data: &std::path::Path, quant: &str) -> String {
+    data.join(format!("lm/stories260K-{quant}.gguf")).display().to_string()
+}
+
+fn json(ended: &Ended) -> Value {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    serde_json::from_str(&ended.stdout).expect("JSON")
+}
+
+fn list(ids: &Value) -> String {
+    let ids: Vec<String> = ids.as_array().expect("ids").iter().map(Value::to_string).collect();
+    ids.join(",")
+}
+
+#[test]
+fn generate_gives_the_golden_tokens() {
+    let Some(data) = data() else { return };
+    let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");
+    let goldens: Value = serde_json::from_str(&text).expect("JSON");
+    for quant in ["F32", "F16", "BF16"] {
+        let model = model(&data, quant);
+        for golden in
+            goldens["files"][format!("stories260K-{quant}.gguf")]["runs"].as_array().expect("runs")
+        {
+            let count = golden["generated_ids"].as_array().expect("ids").len().to_string();
+            let tail = ["--greedy", "--max-tokens", &count, "--json"];
+            let ids = list(&golden["prompt_ids"]);
+            let by_ids = json(&run(
+                &[&["generate", "--model", &model, "--tokens", &ids], &tail[..]].concat(),
+                b"",
+            ));
+            assert_eq!(by_ids["tokens"], golden["generated_ids"], "{quant}");
+            let prompt = golden["prompt"].as_str().expect("text");
+            let by_text = json(&run(
+                &[&["generate", "--model", &model, "--prompt", prompt], &tail[..]].concat(),
+                b"",
+            ));
+            assert_eq!(by_text["tokens"], golden["generated_ids"], "{quant}: {prompt}");
+            assert_eq!(
+                by_text["usage"]["promptTokens"],
+                golden["prompt_ids"].as_array().expect("ids").len()
+            );
+            assert_eq!(by_text["text"], by_ids["text"]);
+            for key in ["finishReason", "timings"] {
+                assert!(!by_text[key].is_null(), "{key}");
+            }
+        }
+    }
+}
+
+#[test]
+fn generate_prints_what_json_holds() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "Q8_0");
+    let args = [
+        "generate",
+        "--model",
+        &model,
+        "--prompt",
+        "Once upon a time",
+        "--seed",
+        "7",
+        "--max-tokens",
+        "30",
+    ];
+    let plain = run(&args, b"");
+    let whole = json(&run(&[&args[..], &["--json"]].concat(), b""));
+    assert_eq!(plain.stdout, format!("{}\n", whole["text"].as_str().expect("text")));
+    let other = json(&run(&[&args[..6], &["8", "--max-tokens", "30", "--json"]].concat(), b""));
+    assert_ne!(whole["tokens"], other["tokens"], "another seed");
+    let banned = whole["tokens"][0].as_u64().expect("an id");
+    let bias = format!("{banned}=-100");
+    let without = json(&run(&[&args[..], &["--logit-bias", &bias, "--json"]].concat(), b""));
+    assert!(!without["tokens"].as_array().expect("ids").contains(&Value::from(banned)));
+}
+
+#[test]
+fn logits_agree_with_generate_and_with_themselves() {
+    let Some(data) = data() else { return };
+    let folder = Folder::new();
+    let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");
+    let goldens: Value = serde_json::from_str(&text).expect("JSON");
+    let golden = &goldens["files"]["stories260K-F32.gguf"]["runs"][0];
+    let ids = list(&golden["prompt_ids"]);
+    let model = model(&data, "F32");
+    let mut files = Vec::new();
+    for (name, extra) in [("last.npy", &[][..]), ("all.npy", &["--all"][..])] {
+        let file = folder.path().join(name).display().to_string();
+        let args =
+            [&["logits", "--model", &model, "--tokens", &ids, "--out", &file], extra].concat();
+        let ended = run(&args, b"");
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        files.push(fs::read(file).expect("a file"));
+    }
+    let (last, all) = (&files[0][128..], &files[1][128..]);
+    let head = String::from_utf8_lossy(&files[1][..128]).into_owned();
+    assert!(head.contains("'shape': (5, 512)"), "{head}");
+    assert_eq!(last.len(), 512 * 4);
+    assert_eq!(last, &all[4 * last.len()..], "the last row is the same, to the bit");
+    let values = last.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+    let likeliest = values.enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(id, _)| id as u64);
+    assert_eq!(likeliest, golden["generated_ids"][0].as_u64());
+}
+
+#[test]
+fn tokenize_agrees_with_llama_cpp() {
+    let Some(data) = data() else { return };
+    let folder = data.join("tokenizers/llamacpp-vocab");
+    for name in ["gpt-2", "phi-3", "qwen2"] {
+        let file = folder.join(format!("ggml-vocab-{name}.gguf")).display().to_string();
+        let texts = fs::read_to_string(format!("{file}.inp")).expect("texts");
+        let expected = fs::read_to_string(format!("{file}.out")).expect("ids");
+        // The text room tests them all; here it is the way through the command that is tested.
+        let cases = texts.split("\n__ggml_vocab_test__\n").zip(expected.lines());
+        for (text, ids) in cases.skip(20).step_by(9) {
+            let ended =
+                run(&["tokenize", "--no-special", "--json", "--model", &file], text.as_bytes());
+            let ids: Vec<u64> =
+                ids.split_whitespace().map(|id| id.parse().expect("an id")).collect();
+            assert_eq!(json(&ended)["tokens"], Value::from(ids.clone()), "{name}: {text:?}");
+            let plain = run(&["tokenize", "--no-special", "--model", &file], text.as_bytes());
+            let words: Vec<u64> =
+                plain.stdout.split_whitespace().map(|id| id.parse().expect("an id")).collect();
+            assert_eq!(words, ids, "{name}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn special_tokens_are_read_unless_refused() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "F32");
+    let with = json(&run(&["tokenize", "--json", "--model", &model], b"Once upon a time"));
+    let without =
+        json(&run(&["tokenize", "--no-special", "--json", "--model", &model], b"Once upon a time"));
+    let with: Vec<Value> = with["tokens"].as_array().expect("ids").clone();
+    assert_eq!(with[0], 1, "the begin token");
+    assert_eq!(without["tokens"], Value::from(with[1..].to_vec()));
+}
+
+#[test]
+fn inspect_shows_the_header() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "Q4_0");
+    let found = json(&run(&["inspect", &model, "--json"], b""));
+    assert_eq!((&found["architecture"], &found["parameters"]), (&"llama".into(), &260_032.into()));
+    assert_eq!(found["metadata"]["llama.block_count"], 5);
+    assert_eq!(found["metadata"]["tokenizer.ggml.tokens"]["length"], 512);
+    let tensors = found["tensors"].as_array().expect("tensors");
+    assert!(
+        tensors
+            .iter()
+            .any(|t| t["name"] == "token_embd.weight" && t["shape"] == Value::from(vec![512, 64]))
+    );
+    let text = run(&["inspect", &model], b"");
+    assert_eq!(text.code, Some(0));
+    assert!(
+        text.stdout.contains("token_embd.weight") && text.stdout.contains("llama"),
+        "{}",
+        text.stdout
+    );
+}
+
+#[test]
+fn broken_models_are_named_by_every_command() {
+    let folder = Folder::new();
+    folder.write("page.gguf", "<!doctype html><title>Not found</title>");
+    folder.write("empty.gguf", "");
+    folder.write("short.gguf", "GGUF\u{3}\0\0\0");
+    folder.write("bare.gguf", "GGUF\u{3}\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+    if let Some(data) = data() {
+        let bytes = fs::read(model(&data, "Q4_0")).expect("a model");
+        fs::write(folder.path().join("cut.gguf"), &bytes[..bytes.len() - 5000]).expect("a file");
+        fs::write(folder.path().join("cut-header.gguf"), &bytes[..5000]).expect("a file");
+    }
+    folder.write("folder/x", "");
+    let out = folder.path().join("x.npy").display().to_string();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|e| e.expect("an entry").path())
+        .collect();
+    entries.push(folder.path().join("missing.gguf"));
+    for entry in entries {
+        let path = entry.display().to_string();
+        for args in [
+            &["generate", "--model", &path, "--prompt", "x"][..],
+            &["generate", "--model", &path, "--tokens", "1", "--json"],
+            &["logits", "--model", &path, "--tokens", "1", "--out", &out],
+            &["tokenize", "--model", &path],
+            &["inspect", &path],
+            &["inspect", &path, "--json"],
+        ] {
+            let ended = run(args, b"x");
+            // A header that is whole can be inspected, and a vocabulary be used, without weights.
+            let readable = match args[0] {
+                "inspect" => path.ends_with("bare.gguf"),
+                "tokenize" => path.ends_with("cut.gguf"),
+                _ => false,
+            };
+            if readable {
+                assert_eq!(ended.code, Some(0), "{args:?}: {}", ended.stderr);
+                continue;
+            }
+            let code = ended.error();
+            match entry.file_name().and_then(|name| name.to_str()) {
+                Some("missing.gguf") => assert_eq!(code, "NOT_FOUND", "{args:?}"),
+                Some("folder") => assert_eq!(code, "UNREADABLE", "{args:?}"),
+                Some("cut.gguf" | "cut-header.gguf") => {
+                    assert_eq!(code, "MODEL_TRUNCATED", "{args:?}")
+                }
+                _ => {}
+            }
+            assert!(!PathBuf::from(&out).exists(), "{args:?} left a file behind");
+        }
+    }
+}
+
+#[test]
+fn impossible_requests_are_named() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "F32");
+    let generate = |args: &[&str]| run(&[&["generate", "--model", &model], args].concat(), b"");
+    for (args, code, word) in [
+        (&["--prompt", "x", "--temperature", "-1"][..], "INVALID_OPTION", "temperature"),
+        (&["--prompt", "x", "--top-p", "1.5"], "INVALID_OPTION", "topP"),
+        (&["--prompt", "x", "--logit-bias", "512=1"], "INVALID_OPTION", "logitBias"),
+        (&["--tokens", "512"], "PROMPT_INVALID", "512"),
+        (&["--messages", "{"], "INVALID_OPTION", "--messages"),
+        (&["--messages", "{}"], "INVALID_OPTION", "--messages"),
+        (&["--messages", "[]"], "NO_CHAT_TEMPLATE", "template"),
+        (&["--prompt", "x", "--context-length", "0"], "INVALID_OPTION", "contextLength"),
+    ] {
+        let ended = generate(args);
+        assert_eq!(ended.error(), code, "{args:?}");
+        assert!(ended.stderr.contains(word), "{args:?}: {}", ended.stderr);
+    }
+    let long = vec!["5"; 600].join(",");
+    assert_eq!(generate(&["--tokens", &long]).error(), "CONTEXT_LENGTH_EXCEEDED");
+    let out = std::env::temp_dir().join("sidestage-no-such-folder/x.npy").display().to_string();
+    let logits = |tokens: &str, out: &str| {
+        run(&["logits", "--model", &model, "--tokens", tokens, "--out", out], b"")
+    };
+    assert_eq!(logits("1", &out).error(), "UNWRITABLE");
+    assert_eq!(logits("512", &out).error(), "PROMPT_INVALID");
+    assert_eq!(logits(&long, &out).error(), "CONTEXT_LENGTH_EXCEEDED");
+    for args in [&["--prompt", "x", "--max-tokens", "-3"][..], &["--tokens", "1,,2"], &[]] {
+        assert_eq!(generate(args).code, Some(2), "{args:?}");
+    }
+}

@@ -1,0 +1,102 @@
+"""Writes the dialogues that the model in the box learns from.
+
+    python generate.py --out corpus.jsonl [--held-out held-out.txt] [--count 80000] [--seed 1]
+
+Each line of `corpus.jsonl` is one dialogue: a JSON list of [role, text] pairs.
+Dialogues are distinct; the held-out ones, written as ChatML text, are not among
+them. Only the standard library is needed, and the same seed gives the same text.
+"""
+
+import argparse
+import json
+import random
+
+from dialogues import basics, itself, smalltalk, stories, unknown
+
+# The share of each part among the turns.
+PARTS = [(itself.INTENTS, 0.20), (smalltalk.INTENTS, 0.21), (stories.INTENTS, 0.13), (basics.INTENTS, 0.22), (unknown.INTENTS, 0.24)]
+
+SYSTEM = [
+    "You are a helpful assistant.", "You are a friendly assistant.", "You are Sidestage's model in the box.", "Be helpful and kind.", "Answer in plain English.",
+    "You are a small and honest chat model.", "You are a chat model that runs in a browser.", "You are an AI assistant.", "Be honest about what you do not know.", "Chat with the user.",
+    "You are a helpful, harmless and honest assistant.", "You are a very small language model. Be friendly.", "Help the user.", "Answer the questions of the user.", "You are a polite assistant. Use whole sentences.",
+]
+BRIEF = ["Keep your answers short.", "Answer in one sentence.", "Be brief.", "Use few words."]
+
+Dialogue = list[tuple[str, str]]
+
+
+def dialogue(rng: random.Random) -> Dialogue:
+    """One chat of one to about twelve exchanges, with or without a system prompt."""
+    memory: dict = {}
+    wanted = 1 if rng.random() < 0.5 else rng.choice([2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8, 12])
+    system, brief = None, False
+    kind = rng.random()
+    if kind < 0.18:
+        system = rng.choice(SYSTEM)
+    elif kind < 0.21:
+        system, brief = rng.choice(BRIEF), True
+    turns: Dialogue = [("system", system)] if system else []
+    made = 0
+    while made < wanted:
+        if made == 0 and wanted > 1 and rng.random() < 0.25:
+            part = smalltalk.INTENTS[:1]
+        elif memory and rng.random() < 0.25:
+            part = smalltalk.INTENTS[-4:]
+        else:
+            part = rng.choices([p for p, _ in PARTS], [w for _, w in PARTS])[0]
+        intent = rng.choices(part, [i.weight for i in part])[0]
+        exchange = intent.make(rng, memory)
+        for ask, answer in exchange:
+            if brief:
+                answer = answer.split("\n")[0] if "\n" not in answer and len(answer) < 120 else answer
+                first = answer.split(". ")[0]
+                answer = first + "." if len(first) > 25 and first != answer and "Once" not in first and "?" not in first and "!" not in first else answer
+            turns += [("user", ask), ("assistant", answer)]
+            made += 1
+    return turns
+
+
+def chatml(turns: Dialogue) -> str:
+    """The dialogue as the chat template renders it."""
+    return "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--held-out")
+    parser.add_argument("--held-out-bytes", type=int, default=50_000)
+    parser.add_argument("--count", type=int, default=80_000)
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args()
+
+    rng = random.Random(args.seed)
+    seen: set[str] = set()
+
+    def fresh() -> Dialogue:
+        while True:
+            turns = dialogue(rng)
+            text = chatml(turns)
+            if text not in seen:
+                seen.add(text)
+                return turns
+
+    if args.held_out:
+        size = 0
+        with open(args.held_out, "w", encoding="utf-8") as file:
+            while size < args.held_out_bytes:
+                text = chatml(fresh())
+                size += len(text.encode())
+                file.write(text + "<|endoftext|>\n")
+    characters = 0
+    with open(args.out, "w", encoding="utf-8") as file:
+        for _ in range(args.count):
+            turns = fresh()
+            characters += sum(len(text) for _, text in turns)
+            file.write(json.dumps(turns, ensure_ascii=False) + "\n")
+    print(f"{args.count} dialogues, {characters} characters")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""Trains the model in the box on a CPU and writes it as GGUF.
+
+    python train.py --corpus corpus.jsonl --work DIR [--tokens 14e6] [--threads 1]
+
+`DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, and
+`box.gguf`, written anew with every checkpoint.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import time
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+import export
+import vocabulary
+from network import Network, Shape
+
+PAD = 0
+
+
+def load(args: argparse.Namespace, shape: Shape) -> tuple[Tokenizer, list]:
+    """The tokenizer (made once) and every dialogue as (ids, weights)."""
+    with open(args.corpus, encoding="utf-8") as file:
+        dialogues = [json.loads(line) for line in file]
+    path = os.path.join(args.work, "tokenizer.json")
+    if not os.path.exists(path):
+        vocabulary.learn((f"{role}\n{text}" for turns in dialogues for role, text in turns), shape.vocabulary).save(path)
+    tokenizer = Tokenizer.from_file(path)
+    rows = [vocabulary.encode(tokenizer, turns) for turns in dialogues]
+    return tokenizer, [(ids[: shape.context], weights[: shape.context]) for ids, weights in rows]
+
+
+def batches(rows: list, size: int, seed: int):
+    """One pass over the rows in batches of about `size` tokens of similar length."""
+    rng = random.Random(seed)
+    order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]) + rng.random() * 8))
+    groups, group = [], []
+    for i in order:
+        if group and (len(group) + 1) * len(rows[i][0]) > size:
+            groups.append(group)
+            group = []
+        group.append(i)
+    groups.append(group)
+    rng.shuffle(groups)
+    for group in groups:
+        length = max(len(rows[i][0]) for i in group)
+        ids = torch.full((len(group), length), PAD)
+        weights = torch.zeros(len(group), length)
+        for at, i in enumerate(group):
+            ids[at, : len(rows[i][0])] = torch.tensor(rows[i][0])
+            weights[at, : len(rows[i][0])] = torch.tensor(rows[i][1])
+        yield ids, weights
+
+
+def losses(network: Network, ids: torch.Tensor, bfloat16: bool) -> torch.Tensor:
+    """The loss of each predicted token in nats, `[batch, length - 1]`."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        logits = network(ids[:, :-1])
+    return F.cross_entropy(logits.float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none").view(ids.shape[0], -1)
+
+
+def held_out_loss(network: Network, rows: list, bfloat16: bool) -> float:
+    """Mean loss of the answers' tokens, in nats."""
+    total = count = 0.0
+    with torch.no_grad():
+        for ids, weights in batches(rows, 4096, 0):
+            answers = (weights[:, 1:] == vocabulary.ANSWER).float()
+            total += (losses(network, ids, bfloat16) * answers).sum().item()
+            count += answers.sum().item()
+    return total / count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--tokens", type=float, default=14e6, help="how many tokens to see in all")
+    parser.add_argument("--batch", type=int, default=4096, help="tokens in a step")
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
+    parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")
+    args = parser.parse_args()
+
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    os.makedirs(args.work, exist_ok=True)
+    shape = Shape()
+    tokenizer, rows = load(args, shape)
+    random.Random(0).shuffle(rows)
+    held, rows = rows[:400], rows[400:]
+    in_pass = sum(len(ids) for ids, _ in rows)
+    print(f"{len(rows)} dialogues, {in_pass} tokens", flush=True)
+
+    network = Network(shape)
+    matrices = [p for p in network.parameters() if p.dim() == 2]
+    gains = [p for p in network.parameters() if p.dim() == 1]
+    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}], betas=(0.9, 0.95), fused=True)
+    print(f"{sum(p.numel() for p in network.parameters())} parameters", flush=True)
+    checkpoint = os.path.join(args.work, "checkpoint.pt")
+    seen, step, epoch, done = 0, 0, 0, 0
+    if os.path.exists(checkpoint):
+        state = torch.load(checkpoint)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        seen, step, epoch, done = state["seen"], state["step"], state["epoch"], state["done"]
+        print(f"goes on after {seen} tokens", flush=True)
+
+    def keep() -> None:
+        loss = held_out_loss(network, held, not args.float32)
+        torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen, "step": step, "epoch": epoch, "done": done}, checkpoint + ".new")
+        os.replace(checkpoint + ".new", checkpoint)
+        path = os.path.join(args.work, "box.gguf")
+        export.write(path + ".new", network, tokenizer)
+        os.replace(path + ".new", path)
+        print(f"step {step}: {seen} tokens, held-out loss {loss:.4f}, perplexity {math.exp(loss):.3f}", flush=True)
+
+    saved = began = time.monotonic()
+    since, running = 0, 0.0
+    while seen < args.tokens:
+        for at, (ids, weights) in enumerate(batches(rows, args.batch, epoch)):
+            if at < done:
+                continue
+            progress = min(1.0, seen / args.tokens)
+            rate = args.rate * min(1.0, (step + 1) / 80) * (0.04 + 0.96 * 0.5 * (1 + math.cos(math.pi * progress)))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            wanted = weights[:, 1:]
+            loss = (losses(network, ids, not args.float32) * wanted).sum() / wanted.sum()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            seen, step, done = seen + int((weights > 0).sum()), step + 1, at + 1
+            since += ids.numel()
+            running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+            if step % 50 == 0:
+                print(f"step {step}: {seen} tokens, loss {running:.4f}, rate {rate:.5f}, {since / (time.monotonic() - began):.0f} tokens/s", flush=True)
+            if time.monotonic() - saved > args.minutes * 60:
+                keep()
+                saved = time.monotonic()
+            if seen >= args.tokens:
+                break
+        else:
+            epoch, done = epoch + 1, 0
+    keep()
+
+
+if __name__ == "__main__":
+    main()

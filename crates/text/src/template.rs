@@ -5,9 +5,12 @@
 //! `trim_blocks`, `lstrip_blocks`, loop controls, `raise_exception`, `strftime_now`, a `tojson` that
 //! is `json.dumps`, `{% generation %}`. Values print as in Python.
 //!
-//! A template comes with a model file from anywhere, so its steps, its output and its recursion are
-//! bounded.
+//! A template comes with a model file from anywhere, so its shape, its steps, its output and its
+//! recursion are bounded. What is not: a template may build a value of many megabytes, or lists in
+//! lists some ten thousand deep, whose release overflows the stack. In a browser that is a trap of
+//! the text module, which the host replaces.
 
+mod bounds;
 mod filters;
 mod python;
 mod rewrite;
@@ -53,6 +56,7 @@ pub fn render(
     let serde_json::Value::Object(context) = context else {
         return Err(TextError::PromptInvalid { what: "the context is not an object".into() });
     };
+    bounds::check(template)?;
     let source = rewrite::without_generation_tags(template);
     let environment = environment(now)?;
     let template = environment

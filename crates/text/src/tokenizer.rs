@@ -56,10 +56,14 @@ impl Tokenizer {
         }
 
         let mut vocabulary = Vocabulary::new(&mut spec)?;
+        // These ids hold in llama.cpp for SentencePiece files that do not name theirs.
+        let untyped = spec.token_types.is_empty();
+        let unknown_default =
+            if untyped || vocabulary.kind(0) == Kind::Unknown { 0 } else { u32::MAX };
         let named = [
             ("bos", &mut spec.bos, 1),
             ("eos", &mut spec.eos, 2),
-            ("unknown", &mut spec.unk, 0),
+            ("unknown", &mut spec.unk, unknown_default),
             ("eot", &mut spec.eot, u32::MAX),
             ("eom", &mut spec.eom, u32::MAX),
         ];

@@ -66,3 +66,95 @@ fn a_refusal_is_told_apart() {
     let message = "no system".to_owned();
     assert_eq!(error, Err(TextError::TemplateFailed { message, raised: true }));
 }
+
+#[test]
+fn huggingface_js_cases() {
+    let Some(data) = shared::data("31 templates of huggingface.js") else { return };
+    let cases = std::fs::read(data.join("chat-templates/hfjs-e2e.json")).unwrap();
+    let cases: Value = serde_json::from_slice(&cases).unwrap();
+    let mut count = 0;
+    for group in ["default_templates", "custom_templates"] {
+        for (name, case) in cases[group].as_object().unwrap() {
+            let text = |key: &str| case[key].as_str().unwrap();
+            let generate = case["data"]["add_generation_prompt"].as_bool().unwrap_or(false);
+            let rendered =
+                render(text("chat_template"), "", "", &case["data"], generate, Some(NOW));
+            if rendered.as_deref() != Ok(text("target")) {
+                println!("{name}: {rendered:?}\n     {:?}", text("target"));
+            }
+            count += usize::from(rendered.as_deref() == Ok(text("target")));
+        }
+    }
+    assert_eq!(count, 31);
+}
+
+/// What a template from anywhere may try; each ends in an error, soon.
+#[test]
+fn hostile_templates() {
+    let chain = format!("{{{{ {}1 }}}}", "not ".repeat(50_000));
+    let blocks = "{% if true %}".repeat(5_000);
+    let brackets = format!("{{{{ {} }}}}", "[".repeat(5_000));
+    let cases = [
+        "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
+        "{% for i in range(100000) %}{{ 'x' * 1000 }}{{ 'xxxxxxxxxx'|indent(64, true) * 9 }}{% endfor %}\
+         {% for i in range(100000) %}{{ '%2000s'|format('x') }}{% endfor %}",
+        "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
+        "{% set n = namespace(x=[]) %}{% for i in range(2000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}",
+        "{% set n = namespace(x=[]) %}{% for i in range(2000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x|tojson }}",
+        "{{ range(10**18) }}",
+        "{{ undefined_function() }}",
+        "{{ messages[0].content.x.y }}",
+        "{% include 'chat' %}",
+        "{{ 1 | tojson(indent={}) }}",
+        "{{ x | tojson }}",
+        "{% unknown %}",
+        "{{ 'open",
+        &chain,
+        &blocks,
+        &brackets,
+    ];
+    for template in cases {
+        let error = render(template, "", "", &json!({ "messages": [] }), true, None);
+        let start = &template[..template.len().min(60)];
+        let error = error.expect_err(start);
+        assert!(
+            ["TEMPLATE_INVALID", "TEMPLATE_FAILED"].contains(&error.code()),
+            "{start}: {error}"
+        );
+    }
+    assert_eq!(render("", "", "", &json!([]), true, None).unwrap_err().code(), "PROMPT_INVALID");
+}
+
+#[test]
+fn the_environment_of_transformers() {
+    let context =
+        json!({ "b": { "z": "é<\u{1}", "a": [1, 2.5, true, null] }, "eos_token": "mine" });
+    let cases = [
+        ("{{ b|tojson }}", r#"{"z": "é<\u0001", "a": [1, 2.5, true, null]}"#),
+        ("{{ b.a|tojson(indent=2) }}", "[\n  1,\n  2.5,\n  true,\n  null\n]"),
+        (
+            "{{ b|tojson(separators=(',', ':'), sort_keys=true) }}",
+            r#"{"a":[1,2.5,true,null],"z":"é<\u0001"}"#,
+        ),
+        ("{{ b.z|tojson(ensure_ascii=true) }}", r#""\u00e9<\u0001""#),
+        ("{{ b.a }} {{ none }} {{ true }} {{ missing }}.", "[1, 2.5, True, None] None True ."),
+        ("{{ bos_token }}{{ eos_token }}{{ add_generation_prompt }}", "<s>mineFalse"),
+        ("  {% if true %}\n  x\n  {% endif %}\n", "  x\n"),
+        ("{% generation %}\nx{% endgeneration %}y", "xy"),
+        (
+            "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% endif %}{% if i > 3 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+            "023",
+        ),
+        (
+            "{% set n = namespace(x=1) %}{% for i in [1] %}{% set n.x = 2 %}{% endfor %}{{ n.x }}",
+            "2",
+        ),
+        ("{{ strftime_now('%d %b %Y') }}", "10 Jul 2025"),
+        ("{{ ' a '.strip() ~ 'b,c'.split(',')[-1] ~ 'x'.startswith('x') }}", "acTrue"),
+        ("{{ missing|length }}{{ [1, 2]|count }}", "02"),
+    ];
+    for (template, expected) in cases {
+        let rendered = render(template, "<s>", "</s>", &context, false, Some(NOW));
+        assert_eq!(rendered.as_deref(), Ok(expected), "{template}");
+    }
+}

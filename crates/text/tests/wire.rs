@@ -20,9 +20,11 @@ fn spec() -> TokenizerSpec {
     }
 }
 
-fn client() -> Client<impl FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> {
+type Call = Box<dyn FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>>;
+
+fn client() -> Client<Call> {
     let mut server = Server::new();
-    Client(move |op, message: &[u8]| server.call(op, message))
+    Client(Box::new(move |op, message| server.call(op, message)))
 }
 
 #[test]

@@ -4,6 +4,9 @@ use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::fmt::Write;
 
+/// Lists in lists: a template can build what is deeper than the stack.
+const DEEPEST: usize = 200;
+
 /// A JSON value for the template, keys in their order.
 pub(super) fn from_json(value: &serde_json::Value) -> Value {
     use serde_json::Value as Json;
@@ -30,13 +33,18 @@ pub(super) fn str(value: &Value) -> Result<String, Error> {
         None if value.is_undefined() => Ok(String::new()),
         None => {
             let mut out = String::new();
-            write_repr(value, &mut out)?;
+            write_repr(value, 0, &mut out)?;
             Ok(out)
         }
     }
 }
 
-fn write_repr(value: &Value, out: &mut String) -> Result<(), Error> {
+fn check_depth(depth: usize) -> Result<(), Error> {
+    if depth > DEEPEST { Err(invalid("a value is nested too deeply")) } else { Ok(()) }
+}
+
+fn write_repr(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
+    check_depth(depth)?;
     match value.kind() {
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
@@ -49,7 +57,7 @@ fn write_repr(value: &Value, out: &mut String) -> Result<(), Error> {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                write_repr(&item, out)?;
+                write_repr(&item, depth + 1, out)?;
             }
             if value.is_tuple() && value.len() == Some(1) {
                 out.push(',');
@@ -62,9 +70,9 @@ fn write_repr(value: &Value, out: &mut String) -> Result<(), Error> {
                 if index > 0 {
                     out.push_str(", ");
                 }
-                write_repr(&key, out)?;
+                write_repr(&key, depth + 1, out)?;
                 out.push_str(": ");
-                write_repr(&value.get_item(&key)?, out)?;
+                write_repr(&value.get_item(&key)?, depth + 1, out)?;
             }
             out.push('}');
         }
@@ -182,6 +190,7 @@ fn write_json(
     depth: usize,
     out: &mut String,
 ) -> Result<(), Error> {
+    check_depth(depth)?;
     match value.kind() {
         ValueKind::None => out.push_str("null"),
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),

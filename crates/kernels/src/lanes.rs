@@ -84,3 +84,22 @@ pub(crate) trait Lanes {
     /// As `dot_u7`, for weights of full signed bytes.
     fn dot_i8(acc: Self::I, x: Self::X, w: Self::B) -> Self::I;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_is_widened_exactly() {
+        for first in (0..=u16::MAX).step_by(4) {
+            let halves: [u16; 4] = std::array::from_fn(|i| first + i as u16);
+            let bytes: [u8; 8] = bytemuck::cast(halves.map(u16::to_le_bytes));
+            let ours = Native::store(Native::load_f16(&bytes));
+            let theirs = Portable::load_f16(&bytes);
+            for (ours, theirs) in ours.iter().zip(theirs) {
+                let same = ours.to_bits() == theirs.to_bits();
+                assert!(same || ours.is_nan() && theirs.is_nan(), "{ours} is not {theirs}");
+            }
+        }
+    }
+}

@@ -79,17 +79,14 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn load_f16(from: &[u8; 8]) -> Self::F {
-        // As `quant::widen`, four at once.
-        let bits = load_words(from);
-        let set = i32x4_splat;
-        let magnitude = i32x4_shl(v128_and(bits, set(0x7fff)), 13);
-        let exponent = v128_and(bits, set(0x7c00));
-        let special = i32x4_eq(exponent, set(0x7c00));
-        let normal = i32x4_add(magnitude, set(112 << 23));
-        let normal = i32x4_add(normal, v128_and(special, set(112 << 23)));
-        let tiny = f32x4_sub(i32x4_add(magnitude, set(113 << 23)), set(113 << 23));
-        let value = v128_bitselect(tiny, normal, i32x4_eq(exponent, set(0)));
-        v128_or(value, i32x4_shl(v128_and(bits, set(0x8000)), 16))
+        // SAFETY: eight bytes are readable; the load needs no alignment.
+        let bits = unsafe { i32x4_load_extend_i16x4(from.as_ptr().cast()) };
+        // Sign and magnitude in the places of an `f32` whose exponent is 112 too small.
+        let small = v128_and(i32x4_shl(bits, 13), i32x4_splat(0x8fff_e000_u32 as i32));
+        let value = f32x4_mul(small, f32x4_splat(f32::from_bits((127 + 112) << 23)));
+        // Infinity and NaN, which have come out as 65536 and above.
+        let special = f32x4_ge(f32x4_abs(value), f32x4_splat(65536.0));
+        v128_or(value, v128_and(special, i32x4_splat(0x7f80_0000)))
     }
     #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {
@@ -144,8 +141,10 @@ impl Lanes for Simd128 {
 
     #[inline(always)]
     fn activations(from: &[i8; 16]) -> Self::X {
-        let bytes = load_bytes(bytemuck::cast_ref(from));
-        [bytes, i16x8_extend_low_i8x16(bytes), i16x8_extend_high_i8x16(bytes)]
+        let at = from.as_ptr();
+        // SAFETY: twice eight of sixteen bytes are readable; the loads need no alignment.
+        let wide = unsafe { [i16x8_load_extend_i8x8(at), i16x8_load_extend_i8x8(at.add(8))] };
+        [load_bytes(bytemuck::cast_ref(from)), wide[0], wide[1]]
     }
     #[inline(always)]
     fn dot_u7(acc: Self::I, x: Self::X, w: Self::B) -> Self::I {

@@ -84,22 +84,17 @@ impl Lanes for Sse2 {
     #[inline(always)]
     fn load_f16(from: &[u8; 8]) -> Self::F {
         sse2!({
-            // As `quant::widen`, four at once.
-            let bits = load_words(from);
             let set = _mm_set1_epi32;
-            let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(bits, set(0x7fff)));
-            let exponent = _mm_and_si128(bits, set(0x7c00));
-            let special = _mm_cmpeq_epi32(exponent, set(0x7c00));
-            let normal = _mm_add_epi32(magnitude, set(112 << 23));
-            let normal = _mm_add_epi32(normal, _mm_and_si128(special, set(112 << 23)));
-            let one = _mm_castsi128_ps(set(113 << 23));
-            let tiny = _mm_castsi128_ps(_mm_add_epi32(magnitude, set(113 << 23)));
-            let tiny = _mm_castps_si128(_mm_sub_ps(tiny, one));
-            let subnormal = _mm_cmpeq_epi32(exponent, _mm_setzero_si128());
-            let value =
-                _mm_or_si128(_mm_and_si128(subnormal, tiny), _mm_andnot_si128(subnormal, normal));
-            let sign = _mm_slli_epi32::<16>(_mm_and_si128(bits, set(0x8000)));
-            _mm_castsi128_ps(_mm_or_si128(value, sign))
+            // A word in the upper half of its lane, shifted down with its sign: sign and magnitude
+            // in the places of an `f32` whose exponent is 112 too small.
+            let bits = _mm_slli_epi32::<16>(load_words(from));
+            let small = _mm_and_si128(_mm_srai_epi32::<3>(bits), set(0x8fff_e000_u32 as i32));
+            let power = _mm_set1_ps(f32::from_bits((127 + 112) << 23));
+            let value = _mm_mul_ps(_mm_castsi128_ps(small), power);
+            // Infinity and NaN, which have come out as 65536 and above.
+            let magnitude = _mm_and_ps(value, _mm_castsi128_ps(set(0x7fff_ffff)));
+            let special = _mm_cmpge_ps(magnitude, _mm_set1_ps(65536.0));
+            _mm_or_ps(value, _mm_and_ps(special, _mm_castsi128_ps(set(0x7f80_0000))))
         })
     }
     #[inline(always)]

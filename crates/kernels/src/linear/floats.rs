@@ -91,21 +91,19 @@ impl<L: Lanes, W: Float> Layer<'_, L, W> {
         let x4: [&[[f32; 4]]; R] = from_fn(|r| &x[r].as_chunks().0[..fours]);
         let mut acc = [[L::splat(0.0); R]; C];
         for i in 0..fours {
-            let wide: [L::F; C] = from_fn(|c| W::four::<L>(&w4[c][i]));
-            for r in 0..R {
-                let x = L::load(&x4[r][i]);
-                for c in 0..C {
-                    acc[c][r] = L::madd(wide[c], x, acc[c][r]);
-                }
+            unrolled!(C, c => {
+                let w = W::four::<L>(&w4[c][i]);
+                unrolled!(R, r => acc[c][r] = L::madd(w, L::load(&x4[r][i]), acc[c][r]));
+            });
+        }
+        let mut sums = acc.map(|column| column.map(L::sum));
+        for i in rest {
+            for (w, sums) in w.iter().zip(&mut sums) {
+                let w = W::one(&w[i * W::BYTES..][..W::BYTES]);
+                x.iter().zip(sums).for_each(|(x, sum)| *sum += w * x[i]);
             }
         }
-        from_fn(|c| {
-            from_fn(|r| {
-                rest.clone().fold(L::sum(acc[c][r]), |sum, i| {
-                    sum + W::one(&w[c][i * W::BYTES..][..W::BYTES]) * x[r][i]
-                })
-            })
-        })
+        sums
     }
 
     #[inline(never)]

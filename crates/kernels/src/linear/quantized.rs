@@ -37,6 +37,7 @@ struct Layer<'a, L, W> {
 }
 
 impl<L: Lanes, W: Quant> Layer<'_, L, W> {
+    #[allow(clippy::needless_range_loop, reason = "one index into several rows at once")]
     #[inline(always)]
     fn tile<const C: usize, const R: usize>(
         &self,
@@ -50,40 +51,54 @@ impl<L: Lanes, W: Quant> Layer<'_, L, W> {
         for block in 0..self.per_column {
             let scales: [W::Scales; C] = from_fn(|c| w[c][block].scales());
             for part in 0..W::PARTS {
-                let values: [[L::B; 2]; C] = from_fn(|c| w[c][block].values::<L>(part));
-                let scale: [[f32; 2]; C] = from_fn(|c| W::scale(&scales[c], part));
-                let minimum: [[f32; 2]; C] = from_fn(|c| W::minimum(&scales[c], part));
-                for r in 0..R {
-                    let a = &x[r][block * W::PARTS + part];
-                    let offset: [L::I; 2] = offsets::<L, W>(a);
-                    let q = activations::<L>(&a.q);
-                    let d = L::splat(a.d);
-                    for c in 0..C {
-                        let [low, high] = values[c];
-                        let first = dot::<L, W>(offset[0], q[0], low);
-                        if W::SPLIT {
-                            let last = dot::<L, W>(offset[1], q[1], high);
-                            let d0 = L::mul(d, L::splat(scale[c][0]));
-                            let d1 = L::mul(d, L::splat(scale[c][1]));
-                            acc[c][r] = L::madd(L::to_f(first), d0, acc[c][r]);
-                            acc[c][r] = L::madd(L::to_f(last), d1, acc[c][r]);
-                        } else {
-                            let all = dot::<L, W>(first, q[1], high);
-                            let d = L::mul(d, L::splat(scale[c][0]));
-                            acc[c][r] = L::madd(L::to_f(all), d, acc[c][r]);
-                        }
-                    }
-                    if W::MINIMUM {
-                        let sums = L::mul(L::sums(&a.sums), d);
-                        for c in 0..C {
-                            let minimum = L::mul(L::pair(minimum[c]), sums);
-                            acc[c][r] = L::sub(acc[c][r], minimum);
-                        }
-                    }
-                }
+                let at = block * W::PARTS + part;
+                unrolled!(C, c => {
+                    let weights = Part::<L>::new(&w[c][block], &scales[c], part);
+                    unrolled!(R, r => acc[c][r] = weights.add::<W>(acc[c][r], &x[r][at]));
+                });
             }
         }
-        acc.map(|row| row.map(L::sum))
+        acc.map(|column| column.map(L::sum))
+    }
+}
+
+/// One part of a row of weights, unpacked.
+struct Part<L: Lanes> {
+    values: [L::B; 2],
+    scale: [L::F; 2],
+    minimum: L::F,
+}
+
+impl<L: Lanes> Part<L> {
+    #[inline(always)]
+    fn new<W: Quant>(block: &W, scales: &W::Scales, part: usize) -> Self {
+        Self {
+            values: block.values::<L>(part),
+            scale: W::scale(scales, part).map(L::splat),
+            minimum: minimum::<L, W>(W::minimum(scales, part)),
+        }
+    }
+
+    /// Its products with a part of a row of activations, added to `acc`.
+    #[inline(always)]
+    fn add<W: Quant>(&self, acc: L::F, a: &Act8) -> L::F {
+        let offset = offsets::<L, W>(a);
+        let q = activations::<L>(&a.q);
+        let d = L::splat(a.d);
+        let first = dot::<L, W>(offset[0], q[0], self.values[0]);
+        let acc = if W::SPLIT {
+            let last = dot::<L, W>(offset[1], q[1], self.values[1]);
+            let acc = L::madd(L::to_f(first), L::mul(d, self.scale[0]), acc);
+            L::madd(L::to_f(last), L::mul(d, self.scale[1]), acc)
+        } else {
+            let all = dot::<L, W>(first, q[1], self.values[1]);
+            L::madd(L::to_f(all), L::mul(d, self.scale[0]), acc)
+        };
+        if W::MINIMUM {
+            L::sub(acc, L::mul(self.minimum, L::mul(L::sums(&a.sums), d)))
+        } else {
+            acc
+        }
     }
 }
 
@@ -117,6 +132,12 @@ impl<L: Lanes, W: Quant> Layer<'_, L, W> {
     fn four(&self, columns: [usize; 4], row: usize) -> [f32; 4] {
         self.tile(columns, [row]).map(|[value]| value)
     }
+}
+
+/// To be multiplied with a part's sums, of which there are two.
+#[inline(always)]
+fn minimum<L: Lanes, W: Quant>(of_halves: [f32; 2]) -> L::F {
+    if W::SPLIT { L::pair(of_halves) } else { L::splat(of_halves[0]) }
 }
 
 /// Where the integer sums of a part's halves begin: at minus the offset of all their weights.

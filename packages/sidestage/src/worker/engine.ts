@@ -1,5 +1,6 @@
 import { SidestageError } from "../errors.js";
 import type { Completion, Effect, Request } from "../protocol.js";
+import { CLOCK } from "./clock.js";
 import type { EngineExports, TextExports } from "./exports.js";
 import { decodeEffects, encode } from "./msgpack.js";
 import { TextLink } from "./text.js";
@@ -60,7 +61,7 @@ export class Engine {
         env: {
           ...(shared && { memory: shared }),
           ...text.imports(),
-          now: () => performance.now(),
+          ...CLOCK,
           date: () => Date.now() / 1000,
           zone: () => -new Date().getTimezoneOffset(),
           log: (level: number, ptr: number, len: number) => {

@@ -13,8 +13,10 @@ export interface EngineExports {
   window_len(): number;
   wrote(stream: number, n: number): void;
   thread_block?(index: number): number;
-  thread_tls?(index: number): number;
+  thread_tls?(stack: number): number;
+  thread_tls_len?(): number;
   pool_enter?(index: number): void;
+  __tls_size?: WebAssembly.Global;
   __stack_pointer?: WebAssembly.Global;
   __wasm_init_tls?(tls: number): void;
 }

@@ -25,6 +25,9 @@ type Load = Extract<ToWorker, { type: "load" }>;
 /** What goes to the engine as it is. */
 export type ModelRequest = Extract<Request, { model: number }>;
 
+/** Milliseconds between two questions for signs of life, while nothing else happens. */
+const SIGN_MS = 300;
+
 const LARGEST = 2 ** 32 - 65536;
 
 /**
@@ -40,6 +43,7 @@ export class Instance {
   #early: ModelRequest[] = [];
   #held: Held;
   #scheduled = false;
+  #wake: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #capabilities: Capabilities;
 
@@ -78,6 +82,7 @@ export class Instance {
   close(error: SidestageError): void {
     if (this.#closed) return;
     this.#closed = true;
+    clearTimeout(this.#wake);
     this.#readings.close();
     this.#engine?.close();
     this.#engine = undefined;
@@ -179,10 +184,18 @@ export class Instance {
         const more = engine.run(this.#host.budget);
         this.#carryOut(engine);
         if (more) this.#schedule();
+        else this.#wakeLater();
       } catch (error) {
         this.#crash(error);
       }
     });
+  }
+
+  // A request that waits for credits still gives signs of life, if the engine is asked for them.
+  #wakeLater(): void {
+    clearTimeout(this.#wake);
+    if (this.#open.size === 0 || this.#closed) return;
+    this.#wake = setTimeout(() => this.#schedule(), SIGN_MS);
   }
 
   #carryOut(engine: Engine): void {

@@ -1,5 +1,6 @@
 import { SidestageError } from "../errors.js";
 import { trusted } from "../trusted-types.js";
+import { CLOCK } from "./clock.js";
 import type { EngineExports } from "./exports.js";
 import { outOfMemory } from "./wasm.js";
 
@@ -48,12 +49,16 @@ export async function startPool(
   onCrash: (message: string) => void,
 ): Promise<Worker[]> {
   const workers: Worker[] = [];
+  const needed = Number(engine.__tls_size?.value ?? 0);
+  if (needed > (engine.thread_tls_len?.() ?? 0)) {
+    throw new SidestageError("ENGINE_CRASHED", `a thread's values take ${needed} bytes`);
+  }
   try {
     const ready: Promise<void>[] = [];
     for (let index = 1; index < threads; index += 1) {
       const stack = (engine.thread_block?.(index) ?? 0) >>> 0;
       if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
-      const tls = (engine.thread_tls?.(index) ?? 0) >>> 0;
+      const tls = (engine.thread_tls?.(stack) ?? 0) >>> 0;
       const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
       workers.push(worker);
       ready.push(started(worker, onCrash));
@@ -101,7 +106,7 @@ export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void):
     const instance = new WebAssembly.Instance(start.module, {
       env: {
         memory,
-        now: () => performance.now(),
+        ...CLOCK,
         date: silent,
         zone: silent,
         text: () => 2,

@@ -1,0 +1,77 @@
+import { after, before } from "node:test";
+import { type Browser, chromium, type Page } from "playwright-core";
+import type * as sidestage from "../../packages/sidestage/src/index.js";
+import { serve, type TestServer } from "./server.js";
+
+declare global {
+  interface Window {
+    sidestage: typeof sidestage;
+    ready?: boolean;
+  }
+}
+
+export const FLAGS = [
+  "--no-sandbox",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** A browser and a server for the tests of one file. */
+export interface Stage {
+  readonly server: TestServer;
+  readonly browser: Browser;
+  /** A fresh page of a site, with `window.sidestage` in it. */
+  open(site: string): Promise<Page>;
+}
+
+/** Starts the stage before a file's tests and takes it down after them. */
+export function stage(flags: string[] = []): Stage {
+  let server: TestServer | undefined;
+  let browser: Browser | undefined;
+  const pages = new Set<Page>();
+  const take = <T>(value: T | undefined): T => {
+    if (!value) throw new Error("the stage is not up");
+    return value;
+  };
+  before(async () => {
+    server = await serve();
+    browser = await chromium.launch({
+      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      headless: true,
+      args: [...FLAGS, ...flags],
+    });
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  return {
+    get server() {
+      return take(server);
+    },
+    get browser() {
+      return take(browser);
+    },
+    async open(site) {
+      for (const old of pages) await old.close();
+      pages.clear();
+      const page = await take(browser).newPage();
+      pages.add(page);
+      await page.goto(`${take(server).url}/${site}/page.html`);
+      await page.waitForFunction(() => window.ready === true);
+      return page;
+    },
+  };
+}
+
+/** What a thrown error looks like from outside the page. */
+export interface Thrown {
+  name: string;
+  code: string;
+  message: string;
+  hint: string | null;
+  detail: Record<string, unknown> | null;
+}

@@ -1,0 +1,93 @@
+import type { ServerResponse } from "node:http";
+
+/** How the pages under one path are served. */
+export interface Site {
+  /** On every answer. */
+  headers: Record<string, string>;
+  /** On one path; an empty value takes a header away. */
+  only?: Record<string, Record<string, string>>;
+  /** Answers of its own. */
+  files?: Record<string, (response: ServerResponse) => void>;
+  /** Text files that are changed on their way. */
+  edit?: Record<string, (text: string) => string>;
+}
+
+/** The policy that the README promises to be enough. Every test runs under it or a stricter one. */
+const POLICY =
+  "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src data:";
+const strict = { "content-security-policy": POLICY };
+const isolated = {
+  ...strict,
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+  "cross-origin-resource-policy": "same-origin",
+};
+
+const WORKER = "dist/sidestage-worker.js";
+const HOST = "dist/sidestage-host.js";
+
+const status =
+  (code: number, type: string, body: string) =>
+  (response: ServerResponse): void => {
+    response.writeHead(code, { "content-type": type }).end(body);
+  };
+const html = status(200, "text/html", "<!doctype html><p>Not what you wanted.</p>");
+const missing = status(404, "text/plain", "not here");
+const policy = (text: string): Site => ({ headers: { "content-security-policy": text } });
+
+const each = <T>(paths: string[], value: T): Record<string, T> =>
+  Object.fromEntries(paths.map((path) => [path, value]));
+const WASM = ["simd", "relaxed", "simd-threads", "relaxed-threads", "text"].map(
+  (name) => `dist/sidestage-${name}.wasm`,
+);
+
+export const sites: Record<string, Site> = {
+  plain: { headers: strict },
+  isolated: { headers: isolated },
+
+  // The worker's script cannot start.
+  "worker-404": { headers: strict, files: { [WORKER]: missing } },
+  "worker-html": { headers: strict, files: { [WORKER]: html } },
+  "worker-mime": { headers: strict, only: { [WORKER]: { "content-type": "text/plain" } } },
+  "worker-csp": policy(POLICY.replace("worker-src 'self'", "worker-src 'none'")),
+  "worker-coep": {
+    headers: isolated,
+    only: { [WORKER]: { "cross-origin-embedder-policy": "" } },
+  },
+  "worker-throws": { headers: strict, edit: { [WORKER]: () => "throw new Error('on purpose');" } },
+  "worker-silent": { headers: strict, edit: { [WORKER]: () => "onmessage = () => {};" } },
+  "worker-old": {
+    headers: strict,
+    edit: { [WORKER]: (text) => text.replace(/"\d+\.\d+\.\d+\+[0-9a-f]{12}"/, '"0.0.1+old"') },
+  },
+  "host-404": { headers: strict, files: { [HOST]: missing } },
+
+  // Trusted Types.
+  trusted: policy(`${POLICY}; require-trusted-types-for 'script'; trusted-types sidestage`),
+  "trusted-other": policy(`${POLICY}; require-trusted-types-for 'script'; trusted-types mine`),
+
+  // A page without an origin, as in a sandboxed frame; its files allow every origin.
+  sandbox: {
+    headers: {
+      "content-security-policy":
+        "sandbox allow-scripts; script-src * 'wasm-unsafe-eval'; worker-src * blob:; connect-src *",
+      "access-control-allow-origin": "*",
+    },
+  },
+
+  // The wasm files cannot be had.
+  "wasm-404": { headers: strict, files: each(WASM, missing) },
+  "wasm-html": { headers: strict, files: each(WASM, html) },
+  "wasm-mime": {
+    headers: strict,
+    only: each(WASM, { "content-type": "application/octet-stream" }),
+  },
+  "wasm-csp-worker": {
+    headers: strict,
+    only: {
+      [WORKER]: { "content-security-policy": "default-src 'self'; script-src 'self'" },
+    },
+  },
+  "wasm-csp": policy(POLICY.replace(" 'wasm-unsafe-eval'", "")),
+  "wasm-bad": { headers: strict, files: each(WASM, status(200, "application/wasm", "\0asm junk")) },
+};

@@ -1,14 +1,7 @@
 import { after, before } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
-import type * as sidestage from "../../packages/sidestage/src/index.js";
+import type {} from "./page/helpers.js";
 import { serve, type TestServer } from "./server.js";
-
-declare global {
-  interface Window {
-    sidestage: typeof sidestage;
-    ready?: boolean;
-  }
-}
 
 export const FLAGS = [
   "--no-sandbox",
@@ -24,7 +17,9 @@ export interface Stage {
   readonly server: TestServer;
   readonly browser: Browser;
   /** A fresh page of a site, with `window.sidestage` in it. */
-  open(site: string): Promise<Page>;
+  open(site: string, mode?: "worker" | "page"): Promise<Page>;
+  /** What the pages and workers wrote to the console since the last `open`. */
+  readonly console: string[];
 }
 
 /** Starts the stage before a file's tests and takes it down after them. */
@@ -32,6 +27,7 @@ export function stage(flags: string[] = []): Stage {
   let server: TestServer | undefined;
   let browser: Browser | undefined;
   const pages = new Set<Page>();
+  const log: string[] = [];
   const take = <T>(value: T | undefined): T => {
     if (!value) throw new Error("the stage is not up");
     return value;
@@ -55,23 +51,20 @@ export function stage(flags: string[] = []): Stage {
     get browser() {
       return take(browser);
     },
-    async open(site) {
+    console: log,
+    async open(site, mode = "worker") {
+      log.length = 0;
       for (const old of pages) await old.close();
       pages.clear();
       const page = await take(browser).newPage();
       pages.add(page);
+      page.on("console", (message) => log.push(`${message.type()}: ${message.text()}`));
       await page.goto(`${take(server).url}/${site}/page.html`);
       await page.waitForFunction(() => window.ready === true);
+      await page.evaluate((chosen) => {
+        window.help.mode = chosen;
+      }, mode);
       return page;
     },
   };
-}
-
-/** What a thrown error looks like from outside the page. */
-export interface Thrown {
-  name: string;
-  code: string;
-  message: string;
-  hint: string | null;
-  detail: Record<string, unknown> | null;
 }

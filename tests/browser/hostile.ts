@@ -21,7 +21,9 @@ export function hostile(name: string, _: IncomingMessage, response: ServerRespon
     case "truncated": {
       // Half a model that says it is whole.
       const half = whole().subarray(0, 500_000);
-      return void response.writeHead(200, { ...binary, "content-length": half.length }).end(half);
+      return void response
+        .writeHead(200, { ...binary, "content-length": half.length })
+        .end(half);
     }
     case "cut": {
       // Promises all, sends half, and the connection is gone.

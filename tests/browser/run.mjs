@@ -8,7 +8,10 @@ import { build } from "esbuild";
 
 const root = dirname(fileURLToPath(import.meta.url));
 const package_ = join(root, "../../packages/sidestage/dist");
-if (!existsSync(join(package_, "index.js")) || !existsSync(join(package_, "sidestage-text.wasm"))) {
+if (
+  !existsSync(join(package_, "index.js")) ||
+  !existsSync(join(package_, "sidestage-text.wasm"))
+) {
   console.error("packages/sidestage/dist is not built: run `cargo xtask build`");
   process.exit(1);
 }
@@ -17,7 +20,12 @@ if (!process.env.SIDESTAGE_TESTDATA) {
 }
 
 const wanted = process.argv[2] ?? "";
-const tests = readdirSync(root).filter((name) => name.endsWith(".test.ts") && name.includes(wanted));
+const tests = readdirSync(root).filter(
+  (name) => name.endsWith(".test.ts") && name.includes(wanted),
+);
+const scripts = readdirSync(root).filter(
+  (name) => name.endsWith(".test.mjs") && name.includes(wanted),
+);
 const out = join(root, "dist");
 await build({
   entryPoints: tests.map((name) => join(root, name)),
@@ -31,6 +39,15 @@ await build({
   sourcemap: "inline",
   logLevel: "warning",
 });
+// What the tests' pages run.
+await build({
+  entryPoints: [join(root, "page/helpers.ts")],
+  outfile: join(out, "page.js"),
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+  logLevel: "warning",
+});
 // One after the other: each measures times, and the machine may have two cores.
 const { status } = spawnSync(
   process.execPath,
@@ -39,6 +56,7 @@ const { status } = spawnSync(
     "--test",
     "--test-concurrency=1",
     ...tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs"))),
+    ...scripts.map((name) => join(root, name)),
   ],
   { stdio: "inherit" },
 );

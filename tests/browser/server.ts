@@ -1,13 +1,20 @@
 import { createReadStream, readFileSync, statSync } from "node:fs";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hostile } from "./hostile.js";
+import { MADE } from "./made.js";
 import { type Site, sites } from "./sites.js";
 
 // Bundled to tests/browser/dist.
-const repository = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+const here = dirname(fileURLToPath(import.meta.url));
+const repository = join(here, "../../..");
 export const DIST = join(repository, "packages/sidestage/dist");
 export const MODELS = process.env.SIDESTAGE_TESTDATA
   ? join(process.env.SIDESTAGE_TESTDATA, "lm")
@@ -26,11 +33,6 @@ const PAGE = `<!doctype html>
 <title>sidestage</title>
 <script type="module" src="page.js"></script>
 `;
-const SCRIPT = `import * as sidestage from "./dist/index.js";
-window.sidestage = sidestage;
-window.ready = true;
-`;
-
 /** A server for the tests: `/SITE/…` is served as that site's rules say. */
 export interface TestServer {
   url: string;
@@ -75,9 +77,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   }
   const own = site.files?.[path];
   if (own) return own(response);
-  if (path.startsWith("hostile/")) return hostile(path.slice("hostile/".length), request, response);
+  const made = path.startsWith("made/") ? MADE[path.slice("made/".length)] : undefined;
+  if (made && MODELS) return void response.end(made(MODELS));
+  if (path.startsWith("hostile/"))
+    return hostile(path.slice("hostile/".length), request, response);
   if (path === "page.html") return send(response, ".html", PAGE);
-  if (path === "page.js") return send(response, ".js", SCRIPT);
+  if (path === "page.js")
+    return send(response, ".js", readFileSync(join(here, "page.js"), "utf8"));
   const file = fileOf(path);
   if (!file) return void response.writeHead(404).end();
   const edit = site.edit?.[path];

@@ -54,7 +54,10 @@ export const sites: Record<string, Site> = {
     headers: isolated,
     only: { [WORKER]: { "cross-origin-embedder-policy": "" } },
   },
-  "worker-throws": { headers: strict, edit: { [WORKER]: () => "throw new Error('on purpose');" } },
+  "worker-throws": {
+    headers: strict,
+    edit: { [WORKER]: () => "throw new Error('on purpose');" },
+  },
   "worker-silent": { headers: strict, edit: { [WORKER]: () => "onmessage = () => {};" } },
   "worker-old": {
     headers: strict,
@@ -89,5 +92,8 @@ export const sites: Record<string, Site> = {
     },
   },
   "wasm-csp": policy(POLICY.replace(" 'wasm-unsafe-eval'", "")),
-  "wasm-bad": { headers: strict, files: each(WASM, status(200, "application/wasm", "\0asm junk")) },
+  "wasm-bad": {
+    headers: strict,
+    files: each(WASM, status(200, "application/wasm", "\0asm junk")),
+  },
 };

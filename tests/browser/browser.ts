@@ -68,3 +68,15 @@ export function stage(flags: string[] = []): Stage {
     },
   };
 }
+
+/** Waits until the page has no worker; the test's time-out tells if that never comes. */
+export async function noWorkers(page: Page): Promise<void> {
+  for (;;) {
+    const [worker] = page.workers();
+    if (!worker) return;
+    await new Promise<void>((resolve) => {
+      worker.once("close", () => resolve());
+      if (!page.workers().includes(worker)) resolve();
+    });
+  }
+}

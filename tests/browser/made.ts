@@ -15,6 +15,13 @@ export const MADE: Record<string, (models: string) => Buffer> = {
       story(models),
       "{% for m in messages %}{{ m.content }}{% endfor %}{% if add_generation_prompt %}<think>{% endif %}",
     ),
+  /** With a context of 8192 positions, for work that takes its time. */
+  "long.gguf": (models) => {
+    const bytes = Buffer.from(story(models));
+    const key = "llama.context_length";
+    bytes.writeUInt32LE(8192, bytes.indexOf(key) + key.length + 4);
+    return bytes;
+  },
   /** Of an architecture that nobody knows. */
   "unknown.gguf": (models) => {
     const bytes = Buffer.from(story(models));

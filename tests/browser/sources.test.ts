@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { noWorkers } from "./browser.js";
 import { bothModes } from "./suite.js";
 
 bothModes("sources", (test, mode) => {
@@ -75,7 +76,9 @@ bothModes("sources", (test, mode) => {
       for (const [name, source] of Object.entries(sources)) {
         const error = await window.help.caught(window.help.load({}, source));
         codes[name] = error?.code;
-        if (!error?.message || !error.hint) codes[name] += " (says too little)";
+        if (!error?.message || error.message === error.code) codes[name] += " (says nothing)";
+        if (name === "unknown" && !error?.message.includes("lamma"))
+          codes[name] += " (no name)";
       }
       const model = await window.help.load();
       const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
@@ -88,7 +91,7 @@ bothModes("sources", (test, mode) => {
       "500": "HTTP_ERROR",
       html: "NOT_A_MODEL",
       junk: "NOT_A_MODEL",
-      empty: "MODEL_TRUNCATED",
+      empty: "NOT_A_MODEL",
       truncated: "MODEL_TRUNCATED",
       cut: "NETWORK_ERROR",
       "cut-header": "NETWORK_ERROR",
@@ -99,7 +102,7 @@ bothModes("sources", (test, mode) => {
     });
     assert.equal(out.text, ", there was a");
     // Defect 9: no failed load leaves a worker behind.
-    assert.equal(page.workers().length, 0, "workers are left");
+    await noWorkers(page);
     assert.ok(up.server.seen.length > 0);
   });
 
@@ -130,7 +133,7 @@ bothModes("sources", (test, mode) => {
       "INVALID_SOURCE",
       "MEMORY_LIMIT",
     ]);
-    assert.equal(page.workers().length, 0);
+    await noWorkers(page);
   });
 
   test("a load ends when its signal says so, and leaves nothing", async (page) => {
@@ -161,7 +164,7 @@ bothModes("sources", (test, mode) => {
       assert.equal(error?.name, "AbortError");
     }
     for (const time of out.times) assert.ok(time < 100, `${time} ms`);
-    assert.equal(page.workers().length, 0);
+    await noWorkers(page);
   });
 
   if (mode === "worker") {

@@ -36,12 +36,10 @@ fn block(x: &[f32; 32]) -> Act8 {
     let top = f32::from_bits(top[0].max(top[1]).max(top[2]).max(top[3]) as u32);
     // Below this the inverse would overflow; such a block is zero for every purpose.
     let inverse = if top > 1e-30 { 127.0 / top } else { 0.0 };
-    let mut q = [0; 32];
-    for i in 0..32 {
-        q[i] = nearest(x[i] * inverse) as i8;
-    }
-    let sum = |q: &[i8]| q.iter().map(|&q| i16::from(q)).sum();
-    Act8 { d: top / 127.0, sums: [sum(&q[..16]), sum(&q[16..])], q }
+    let wide: [i32; 32] = std::array::from_fn(|i| nearest(x[i] * inverse));
+    let sum = |half: &[i32]| half.iter().fold(0, |sum: i32, q| sum.wrapping_add(*q)) as i16;
+    let sums = [sum(&wide[..16]), sum(&wide[16..])];
+    Act8 { d: top / 127.0, sums, q: wide.map(|q| q as i8) }
 }
 
 /// The nearest integer of a number in -127..=127. `f32::round` is a call on wasm.
@@ -49,7 +47,8 @@ fn block(x: &[f32; 32]) -> Act8 {
 fn nearest(x: f32) -> i32 {
     /// 1.5 * 2^23: adding it leaves the integer in the low bits.
     const MAGIC: f32 = 12_582_912.0;
-    (x + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
+    // Wraps only for what is not finite, whose value does not matter.
+    ((x + MAGIC).to_bits() as i32).wrapping_sub(MAGIC.to_bits() as i32)
 }
 
 #[cfg(test)]

@@ -190,3 +190,57 @@ pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A layer of 2 outputs, 32 inputs and 3 rows.
+    fn with<'a>(dtype: DType, weight: &'a [u8], x: &'a [f32], y: &'a mut [f32]) -> Linear<'a> {
+        let (x, y) = (Activations::F32(x), SharedOut::new(y));
+        Linear { weight, dtype, n: 2, k: 32, rows: 3, x, bias: None, y }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_named() {
+        let (weight, x, blocks) = ([0; 256], [0.0; 96], [bytemuck::Zeroable::zeroed(); 3]);
+        let (mut y, mut short) = ([0.0; 6], [0.0; 5]);
+        let good = with(DType::F32, &weight, &x, &mut y);
+        assert_eq!(good.check(), Ok(()));
+
+        let size = |what, expected, found| Err(LinearError::Size { what, expected, found });
+        let bad = Linear { weight: &weight[..255], ..good };
+        assert_eq!(bad.check(), size("weight", 256, 255));
+        let bad = Linear { x: Activations::F32(&x[..95]), ..good };
+        assert_eq!(bad.check(), size("x", 96, 95));
+        let bad = Linear { bias: Some(&x[..3]), ..good };
+        assert_eq!(bad.check(), size("bias", 2, 3));
+        let bad = Linear { y: SharedOut::new(&mut short), ..good };
+        assert_eq!(bad.check(), size("y", 6, 5));
+        let bad = Linear { n: usize::MAX, ..good };
+        assert_eq!(bad.check(), Err(LinearError::TooLarge));
+
+        let bad = Linear { dtype: DType::IQ2_S, ..good };
+        assert_eq!(bad.check(), Err(LinearError::Weights { dtype: DType::IQ2_S }));
+        let (weights, found) = (DType::Q8_0, DType::F32);
+        let bad = Linear { dtype: weights, ..good };
+        assert_eq!(bad.check(), Err(LinearError::Activations { weights, found }));
+        let q8 = Linear { weight: &weight[..68], x: Activations::Act8(&blocks), ..bad };
+        assert_eq!(q8.check(), Ok(()));
+        let bad = Linear { dtype: DType::Q6_K, ..q8 };
+        assert_eq!(bad.check(), Err(LinearError::Row { k: 32, block: 256 }));
+        let bad = Linear { x: Activations::Act8(&blocks[..2]), ..q8 };
+        assert_eq!(bad.check(), size("x", 3, 2));
+    }
+
+    #[test]
+    fn threads_write_their_own_columns() {
+        let weight: Vec<u8> = [1.0f32; 64].iter().flat_map(|w| w.to_le_bytes()).collect();
+        let x = [1.0; 96];
+        let mut y = [0.0; 6];
+        let layer = with(DType::F32, &weight, &x, &mut y);
+        let pool = sidestage_pool::Pool::native(2);
+        pool.run(2, &|part| linear(&layer, part..part + 1));
+        assert_eq!(y, [32.0; 6]);
+    }
+}

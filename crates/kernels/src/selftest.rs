@@ -5,6 +5,7 @@
 
 mod attention;
 mod linear;
+mod rows;
 
 /// Compares the native kernels with the reference and with `f64` arithmetic, on seeded random data
 /// of many shapes; gives the number of results compared.
@@ -13,7 +14,7 @@ mod linear;
 /// What differed, and where.
 pub fn selftest() -> Result<usize, String> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    Ok(linear::check(&mut random)? + attention::check(&mut random)?)
+    Ok(linear::check(&mut random)? + attention::check(&mut random)? + rows::check(&mut random)?)
 }
 
 /// Xorshift (Marsaglia, 2003): the same numbers on every build.
@@ -51,7 +52,11 @@ fn compare(
     tolerance: f64,
     size: impl Fn(usize) -> f64,
 ) -> Result<usize, String> {
-    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+    let theirs: Vec<f64> = theirs.collect();
+    if ours.len() != theirs.len() {
+        return Err(format!("{what}: {} elements, expected {}", ours.len(), theirs.len()));
+    }
+    for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
         let error = (f64::from(*ours) - theirs).abs();
         if error.is_nan() || error > tolerance * size(i) {
             return Err(format!("{what}: element {i} is {ours}, expected {theirs}"));

@@ -1,0 +1,102 @@
+//! The kernels that go over rows, against their definitions in `f64`.
+
+use super::{Random, compare};
+use crate::{
+    RopeStyle, add, gelu_glu, quantize_act8, rms_norm, rope, rope_angles, supports, swiglu,
+};
+use bytemuck::Zeroable;
+use sidestage_tensor::DType;
+use sidestage_tensor::blocks::Act8;
+
+/// Not all whole vectors.
+const LENGTHS: [usize; 5] = [1, 7, 32, 100, 576];
+
+pub(super) fn check(random: &mut Random) -> Result<usize, String> {
+    let mut compared = 0;
+    for length in LENGTHS {
+        compared += pairs(length, random)? + norm(length, random)? + turn(length, random)?;
+        compared += activations(length, random)?;
+    }
+    if supports(DType::IQ1_S) {
+        return Err("IQ1_S is said to be supported".into());
+    }
+    Ok(compared)
+}
+
+/// A kernel of two inputs, and its definition.
+type Pair = (&'static str, fn(&[f32], &[f32], &mut [f32]), fn(f64, f64) -> f64);
+
+fn pairs(length: usize, random: &mut Random) -> Result<usize, String> {
+    let kernels: [Pair; 3] = [
+        ("add", add, |a, b| a + b),
+        ("swiglu", swiglu, |a, b| a / (1.0 + (-a).exp()) * b),
+        ("gelu_glu", gelu_glu, |a, b| {
+            let z = (2.0 / std::f64::consts::PI).sqrt() * (a + 0.044715 * a.powi(3));
+            0.5 * a * (1.0 + z.tanh()) * b
+        }),
+    ];
+    let a: Vec<f32> = random.floats(length).iter().map(|a| a * 12.0).collect();
+    let b = random.floats(length);
+    let mut compared = 0;
+    for (name, kernel, definition) in kernels {
+        let mut out = vec![f32::NAN; length];
+        kernel(&a, &b, &mut out);
+        let exact = a.iter().zip(&b).map(|(a, b)| definition(f64::from(*a), f64::from(*b)));
+        compared += compare(name, &out, exact, 1e-6, |i| f64::from(a[i].abs() + 1.0))?;
+    }
+    Ok(compared)
+}
+
+fn norm(length: usize, random: &mut Random) -> Result<usize, String> {
+    let (x, weight) = (random.floats(3 * length), random.floats(length));
+    let mut out = vec![f32::NAN; x.len()];
+    rms_norm(&x, &weight, 1e-5, &mut out);
+    let exact = x.chunks_exact(length).flat_map(|x| {
+        let squares: f64 = x.iter().map(|x| f64::from(*x).powi(2)).sum();
+        let scale = 1.0 / (squares / length as f64 + 1e-5).sqrt();
+        x.iter().zip(&weight).map(move |(x, w)| f64::from(*x) * scale * f64::from(*w))
+    });
+    compare("rms_norm", &out, exact, 2e-6, |_| 1.0)
+}
+
+fn turn(half: usize, random: &mut Random) -> Result<usize, String> {
+    let head_dim = 2 * half + 3;
+    let (x, inv_freq) = (random.floats(2 * head_dim), random.floats(half));
+    let (mut cos, mut sin) = (vec![0.0; half], vec![0.0; half]);
+    let position = random.below(100_000) as u32;
+    rope_angles(position, &inv_freq, 1.0, &mut cos, &mut sin);
+    let mut compared = 0;
+    for style in [RopeStyle::Norm, RopeStyle::Neox] {
+        let mut out = x.clone();
+        rope(&mut out, head_dim, 2 * half, &cos, &sin, style);
+        let mut exact: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
+        for head in [0, head_dim] {
+            for (i, freq) in inv_freq.iter().enumerate() {
+                let (p, q) = match style {
+                    RopeStyle::Norm => (head + 2 * i, head + 2 * i + 1),
+                    RopeStyle::Neox => (head + i, head + i + half),
+                };
+                let (s, c) = (f64::from(position) * f64::from(*freq)).sin_cos();
+                (exact[p], exact[q]) = (exact[p] * c - exact[q] * s, exact[p] * s + exact[q] * c);
+            }
+        }
+        compared += compare("rope", &out, exact.into_iter(), 1e-6, |_| 1.0)?;
+    }
+    Ok(compared)
+}
+
+fn activations(blocks: usize, random: &mut Random) -> Result<usize, String> {
+    let size = random.float() * 50.0;
+    let x: Vec<f32> = random.floats(32 * blocks).iter().map(|x| x * size).collect();
+    let mut out = vec![Act8::zeroed(); blocks];
+    quantize_act8(&x, &mut out);
+    for (i, a) in out.iter().enumerate() {
+        let sum = |q: &[i8]| q.iter().map(|q| i16::from(*q)).sum::<i16>();
+        if a.sums != [sum(&a.q[..16]), sum(&a.q[16..])] {
+            return Err(format!("quantize_act8: block {i} has the sums {:?}", a.sums));
+        }
+    }
+    let values = out.iter().flat_map(|a| a.q.map(|q| f64::from(q) * f64::from(a.d)));
+    // Half a step, and the rounding of the step itself.
+    compare("quantize_act8", &x, values, 0.5001, |i| f64::from(out[i / 32].d))
+}

@@ -51,7 +51,7 @@ fn many_quick_runs_of_different_widths_lose_nothing() {
     let pool = Pool::native(3);
     let sum = AtomicUsize::new(0);
     let mut expected = 0;
-    for round in 0..20_000 {
+    for round in 0..5_000 {
         let parts = round % 5;
         pool.run(parts, &|part| {
             sum.fetch_add(part + 1, Ordering::Relaxed);

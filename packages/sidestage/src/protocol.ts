@@ -56,8 +56,7 @@ export type Outcome =
 
 /** Where a model's bytes come from. */
 export type ModelSource =
-  | { kind: "url"; url: string }
-  | { kind: "held"; name: string; size: number };
+  { kind: "url"; url: string } | { kind: "held"; name: string; size: number };
 
 /** How to load a model. */
 export type LoadOptions = {

@@ -62,8 +62,6 @@ export class Engine {
           ...(shared && { memory: shared }),
           ...text.imports(),
           ...CLOCK,
-          date: () => Date.now() / 1000,
-          zone: () => -new Date().getTimezoneOffset(),
           log: (level: number, ptr: number, len: number) => {
             if (level === 0) panic = copyText(memory, ptr, len);
           },

@@ -1,5 +1,6 @@
 import type { FromWorker, ToWorker } from "../wire.js";
 import { Host } from "./host.js";
+import { Modules } from "./wasm.js";
 import { enterPool, type PoolAnswer, type PoolStart } from "./threads.js";
 
 // This file becomes a script without imports or exports: a module worker, a classic worker, a copy
@@ -19,6 +20,7 @@ self.onmessage = (event: MessageEvent<ToWorker | PoolStart>) => {
     {
       place: "worker",
       base: self.location.href,
+      modules: (base) => new Modules(base),
       script: self.location.href,
       budget: 16,
       lock: holdLock,

@@ -5,13 +5,15 @@ import { infoOf } from "./errors.js";
 import { findCapabilities } from "./features.js";
 import { Instance } from "./instance.js";
 import { Turns } from "./turns.js";
-import { Modules } from "./wasm.js";
+import type { Modules } from "./wasm.js";
 
 /** How the host's surroundings differ between a worker and a page. */
 export interface HostOptions {
   place: "worker" | "page";
   /** URL of a file beside the wasm files. */
   base: string;
+  /** The compiled modules of a folder. */
+  modules(base: string): Modules;
   /** The script that pool threads run. */
   script: string;
   /** Milliseconds a slice of work may take. */
@@ -24,18 +26,17 @@ export interface HostOptions {
 export class Host {
   readonly #options: HostOptions;
   readonly #post: (message: FromWorker) => void;
-  readonly #turns: Turns;
+  readonly #turns = new Turns();
   readonly #models = new Map<number, Instance>();
   #modules: Modules;
   #capabilities: ReturnType<typeof findCapabilities> | undefined;
   // Messages are taken one after the other, also while the answer to hello is found.
   #before: Promise<void> = Promise.resolve();
 
-  constructor(options: HostOptions, post: (message: FromWorker) => void, turns = new Turns()) {
+  constructor(options: HostOptions, post: (message: FromWorker) => void) {
     this.#options = options;
     this.#post = post;
-    this.#turns = turns;
-    this.#modules = new Modules(options.base);
+    this.#modules = options.modules(options.base);
   }
 
   /** Takes whatever came over the port. */
@@ -53,6 +54,7 @@ export class Host {
   close(): void {
     const error = new SidestageError("MODEL_DISPOSED", "the model's worker was closed");
     for (const model of [...this.#models.values()]) model.close(error);
+    this.#turns.close();
   }
 
   async #handle(message: ToWorker): Promise<void> {
@@ -81,7 +83,7 @@ export class Host {
   }
 
   async #hello(message: Extract<ToWorker, { type: "hello" }>): Promise<void> {
-    if (message.wasmUrl !== null) this.#modules = new Modules(folder(message.wasmUrl));
+    if (message.wasmUrl !== null) this.#modules = this.#options.modules(folder(message.wasmUrl));
     this.#capabilities = findCapabilities(this.#options.place, message.probe ?? false);
     const [capabilities, lock] = await Promise.all([this.#capabilities, this.#options.lock()]);
     this.#post({ type: "welcome", protocol: PROTOCOL, build: BUILD_ID, capabilities, lock });

@@ -107,8 +107,6 @@ export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void):
       env: {
         memory,
         ...CLOCK,
-        date: silent,
-        zone: silent,
         text: () => 2,
         text_len: silent,
         text_take: silent,

@@ -20,6 +20,11 @@ export class Turns {
     if (this.#waiting.length === 1) this.#channel.port2.postMessage(null);
   }
 
+  /** Ends it: a port with a listener is never collected. */
+  close(): void {
+    this.#channel.port1.close();
+  }
+
   /** The same as a promise. */
   pause(): Promise<void> {
     return new Promise((resolve) => this.later(resolve));

@@ -53,7 +53,7 @@ export class Session {
       try {
         return await work(live);
       } catch (error) {
-        if (error instanceof SidestageError && error.code === "ENGINE_CRASHED") {
+        if (isCrash(error)) {
           live.place.close(error, live.handle);
         }
         throw error;
@@ -175,4 +175,12 @@ export class Session {
       );
     }, idleMs);
   }
+}
+
+/** Whether the model's instance is gone with this error. */
+function isCrash(error: unknown): error is SidestageError {
+  return (
+    error instanceof SidestageError &&
+    (error.code === "ENGINE_CRASHED" || error.detail?.crashed === true)
+  );
 }

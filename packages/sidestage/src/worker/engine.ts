@@ -164,10 +164,12 @@ function copyText(memory: WebAssembly.Memory, ptr: number, len: number): string 
 }
 
 function crashed(message: string, cause?: unknown): SidestageError {
-  if (/memory allocation of|out of memory/i.test(message)) return outOfMemory(message, cause);
+  if (/memory allocation of|out of memory/i.test(message)) {
+    return outOfMemory(message, cause, { crashed: true });
+  }
   return new SidestageError("ENGINE_CRASHED", `the engine crashed: ${message}`, {
     hint: "This is a fault of Sidestage. The model is loaded again on next use.",
-    detail: { panic: message },
+    detail: { panic: message, crashed: true },
     cause,
   });
 }

@@ -83,7 +83,8 @@ export class Host {
   }
 
   async #hello(message: Extract<ToWorker, { type: "hello" }>): Promise<void> {
-    if (message.wasmUrl !== null) this.#modules = this.#options.modules(folder(message.wasmUrl));
+    if (message.wasmUrl !== null)
+      this.#modules = this.#options.modules(folder(message.wasmUrl));
     this.#capabilities = findCapabilities(this.#options.place, message.probe ?? false);
     const [capabilities, lock] = await Promise.all([this.#capabilities, this.#options.lock()]);
     this.#post({ type: "welcome", protocol: PROTOCOL, build: BUILD_ID, capabilities, lock });

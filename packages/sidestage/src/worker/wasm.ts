@@ -88,9 +88,14 @@ export function refused(url: string, cause: unknown): SidestageError {
 }
 
 /** The browser gave no memory. */
-export function outOfMemory(message: string, cause?: unknown): SidestageError {
+export function outOfMemory(
+  message: string,
+  cause?: unknown,
+  detail: Record<string, unknown> = {},
+): SidestageError {
   return new SidestageError("OUT_OF_MEMORY", `the browser refused memory: ${message}`, {
     hint: "Use a smaller model or a shorter `contextLength`, or close other tabs.",
+    detail,
     cause,
   });
 }

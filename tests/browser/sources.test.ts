@@ -98,7 +98,7 @@ bothModes("sources", (test, mode) => {
       unknown: "MODEL_UNSUPPORTED",
       blob: "NOT_A_MODEL",
       elsewhere: "NETWORK_ERROR",
-      hub: "SOURCE_INVALID",
+      hub: "INVALID_SOURCE",
     });
     assert.equal(out.text, ", there was a");
     // Defect 9: no failed load leaves a worker behind.

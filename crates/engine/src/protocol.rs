@@ -76,8 +76,10 @@ pub enum Request {
         model: u32,
         /// The text.
         text: String,
-        /// Add the model's begin / end tokens and read special tokens in the text.
-        special: bool,
+        /// Add the model's begin and end tokens.
+        add_special: bool,
+        /// Read special tokens in the text.
+        parse_special: bool,
     },
     /// Token ids to text.
     Detokenize {

@@ -75,7 +75,7 @@ impl StoreError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::SourceInvalid { .. } => "SOURCE_INVALID",
+            Self::SourceInvalid { .. } => "INVALID_SOURCE",
             Self::NotFound { .. } => "NOT_FOUND",
             Self::AccessDenied { .. } => "ACCESS_DENIED",
             Self::Http { .. } => "HTTP_ERROR",

@@ -251,7 +251,7 @@ mod tests {
             ("blob:https://example.org/1", None, "the Blob"),
         ] {
             let error = Source::parse(text, hub).expect_err(text);
-            assert_eq!(error.code(), "SOURCE_INVALID");
+            assert_eq!(error.code(), "INVALID_SOURCE");
             assert!(error.to_string().contains(part), "{text}: {error}");
         }
     }

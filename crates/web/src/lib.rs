@@ -31,11 +31,6 @@ thread_local! {
     static INSTANCE: RefCell<Option<Instance>> = const { RefCell::new(None) };
 }
 
-thread_local! {
-    /// The tops of the pool threads' stacks.
-    static BLOCKS: RefCell<Vec<(u32, *mut u8)>> = const { RefCell::new(Vec::new()) };
-}
-
 static POOL: OnceLock<Arc<Pool>> = OnceLock::new();
 
 /// Bytes of a pool thread's stack.
@@ -172,29 +167,15 @@ pub extern "C" fn wrote(stream: u32, count: usize) {
     });
 }
 
-/// Memory for pool thread `index`: the top of its stack, null when there is none left.
+/// Memory for a pool thread: the top of its stack, above which its thread-local values go; null
+/// when there is none left.
 #[unsafe(no_mangle)]
-pub extern "C" fn thread_block(index: u32) -> *mut u8 {
+pub extern "C" fn thread_block() -> *mut u8 {
     let Ok(layout) = Layout::from_size_align(STACK + TLS, 64) else { return std::ptr::null_mut() };
     // SAFETY: the layout is not empty. It is never given back: threads live as long as the memory
     // they are in.
     let block = unsafe { heap_alloc(layout) };
-    if block.is_null() {
-        return block;
-    }
-    let top = block.wrapping_add(STACK);
-    BLOCKS.with_borrow_mut(|blocks| blocks.push((index, top)));
-    top
-}
-
-/// Where the thread-local values of pool thread `index` go; null if it has no block.
-#[unsafe(no_mangle)]
-pub extern "C" fn thread_tls(index: u32) -> *mut u8 {
-    // They lie above the stack, which grows down.
-    BLOCKS.with_borrow(|blocks| {
-        let block = blocks.iter().find(|block| block.0 == index);
-        block.map_or(std::ptr::null_mut(), |block| block.1)
-    })
+    if block.is_null() { block } else { block.wrapping_add(STACK) }
 }
 
 /// Bytes there are for thread-local values.

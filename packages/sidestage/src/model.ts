@@ -32,12 +32,8 @@ export class Model {
 
   /** Text to token ids; `special` (default true) adds the model's begin and end tokens. */
   async tokenize(text: string, options: { special?: boolean } = {}): Promise<number[]> {
-    const request = {
-      type: "tokenize",
-      text: textOf(text),
-      special: flag("special", options.special) ?? true,
-    } as const;
-    return (await this.#ask("tokens", (ids) => ({ ...request, ...ids }))).tokens;
+    const special = flag("special", options.special) ?? true;
+    return this.#tokens(textOf(text), special, special);
   }
 
   /** Token ids to text. */
@@ -49,8 +45,10 @@ export class Model {
 
   /** How many tokens the text has, or the conversation as the chat template renders it. */
   async countTokens(input: string | readonly Message[]): Promise<number> {
-    const text = typeof input === "string" ? input : await this.applyChatTemplate(input);
-    return (await this.tokenize(text)).length;
+    if (typeof input === "string") return (await this.tokenize(input)).length;
+    // The template has written the begin token itself.
+    const text = await this.applyChatTemplate(input);
+    return (await this.#tokens(text, false, true)).length;
   }
 
   /** The conversation as the model sees it. */
@@ -75,6 +73,11 @@ export class Model {
   dispose(): Promise<void> {
     sessionOf(this).dispose();
     return Promise.resolve();
+  }
+
+  async #tokens(text: string, addSpecial: boolean, parseSpecial: boolean): Promise<number[]> {
+    const request = { type: "tokenize", text, addSpecial, parseSpecial } as const;
+    return (await this.#ask("tokens", (ids) => ({ ...request, ...ids }))).tokens;
   }
 
   #ask<K extends Outcome["kind"]>(

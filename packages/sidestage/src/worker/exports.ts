@@ -12,8 +12,7 @@ export interface EngineExports {
   window(stream: number, want: number): number;
   window_len(): number;
   wrote(stream: number, n: number): void;
-  thread_block?(index: number): number;
-  thread_tls?(stack: number): number;
+  thread_block?(): number;
   thread_tls_len?(): number;
   pool_enter?(index: number): void;
   __tls_size?: WebAssembly.Global;

@@ -11,7 +11,6 @@ export interface PoolStart {
   memory: WebAssembly.Memory;
   index: number;
   stack: number;
-  tls: number;
 }
 
 /** A pool thread's answers. */
@@ -56,13 +55,12 @@ export async function startPool(
   try {
     const ready: Promise<void>[] = [];
     for (let index = 1; index < threads; index += 1) {
-      const stack = (engine.thread_block?.(index) ?? 0) >>> 0;
+      const stack = (engine.thread_block?.() ?? 0) >>> 0;
       if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
-      const tls = (engine.thread_tls?.(stack) ?? 0) >>> 0;
       const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
       workers.push(worker);
       ready.push(started(worker, onCrash));
-      const start: PoolStart = { type: "pool", module, memory, index, stack, tls };
+      const start: PoolStart = { type: "pool", module, memory, index, stack };
       worker.postMessage(start);
     }
     await Promise.all(ready);
@@ -119,7 +117,8 @@ export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void):
     });
     const engine = instance.exports as unknown as EngineExports;
     if (engine.__stack_pointer) engine.__stack_pointer.value = start.stack | 0;
-    engine.__wasm_init_tls?.(start.tls | 0);
+    // Its thread-local values lie above its stack, which grows down.
+    engine.__wasm_init_tls?.(start.stack | 0);
     post({ type: "ready" });
     engine.pool_enter?.(start.index);
   } catch (error) {

@@ -9,7 +9,7 @@ pub(crate) fn all(project: &Project) -> Result<(), Failure> {
     setup::rust(project)?;
     setup::node_packages(project)?;
     wasm::build(project)?;
-    protocol::write(project)?;
+    protocol::refresh(project)?;
     package(project)?;
     page(project)?;
     command(project)?;

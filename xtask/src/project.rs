@@ -16,7 +16,11 @@ pub(crate) struct Project {
 
 impl Project {
     pub(crate) fn find() -> Result<Self, Failure> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        // Cargo's own word first: with a shared target folder this program may have been compiled in
+        // another checkout.
+        let here = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let here = here.unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let root = here.join("..");
         let root = root.canonicalize().map_err(|e| {
             Failure::new(
                 format!("the checkout is gone: {}: {e}", root.display()),

@@ -15,30 +15,24 @@ fn main() {
 #[cfg(feature = "typescript")]
 mod typescript {
     use sidestage_engine::protocol::{Completion, Effect, Event, PROTOCOL, Request};
-    use std::collections::HashSet;
+    use std::collections::BTreeMap;
     use ts_rs::{TS, TypeVisitor};
 
+    /// `Message` is the one type that Rust does not know: messages pass through to the template.
     const HEAD: &str = "\
-// Written by `cargo xtask protocol` from crates/engine/src/protocol.rs. Do not edit.
+import type { Message } from \"./message.js\";
 
 /** The protocol's version; both sides must agree. */
 export const PROTOCOL = ";
 
-    /// The one type that Rust does not know: messages pass through to the model's template.
-    const MESSAGE: &str = "
-
-/** A message of a conversation, as the model's chat template sees it. */
-export type Message = { role: string; content: unknown; [field: string]: unknown };
-";
-
     /// One module with every type that a request, event, effect or completion reaches.
     pub(super) fn declarations() -> String {
-        let mut found = Declarations { seen: HashSet::new(), text: String::new() };
+        let mut found = Declarations(BTreeMap::new());
         found.visit::<Request>();
         found.visit::<Event>();
         found.visit::<Effect>();
         found.visit::<Completion>();
-        format!("{HEAD}{PROTOCOL};{MESSAGE}{}", comments(&found.text))
+        format!("{HEAD}{PROTOCOL};\n{}", comments(&found.0.into_values().collect::<String>()))
     }
 
     /// Doc comments as TypeScript has them: one line where one is enough, no links to Rust items.
@@ -62,25 +56,18 @@ export type Message = { role: string; content: unknown; [field: string]: unknown
         out
     }
 
-    struct Declarations {
-        seen: HashSet<String>,
-        text: String,
-    }
+    /// By name: the order in which the derive visits fields changes from compilation to compilation.
+    struct Declarations(BTreeMap<String, String>);
 
     impl TypeVisitor for Declarations {
         fn visit<T: TS + 'static + ?Sized>(&mut self) {
             // Only derived types have a place to be declared in; numbers, lists and strings have not.
-            if T::output_path().is_none() || !self.seen.insert(T::ident()) {
+            if T::output_path().is_none() || self.0.contains_key(&T::ident()) {
                 return;
             }
-            self.text.push('\n');
-            if let Some(docs) = T::docs() {
-                self.text.push_str(docs.trim_end());
-                self.text.push('\n');
-            }
-            self.text.push_str("export ");
-            self.text.push_str(T::decl().trim_end());
-            self.text.push('\n');
+            let docs = T::docs().unwrap_or_default();
+            let text = format!("\n{}\nexport {}\n", docs.trim_end(), T::decl().trim_end());
+            self.0.insert(T::ident(), text);
             T::visit_dependencies(self);
         }
     }

@@ -1,194 +1,91 @@
-// From crates/engine/src/protocol.rs (de979e21e436d255) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (d7c92eb9dab25a77) by `cargo xtask protocol`. Do not edit.
+import type { Message } from "./message.js";
+
 /** The protocol's version; both sides must agree. */
 export const PROTOCOL = 1;
 
-/** A message of a conversation, as the model's chat template sees it. */
-export type Message = { role: string; content: unknown; [field: string]: unknown };
-
-/** What a page asks of its worker. */
-export type Request =
-  | {
-      type: "hello";
-      /** `PROTOCOL` of the page's client. */
-      protocol: number;
-      /** Build id of the page's client. */
-      build: string;
-      /** Folder of the wasm files, if not beside the worker. */
-      wasmUrl: string | null;
-    }
-  | {
-      type: "load";
-      /** Request id. */
-      id: number;
-      /** Where the bytes come from. */
-      source: ModelSource;
-      /** How to load it. */
-      options: LoadOptions;
-    }
-  | {
-      type: "generate";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-      /** What to continue. */
-      prompt: Prompt;
-      /** How. */
-      options: GenerateOptions;
-      /** Tokens that may be sent before the page grants more; `null`: no limit. */
-      credits: number | null;
-    }
-  | {
-      type: "credit";
-      /** The request. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-      /** Tokens granted. */
-      count: number;
-    }
-  | {
-      type: "abort";
-      /** The request. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-    }
-  | {
-      type: "tokenize";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-      /** The text. */
-      text: string;
-      /** Add the model's begin / end tokens and read special tokens in the text. */
-      special: boolean;
-    }
-  | {
-      type: "detokenize";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-      /** The ids. */
-      tokens: Array<number>;
-    }
-  | {
-      type: "applyChatTemplate";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-      /** The messages, as the template sees them. */
-      messages: Message[];
-      /** End with the opening of the assistant's turn. */
-      addGenerationPrompt: boolean;
-    }
-  | {
-      type: "metrics";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-    }
-  | {
-      type: "dispose";
-      /** Request id. */
-      id: number;
-      /** Handle of the model. */
-      model: number;
-    };
-
-/** Where a model's bytes come from. */
-export type ModelSource =
-  | {
-      kind: "url";
-      /** The URL. */
-      url: string;
-    }
-  | {
-      kind: "held";
-      /** Its name, for messages. */
-      name: string;
-      /** Its size in bytes. */
-      size: number;
-    };
-
-/** What to continue. */
-export type Prompt =
-  | {
-      kind: "messages";
-      /** The messages, as the template sees them. */
-      messages: Message[];
-    }
-  | {
-      kind: "segments";
-      /** The segments. */
-      segments: Array<Segment>;
-      /** Take text as it is. */
-      raw: boolean;
-    };
-
-/** A part of a prompt. */
-export type Segment =
-  | {
-      kind: "text";
-      /** The text. */
-      text: string;
-    }
-  | {
-      kind: "ids";
-      /** The ids. */
-      ids: Array<number>;
-    };
-
-/** How to load a model. */
-export type LoadOptions = {
-  /** Positions a conversation may have; default: the model's own, at most 4096. */
-  contextLength: number | null;
-  /** Threads; default `max(1, cores - 1)`. The worker gives the number it really started. */
-  threads: number | null;
-  /** `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`. */
-  device: string | null;
-  /** Base URL of `hf:` sources. */
-  hubUrl: string | null;
-  /** Bytes the model may take in all; the worker fills in what its memory allows. */
-  memoryLimit: number | null;
+/** What a worker (or a page without one) can do, found by trying. */
+export type Capabilities = {
+  /** 128-bit SIMD. */
+  simd: boolean;
+  /** Relaxed SIMD. */
+  relaxedSimd: boolean;
+  /** Whether the engine may use several threads. */
+  threads: boolean;
+  /** Why not, if not. */
+  threadsReason: string | null;
+  /** `crossOriginIsolated` inside the worker. */
+  crossOriginIsolated: boolean;
+  /** `navigator.hardwareConcurrency`. */
+  cores: number;
+  /** Whether a WebGPU adapter is there (not used yet). */
+  webgpu: boolean;
+  /** The wasm file chosen. */
+  variant: string;
+  /** Where the engine runs: `worker` or `page`. */
+  place: string;
+  /** Why it does not run in a worker, if it does not. */
+  fallbackReason: string | null;
 };
 
-/** How to generate. `null` is the default named with each field. */
-export type GenerateOptions = {
-  /** Most tokens to generate; default: up to the context's end. 0 evaluates the prompt only. */
-  maxTokens: number | null;
-  /** Default 0.8 (as in llama.cpp); 0 is greedy. */
-  temperature: number | null;
-  /** Keep the K most likely tokens; 0 (default 40): all. */
-  topK: number | null;
-  /** Keep the likeliest tokens that together reach this probability (0, 1]; default 0.95. */
-  topP: number | null;
-  /** Drop tokens less likely than this share [0, 1] of the likeliest; default 0. */
-  minP: number | null;
-  /** Divides (or multiplies) logits of tokens of prompt and answer; default 1 (off), > 0. */
-  repetitionPenalty: number | null;
-  /** Subtracted per earlier use in the answer; default 0. */
-  frequencyPenalty: number | null;
-  /** Subtracted once if used in the answer; default 0. */
-  presencePenalty: number | null;
-  /** Added to logits, by token id. */
-  logitBias: Array<[number, number]>;
-  /** Seed of the sampler; default: from the clock. Up to 2^53 - 1. */
-  seed: number | null;
-  /** Strings that end the answer; not part of it. */
-  stopSequences: Array<string>;
-  /** Token ids that end the answer, besides the model's own. */
-  stopTokens: Array<number>;
-  /** Do not end at the model's end tokens. */
-  ignoreEos: boolean;
-  /** Reuse the evaluated prefix of the last conversation; default true. */
-  cachePrompt: boolean | null;
-  /** Send `Event::Delta`; without it only the result is sent. */
-  stream: boolean;
+/** What became of an effect. */
+export type Completion =
+  | {
+      type: "opened";
+      /** The reading. */
+      stream: number;
+      /** HTTP status; 200 for what is not HTTP. */
+      status: number;
+      /** `Content-Type`, if any. */
+      contentType: string | null;
+      /** Length of the whole file, if known (not of a compressed transfer). */
+      length: number | null;
+    }
+  | {
+      type: "closed";
+      /** The reading. */
+      stream: number;
+    }
+  | {
+      type: "failed";
+      /** The reading. */
+      stream: number;
+      /** What the browser said. */
+      message: string;
+    };
+
+/** What the engine asks of its host. Data; the host carries it out and hands a `Completion` back. */
+export type Effect =
+  | {
+      type: "post";
+      /** The event. */
+      event: Event;
+    }
+  | {
+      type: "fetch";
+      /** Id of this reading, never used again. */
+      stream: number;
+      /** The URL; `null`: what the host holds under the load's id. */
+      url: string | null;
+      /** First byte. */
+      offset: number;
+    }
+  | {
+      type: "cancel";
+      /** The reading. */
+      stream: number;
+    };
+
+/** An error as it crosses the port. `code` is stable; see the table in the documentation. */
+export type ErrorInfo = {
+  /** Stable, UPPER_SNAKE. */
+  code: string;
+  /** What happened, in a sentence. */
+  message: string;
+  /** What to do about it. */
+  hint: string | null;
+  /** Figures and names that belong to it. */
+  detail: Record<string, unknown> | null;
 };
 
 /** What a worker tells its page. */
@@ -248,34 +145,42 @@ export type Event =
       error: ErrorInfo;
     };
 
-/** What came of a request. */
-export type Outcome =
-  | {
-      kind: "loaded";
-      /** The model. */
-      model: ModelInfo;
-    }
-  | {
-      kind: "generated";
-      /** The whole answer. */
-      result: Generated;
-    }
-  | {
-      kind: "tokens";
-      /** Token ids. */
-      tokens: Array<number>;
-    }
-  | {
-      kind: "text";
-      /** The text. */
-      text: string;
-    }
-  | {
-      kind: "metrics";
-      /** The figures. */
-      metrics: Metrics;
-    }
-  | { kind: "disposed" };
+/** Why an answer ended. */
+export type FinishReason = "stop" | "length" | "abort";
+
+/** How to generate. `null` is the default named with each field. */
+export type GenerateOptions = {
+  /** Most tokens to generate; default: up to the context's end. 0 evaluates the prompt only. */
+  maxTokens: number | null;
+  /** Default 0.8 (as in llama.cpp); 0 is greedy. */
+  temperature: number | null;
+  /** Keep the K most likely tokens; 0 (default 40): all. */
+  topK: number | null;
+  /** Keep the likeliest tokens that together reach this probability (0, 1]; default 0.95. */
+  topP: number | null;
+  /** Drop tokens less likely than this share [0, 1] of the likeliest; default 0. */
+  minP: number | null;
+  /** Divides (or multiplies) logits of tokens of prompt and answer; default 1 (off), > 0. */
+  repetitionPenalty: number | null;
+  /** Subtracted per earlier use in the answer; default 0. */
+  frequencyPenalty: number | null;
+  /** Subtracted once if used in the answer; default 0. */
+  presencePenalty: number | null;
+  /** Added to logits, by token id. */
+  logitBias: Array<[number, number]>;
+  /** Seed of the sampler; default: from the clock. Up to 2^53 - 1. */
+  seed: number | null;
+  /** Strings that end the answer; not part of it. */
+  stopSequences: Array<string>;
+  /** Token ids that end the answer, besides the model's own. */
+  stopTokens: Array<number>;
+  /** Do not end at the model's end tokens. */
+  ignoreEos: boolean;
+  /** Reuse the evaluated prefix of the last conversation; default true. */
+  cachePrompt: boolean | null;
+  /** Send `Event::Delta`; without it only the result is sent. */
+  stream: boolean;
+};
 
 /** A whole answer. */
 export type Generated = {
@@ -293,65 +198,18 @@ export type Generated = {
   timings: Timings;
 };
 
-/** Times taken, in milliseconds and tokens a second. */
-export type Timings = {
-  /** Loading the model. */
-  loadMs: number;
-  /** Waiting for other requests. */
-  queueMs: number;
-  /** From the request to its first token. */
-  timeToFirstTokenMs: number;
-  /** Prompt tokens evaluated a second; `null` if none were. */
-  prefillTokensPerSecond: number | null;
-  /** Tokens generated a second after the first; `null` if there were none. */
-  decodeTokensPerSecond: number | null;
-};
-
-/** Tokens counted. */
-export type Usage = {
-  /** Tokens of the prompt. */
-  promptTokens: number;
-  /** Tokens generated, an end token included. */
-  completionTokens: number;
-  /** Their sum. */
-  totalTokens: number;
-  /** Tokens of the prompt that were evaluated before and reused. */
-  cachedTokens: number;
-};
-
-/** Why an answer ended. */
-export type FinishReason = "stop" | "length" | "abort";
-
-/** A loaded model. */
-export type ModelInfo = {
-  /** Its handle. */
-  handle: number;
-  /** `general.name`, or the file's name. */
-  name: string;
-  /** `general.architecture`. */
-  architecture: string;
-  /** Number of weights. */
-  parameters: number;
-  /** The type that holds most of the weights, for example `Q4_0`. */
-  weightType: string;
-  /** Positions a conversation may have. */
-  contextLength: number;
-  /** Positions the model was trained for. */
-  trainedContextLength: number;
-  /** Tokens in the vocabulary. */
-  vocabSize: number;
-  /** Whether text can be tokenized (the file has a vocabulary). */
-  hasTokenizer: boolean;
-  /** Whether it has a chat template. */
-  hasChatTemplate: boolean;
-  /** `cpu`. */
-  device: string;
-  /** Threads used. */
-  threads: number;
-  /** Memory it takes. */
-  memory: MemoryPlan;
-  /** Milliseconds from the request to here. */
-  loadMs: number;
+/** How to load a model. */
+export type LoadOptions = {
+  /** Positions a conversation may have; default: the model's own, at most 4096. */
+  contextLength: number | null;
+  /** Threads; default `max(1, cores - 1)`. The worker gives the number it really started. */
+  threads: number | null;
+  /** `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`. */
+  device: string | null;
+  /** Base URL of `hf:` sources. */
+  hubUrl: string | null;
+  /** Bytes the model may take in all; the worker fills in what its memory allows. */
+  memoryLimit: number | null;
 };
 
 /** The memory a model takes, in bytes. */
@@ -392,29 +250,81 @@ export type Metrics = {
   decodeMs: number;
 };
 
-/** What a worker (or a page without one) can do, found by trying. */
-export type Capabilities = {
-  /** 128-bit SIMD. */
-  simd: boolean;
-  /** Relaxed SIMD. */
-  relaxedSimd: boolean;
-  /** Whether the engine may use several threads. */
-  threads: boolean;
-  /** Why not, if not. */
-  threadsReason: string | null;
-  /** `crossOriginIsolated` inside the worker. */
-  crossOriginIsolated: boolean;
-  /** `navigator.hardwareConcurrency`. */
-  cores: number;
-  /** Whether a WebGPU adapter is there (not used yet). */
-  webgpu: boolean;
-  /** The wasm file chosen. */
-  variant: string;
-  /** Where the engine runs: `worker` or `page`. */
-  place: string;
-  /** Why it does not run in a worker, if it does not. */
-  fallbackReason: string | null;
+/** A loaded model. */
+export type ModelInfo = {
+  /** Its handle. */
+  handle: number;
+  /** `general.name`, or the file's name. */
+  name: string;
+  /** `general.architecture`. */
+  architecture: string;
+  /** Number of weights. */
+  parameters: number;
+  /** The type that holds most of the weights, for example `Q4_0`. */
+  weightType: string;
+  /** Positions a conversation may have. */
+  contextLength: number;
+  /** Positions the model was trained for. */
+  trainedContextLength: number;
+  /** Tokens in the vocabulary. */
+  vocabSize: number;
+  /** Whether text can be tokenized (the file has a vocabulary). */
+  hasTokenizer: boolean;
+  /** Whether it has a chat template. */
+  hasChatTemplate: boolean;
+  /** `cpu`. */
+  device: string;
+  /** Threads used. */
+  threads: number;
+  /** Memory it takes. */
+  memory: MemoryPlan;
+  /** Milliseconds from the request to here. */
+  loadMs: number;
 };
+
+/** Where a model's bytes come from. */
+export type ModelSource =
+  | {
+      kind: "url";
+      /** The URL. */
+      url: string;
+    }
+  | {
+      kind: "held";
+      /** Its name, for messages. */
+      name: string;
+      /** Its size in bytes. */
+      size: number;
+    };
+
+/** What came of a request. */
+export type Outcome =
+  | {
+      kind: "loaded";
+      /** The model. */
+      model: ModelInfo;
+    }
+  | {
+      kind: "generated";
+      /** The whole answer. */
+      result: Generated;
+    }
+  | {
+      kind: "tokens";
+      /** Token ids. */
+      tokens: Array<number>;
+    }
+  | {
+      kind: "text";
+      /** The text. */
+      text: string;
+    }
+  | {
+      kind: "metrics";
+      /** The figures. */
+      metrics: Metrics;
+    }
+  | { kind: "disposed" };
 
 /** How far a load is. Never goes back. */
 export type Progress = {
@@ -432,65 +342,156 @@ export type Progress = {
   etaSeconds: number | null;
 };
 
+/** What to continue. */
+export type Prompt =
+  | {
+      kind: "messages";
+      /** The messages, as the template sees them. */
+      messages: Message[];
+    }
+  | {
+      kind: "segments";
+      /** The segments. */
+      segments: Array<Segment>;
+      /** Take text as it is. */
+      raw: boolean;
+    };
+
+/** What a page asks of its worker. */
+export type Request =
+  | {
+      type: "hello";
+      /** `PROTOCOL` of the page's client. */
+      protocol: number;
+      /** Build id of the page's client. */
+      build: string;
+      /** Folder of the wasm files, if not beside the worker. */
+      wasmUrl: string | null;
+    }
+  | {
+      type: "load";
+      /** Request id. */
+      id: number;
+      /** Where the bytes come from. */
+      source: ModelSource;
+      /** How to load it. */
+      options: LoadOptions;
+    }
+  | {
+      type: "generate";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** What to continue. */
+      prompt: Prompt;
+      /** How. */
+      options: GenerateOptions;
+      /** Tokens that may be sent before the page grants more; `null`: no limit. */
+      credits: number | null;
+    }
+  | {
+      type: "credit";
+      /** The request. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** Tokens granted. */
+      count: number;
+    }
+  | {
+      type: "abort";
+      /** The request. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+    }
+  | {
+      type: "tokenize";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** The text. */
+      text: string;
+      /** Add the model's begin and end tokens. */
+      addSpecial: boolean;
+      /** Read special tokens in the text. */
+      parseSpecial: boolean;
+    }
+  | {
+      type: "detokenize";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** The ids. */
+      tokens: Array<number>;
+    }
+  | {
+      type: "applyChatTemplate";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** The messages, as the template sees them. */
+      messages: Message[];
+      /** End with the opening of the assistant's turn. */
+      addGenerationPrompt: boolean;
+    }
+  | {
+      type: "metrics";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+    }
+  | {
+      type: "dispose";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+    };
+
+/** A part of a prompt. */
+export type Segment =
+  | {
+      kind: "text";
+      /** The text. */
+      text: string;
+    }
+  | {
+      kind: "ids";
+      /** The ids. */
+      ids: Array<number>;
+    };
+
 /** Where an open request is. */
 export type Stage = "queued" | "prompt" | "decode" | "paused";
 
-/** An error as it crosses the port. `code` is stable; see the table in the documentation. */
-export type ErrorInfo = {
-  /** Stable, UPPER_SNAKE. */
-  code: string;
-  /** What happened, in a sentence. */
-  message: string;
-  /** What to do about it. */
-  hint: string | null;
-  /** Figures and names that belong to it. */
-  detail: Record<string, unknown> | null;
+/** Times taken, in milliseconds and tokens a second. */
+export type Timings = {
+  /** Loading the model. */
+  loadMs: number;
+  /** Waiting for other requests. */
+  queueMs: number;
+  /** From the request to its first token. */
+  timeToFirstTokenMs: number;
+  /** Prompt tokens evaluated a second; `null` if none were. */
+  prefillTokensPerSecond: number | null;
+  /** Tokens generated a second after the first; `null` if there were none. */
+  decodeTokensPerSecond: number | null;
 };
 
-/** What the engine asks of its host. Data; the host carries it out and hands a `Completion` back. */
-export type Effect =
-  | {
-      type: "post";
-      /** The event. */
-      event: Event;
-    }
-  | {
-      type: "fetch";
-      /** Id of this reading, never used again. */
-      stream: number;
-      /** The URL; `null`: what the host holds under the load's id. */
-      url: string | null;
-      /** First byte. */
-      offset: number;
-    }
-  | {
-      type: "cancel";
-      /** The reading. */
-      stream: number;
-    };
-
-/** What became of an effect. */
-export type Completion =
-  | {
-      type: "opened";
-      /** The reading. */
-      stream: number;
-      /** HTTP status; 200 for what is not HTTP. */
-      status: number;
-      /** `Content-Type`, if any. */
-      contentType: string | null;
-      /** Length of the whole file, if known (not of a compressed transfer). */
-      length: number | null;
-    }
-  | {
-      type: "closed";
-      /** The reading. */
-      stream: number;
-    }
-  | {
-      type: "failed";
-      /** The reading. */
-      stream: number;
-      /** What the browser said. */
-      message: string;
-    };
+/** Tokens counted. */
+export type Usage = {
+  /** Tokens of the prompt. */
+  promptTokens: number;
+  /** Tokens generated, an end token included. */
+  completionTokens: number;
+  /** Their sum. */
+  totalTokens: number;
+  /** Tokens of the prompt that were evaluated before and reused. */
+  cachedTokens: number;
+};

@@ -53,6 +53,7 @@ impl Plan {
         let mut places = vec![Place::Arena { offset: 0, bytes: 0 }; graph.values.len()];
         let (mut weights, mut states) = (Vec::new(), Vec::new());
         let mut arena = Arena::default();
+        let too_large = |id: ValueId| GraphError::Size { value: graph.value(id).name.clone() };
         for (index, value) in graph.values.iter().enumerate() {
             let id = ValueId(index as u32);
             match value.kind {
@@ -64,14 +65,17 @@ impl Plan {
                     places[index] = Place::State(states.len());
                     states.push(id);
                 }
-                Kind::Input => places[index] = arena.take(sizes[index]),
+                Kind::Input => {
+                    places[index] = arena.take(sizes[index]).ok_or_else(|| too_large(id))?;
+                }
                 Kind::Computed(_) => {}
             }
         }
         let last_use = last_uses(&graph);
         for (index, node) in graph.nodes.iter().enumerate() {
             for id in &node.outputs {
-                places[id.index()] = arena.take(sizes[id.index()]);
+                let place = arena.take(sizes[id.index()]);
+                places[id.index()] = place.ok_or_else(|| too_large(*id))?;
             }
             let mut over: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
             over.retain(|id| last_use[id.index()] == Some(index));
@@ -115,8 +119,9 @@ struct Arena {
 }
 
 impl Arena {
-    /// The smallest free range that is large enough, or new bytes at the end.
-    fn take(&mut self, bytes: usize) -> Place {
+    /// The smallest free range that is large enough, or new bytes at the end; `None` if the arena
+    /// would be larger than the address space.
+    fn take(&mut self, bytes: usize) -> Option<Place> {
         let fits = self.free.iter().enumerate().filter(|(_, range)| range.1 >= bytes);
         if let Some((index, _)) = fits.min_by_key(|(_, range)| range.1) {
             let (offset, length) = self.free[index];
@@ -125,7 +130,7 @@ impl Arena {
             } else {
                 self.free[index] = (offset + bytes, length - bytes);
             }
-            return Place::Arena { offset, bytes };
+            return Some(Place::Arena { offset, bytes });
         }
         let mut offset = self.size;
         // A free range at the very end grows instead of being left behind.
@@ -135,8 +140,8 @@ impl Arena {
             offset = start;
             self.free.pop();
         }
-        self.size = offset + bytes;
-        Place::Arena { offset, bytes }
+        self.size = offset.checked_add(bytes)?;
+        Some(Place::Arena { offset, bytes })
     }
 
     fn give_back(&mut self, offset: usize, bytes: usize) {
@@ -209,6 +214,16 @@ mod tests {
             }
         }
         assert!(plan.arena_bytes < 7 * 640);
+    }
+
+    #[test]
+    fn values_that_are_too_large_together_are_refused() {
+        let mut builder = GraphBuilder::new();
+        let half = Dim::Fixed(usize::MAX / 8 + 1);
+        builder.input("one", DType::F32, &[half]);
+        builder.input("two", DType::F32, &[half]);
+        let refused = Plan::new(builder.finish(&[])).unwrap_err();
+        assert_eq!(refused, GraphError::Size { value: "two".into() });
     }
 
     #[test]

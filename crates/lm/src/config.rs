@@ -37,6 +37,7 @@ pub struct Config {
 
 /// No real model comes near these; a hostile file would.
 const MAX_LAYERS: u64 = 1024;
+/// Also of all heads together.
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_CONTEXT: u64 = 1 << 26;
 
@@ -59,6 +60,9 @@ impl Config {
         let head_dim = keys.size_or("attention.key_length", width / heads, MAX_WIDTH)?;
         if keys.size_or("attention.value_length", head_dim, MAX_WIDTH)? != head_dim {
             return Err(keys.problem("attention.value_length", "differs from key_length"));
+        }
+        if heads as u64 * head_dim as u64 > MAX_WIDTH {
+            return Err(keys.problem("attention.key_length", "is too much for so many heads"));
         }
         let rotated = keys.size_or("rope.dimension_count", head_dim, MAX_WIDTH)?;
         if rotated > head_dim || rotated % 2 != 0 {

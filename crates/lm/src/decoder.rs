@@ -1,7 +1,5 @@
 use crate::build::{self, DecoderGraph, Inputs};
-use crate::{
-    CacheFull, Config, KvCache, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
-};
+use crate::{Config, KvCache, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence};
 use sidestage_cpu::{Executor, Progress, Weights};
 use sidestage_formats::WeightIndex;
 use sidestage_formats::gguf::Metadata;
@@ -142,6 +140,8 @@ pub struct Decoder {
     inputs: Inputs,
     hidden: ValueId,
     logits: ValueId,
+    /// Bytes of one page of the cache, of all layers.
+    page_bytes: usize,
     /// Sequences of the step, kept so that a step allocates nothing.
     sequences: Vec<Sequence>,
 }
@@ -154,14 +154,16 @@ impl Decoder {
     pub fn new(plan: DecoderPlan, weights: Weights) -> Result<Self, LmError> {
         let DecoderPlan { config, context_length, memory, plan, inputs, hidden, logits } = plan;
         let refused = LmError::refused("scratch", memory.scratch as usize);
+        let pages = context_length.div_ceil(PAGE);
         Ok(Self {
             config,
             context_length,
             executor: Executor::new(plan, weights).map_err(refused)?,
-            cache: KvCache::new(context_length.div_ceil(PAGE)),
+            cache: KvCache::new(pages),
             inputs,
             hidden,
             logits,
+            page_bytes: (memory.kv_cache / pages as u64) as usize,
             sequences: Vec::with_capacity(MAX_SEQUENCES),
         })
     }
@@ -283,18 +285,24 @@ impl Decoder {
 
     /// Gives every sequence of the step pages for its new positions.
     fn make_room(&mut self, rows: &[Row]) -> Result<(), LmError> {
+        let span = |sequence: Sequence| {
+            let of_it = rows.iter().filter(|row| row.sequence == sequence);
+            let positions = || of_it.clone().map(|row| row.position as usize);
+            (positions().min().unwrap_or(0), positions().max().unwrap_or(0) + 1)
+        };
+        // The memory comes first: a refusal must leave the tables without pages that are not there.
+        let needed = |&sequence: &Sequence| {
+            let (from, to) = span(sequence);
+            self.cache.needed(sequence, from, to)
+        };
+        let pages = self.cache.pages_with(self.sequences.iter().map(needed).sum());
+        let bytes = self.page_bytes * pages.saturating_sub(self.cache.pages());
+        self.executor.reserve_pages(pages).map_err(LmError::refused("KV cache", bytes))?;
         let mut copies = Vec::new();
         for &sequence in &self.sequences {
-            let positions = || {
-                let of_it = rows.iter().filter(|row| row.sequence == sequence);
-                of_it.map(|row| row.position as usize)
-            };
-            let (from, to) = (positions().min().unwrap_or(0), positions().max().unwrap_or(0));
-            self.cache.prepare(sequence, from, to + 1, |old, new| copies.push((old, new)))?;
+            let (from, to) = span(sequence);
+            self.cache.prepare(sequence, from, to, |old, new| copies.push((old, new)))?;
         }
-        let pages = self.cache.pages();
-        let refused = |_| LmError::Cache(CacheFull { pages });
-        self.executor.reserve_pages(pages).map_err(refused)?;
         for (old, new) in copies {
             self.executor.copy_page(old as usize, new as usize);
         }

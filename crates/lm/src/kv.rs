@@ -84,6 +84,25 @@ impl KvCache {
         self.sequences[sequence.0 as usize].as_deref().unwrap_or(&[])
     }
 
+    /// Pages that [`KvCache::prepare`] would take for positions `from..to`.
+    pub fn needed(&self, sequence: Sequence, from: usize, to: usize) -> usize {
+        let more = to.div_ceil(PAGE).saturating_sub(self.table(sequence).len());
+        self.shared(sequence, from, to).count() + more
+    }
+
+    /// Pages that the states must have after `needed` more are taken.
+    pub fn pages_with(&self, needed: usize) -> usize {
+        let more = needed.saturating_sub(self.free.len());
+        self.users.len() + more.min(self.limit - self.users.len())
+    }
+
+    /// The pages of these positions that others use too, by their place in the table.
+    fn shared(&self, sequence: Sequence, from: usize, to: usize) -> impl Iterator<Item = usize> {
+        let table = self.table(sequence);
+        let written = from / PAGE..to.div_ceil(PAGE).min(table.len());
+        written.filter(|&at| self.users[table[at] as usize] > 1)
+    }
+
     /// Makes sure that positions `from..to` can be written. `copy(from, to)` is called for each
     /// page whose contents must be copied first.
     ///
@@ -98,9 +117,7 @@ impl KvCache {
     ) -> Result<(), CacheFull> {
         let have = self.table(sequence).len();
         let wanted = to.div_ceil(PAGE).max(have);
-        let shared: Vec<usize> = (from / PAGE..to.div_ceil(PAGE).min(have))
-            .filter(|&at| self.users[self.table(sequence)[at] as usize] > 1)
-            .collect();
+        let shared: Vec<usize> = self.shared(sequence, from, to).collect();
         if shared.len() + wanted - have > self.available() {
             return Err(CacheFull { pages: self.limit });
         }

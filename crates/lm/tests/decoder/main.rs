@@ -1,0 +1,11 @@
+//! The decoder against other people's logits, against a naive model, and against itself.
+
+mod families;
+mod forks;
+mod logits;
+mod npz;
+mod reference;
+mod refusals;
+mod scarcity;
+mod steps;
+mod tiny;

@@ -52,10 +52,12 @@ impl<T: Text> Engine<T> {
                     self.post(Event::Error { id: Some(id), error });
                 }
             }
-            Request::Tokenize { id, text, special, .. } => self.answer(id, |session, room| {
-                session.need_text()?;
-                Ok(Outcome::Tokens { tokens: room.encode(&text, special, special)? })
-            }),
+            Request::Tokenize { id, text, add_special, parse_special, .. } => {
+                self.answer(id, |session, room| {
+                    session.need_text()?;
+                    Ok(Outcome::Tokens { tokens: room.encode(&text, add_special, parse_special)? })
+                });
+            }
             Request::Detokenize { id, tokens, .. } => self.answer(id, |session, room| {
                 session.need_text()?;
                 Ok(Outcome::Text { text: room.decode(&tokens)? })
@@ -76,8 +78,7 @@ impl<T: Text> Engine<T> {
             }),
             Request::Hello { .. } => {}
             Request::Dispose { id, .. } => {
-                self.end_load("the model was disposed of", "MODEL_DISPOSED");
-                self.state = State::Empty;
+                self.dispose();
                 self.post(Event::Done { id, outcome: Outcome::Disposed });
             }
         }
@@ -187,6 +188,18 @@ impl<T: Text> Engine<T> {
             self.state = State::Empty;
             self.effects.push(Effect::Cancel { stream });
             self.post(Event::Error { id: Some(id), error });
+        }
+    }
+
+    /// Frees the model and settles every request that is open.
+    fn dispose(&mut self) {
+        let message = "the model was disposed of";
+        self.end_load(message, "MODEL_DISPOSED");
+        if let State::Ready(session) = std::mem::replace(&mut self.state, State::Empty) {
+            for job in session.jobs {
+                let error = error("MODEL_DISPOSED", message);
+                self.post(Event::Error { id: Some(job.id), error });
+            }
         }
     }
 

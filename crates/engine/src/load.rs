@@ -26,7 +26,7 @@ pub(crate) struct Load {
 }
 
 enum Stage {
-    Header { reader: GgufReader, window: Vec<u8> },
+    Header { reader: Box<GgufReader>, window: Vec<u8> },
     Weights(Box<Weights>),
 }
 
@@ -68,7 +68,7 @@ impl Load {
             file,
             options,
             started: now,
-            stage: Stage::Header { reader: GgufReader::new(), window: vec![0; HEADER_WINDOW] },
+            stage: Stage::Header { reader: Box::default(), window: vec![0; HEADER_WINDOW] },
             threads,
         })
     }
@@ -94,6 +94,7 @@ impl Load {
     ) -> Result<bool, ErrorInfo> {
         match &mut self.stage {
             Stage::Header { reader, window } => {
+                let count = count.min(window.len());
                 let bytes = &window[..count];
                 self.download.received(bytes).map_err(ErrorInfo::from)?;
                 if let HeaderProgress::Done { gguf, header_bytes } = reader.push(bytes)? {

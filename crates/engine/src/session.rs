@@ -4,10 +4,10 @@ use crate::protocol::{
     ErrorInfo, Event, FinishReason, GenerateOptions, Generated, MemoryPlan, Metrics, ModelInfo,
     Outcome, Prompt, Segment, Timings, Usage,
 };
-use crate::text::{Text, TextInfo};
+use crate::text::{Delta, Text, TextInfo};
 use serde_json::json;
 use sidestage_lm::{
-    Decoder, MAX_ROWS, PAGE, Progress, Row, RowInput, Sampler, Sampling, Sequence, Wants,
+    Decoder, LmError, MAX_ROWS, Progress, Row, RowInput, Sampler, Sampling, Sequence, Wants,
 };
 use sidestage_pool::Pool;
 use std::collections::VecDeque;
@@ -58,7 +58,16 @@ impl Session {
         let vocab_size = self.decoder.config().vocab_size;
         let sampling = sampling(&options, now);
         sampling.check(vocab_size)?;
+        if let Some(&token) = options.stop_tokens.iter().find(|id| **id as usize >= vocab_size) {
+            let message = format!("stopTokens: {token} is not a token of this model's vocabulary");
+            return Err(error("INVALID_OPTION", message)
+                .with("option", "stopTokens")
+                .with("value", token));
+        }
         options.stop_sequences.retain(|stop| !stop.is_empty());
+        if !options.stop_sequences.is_empty() {
+            self.need_text()?;
+        }
         let (prompt, in_reasoning) = self.tokens(text, prompt)?;
         let context = self.decoder.context_length();
         if prompt.is_empty() {
@@ -84,7 +93,8 @@ impl Session {
         self.jobs.push_back(Job {
             id,
             sampler: Sampler::new(sampling, &prompt, vocab_size),
-            credits: credits.map(u64::from),
+            // Nothing is sent without `stream`, so nothing has to be granted.
+            credits: credits.filter(|_| options.stream).map(u64::from),
             max_tokens: wanted.min(context + 1 - prompt.len()),
             prompt,
             options,
@@ -163,7 +173,8 @@ impl Session {
     /// Marks a job to be ended as aborted.
     pub(crate) fn abort(&mut self, id: u32) {
         if let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) {
-            job.end = Some(FinishReason::Abort);
+            // An answer that has come to its end keeps its reason.
+            job.end.get_or_insert(FinishReason::Abort);
         }
     }
 
@@ -206,14 +217,8 @@ impl Session {
 
     /// Starts a step of the first job that can go on. Whether anything was done.
     fn begin(&mut self, text: &mut impl Text, now: f64, events: &mut Vec<Event>) -> bool {
-        let mut at = None;
-        for index in 0..self.jobs.len() {
-            if self.jobs[index].is_runnable() && self.start(index, now) {
-                at = Some(index);
-                break;
-            }
-        }
-        let Some(index) = at else { return false };
+        let Some(index) = self.jobs.iter().position(Job::is_runnable) else { return false };
+        self.start(index, now);
         let job = &mut self.jobs[index];
         let Some(run) = &job.run else { return false };
         let (from, to) = (run.evaluated, job.len().min(run.evaluated + MAX_ROWS));
@@ -228,17 +233,40 @@ impl Session {
             });
         }
         let id = job.id;
-        match self.decoder.begin(&self.rows) {
-            Ok(()) => self.step = Some((id, to)),
-            Err(error) => self.fail(text, index, error.into(), events),
+        loop {
+            match self.decoder.begin(&self.rows) {
+                Ok(()) => self.step = Some((id, to)),
+                Err(LmError::Cache(_) | LmError::Refused { .. }) if self.make_way(index) => {
+                    continue;
+                }
+                Err(error) => self.fail(text, index, error.into(), events),
+            }
+            return true;
         }
+    }
+
+    /// Frees pages of the cache for the next step of a job: those of the conversation held, else
+    /// those of the job that came last, whose positions are evaluated again in its turn. False:
+    /// there are none. One conversation always has room, so a job that waits for its page to grant
+    /// credits never keeps the others from going on.
+    fn make_way(&mut self, index: usize) -> bool {
+        let cache = self.decoder.cache();
+        if let Some((held, _)) = self.held.take() {
+            cache.remove(held);
+            return true;
+        }
+        let others = self.jobs.iter_mut().enumerate().rev().filter(|(at, _)| *at != index);
+        let mut runs = others.filter_map(|(_, job)| job.run.as_mut());
+        let Some(run) = runs.find(|run| run.evaluated > 0) else { return false };
+        cache.truncate(run.sequence, 0);
+        run.evaluated = 0;
         true
     }
 
-    /// Gives a job its sequence if it has none. False: there is no room for it yet.
-    fn start(&mut self, index: usize, now: f64) -> bool {
+    /// Gives a job its sequence if it has none.
+    fn start(&mut self, index: usize, now: f64) {
         if self.jobs[index].run.is_some() {
-            return true;
+            return;
         }
         let job = &self.jobs[index];
         let reuse = job.options.cache_prompt != Some(false);
@@ -250,13 +278,7 @@ impl Session {
             }
             _ => 0,
         };
-        let positions = (job.prompt.len() + job.max_tokens).min(self.decoder.context_length());
-        let needed = positions.div_ceil(PAGE);
         let cache = self.decoder.cache();
-        let held = self.held.as_ref().map_or(0, |(sequence, _)| cache.table(*sequence).len());
-        if needed > cache.available() + held {
-            return false;
-        }
         let sequence = match self.held.take() {
             Some((sequence, _)) => {
                 cache.truncate(sequence, common);
@@ -272,7 +294,6 @@ impl Session {
             started: now,
             first_token: None,
         });
-        true
     }
 
     /// Takes the results of a step that is done.
@@ -281,12 +302,13 @@ impl Session {
         let Some(index) = self.jobs.iter().position(|job| job.id == id) else { return };
         let end_tokens = self.text.as_ref().map_or(&[][..], |text| &text.end_tokens);
         let job = &mut self.jobs[index];
+        let known = job.len();
         let Some(run) = &mut job.run else { return };
         if run.evaluated < job.prompt.len() {
             self.metrics.prompt_tokens += (evaluated.min(job.prompt.len()) - run.evaluated) as u64;
         }
         run.evaluated = evaluated;
-        if evaluated < job.prompt.len() {
+        if evaluated < known {
             return;
         }
         run.first_token.get_or_insert(now);
@@ -309,17 +331,16 @@ impl Session {
         if let Some(credits) = &mut job.credits {
             *credits = credits.saturating_sub(1);
         }
-        if let Some(stream) = job.stream {
-            match text.push(stream, token) {
-                Ok(delta) => {
-                    if delta.stopped {
-                        job.end = Some(FinishReason::Stop);
-                    }
-                    job.write(&delta, 1, now, events);
-                }
-                Err(error) => return self.fail(text, index, error, events),
-            }
+        let delta = match job.stream.map(|stream| text.push(stream, token)) {
+            Some(Ok(delta)) => delta,
+            Some(Err(error)) => return self.fail(text, index, error, events),
+            // Without a vocabulary the page still learns how far the answer is.
+            None => Delta::default(),
+        };
+        if delta.stopped {
+            job.end = Some(FinishReason::Stop);
         }
+        job.write(&delta, 1, now, events);
         if job.end.is_none() && job.tokens.len() >= job.max_tokens {
             job.end = Some(FinishReason::Length);
         }
@@ -432,7 +453,7 @@ impl Session {
 
 impl Job {
     /// Adds certain text to the answer and tells the page.
-    fn write(&mut self, delta: &crate::Delta, tokens: u32, now: f64, events: &mut Vec<Event>) {
+    fn write(&mut self, delta: &Delta, tokens: u32, now: f64, events: &mut Vec<Event>) {
         self.text.push_str(&delta.text);
         self.reasoning.push_str(&delta.reasoning);
         let silent = delta.text.is_empty() && delta.reasoning.is_empty() && tokens == 0;

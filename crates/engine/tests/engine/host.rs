@@ -1,0 +1,290 @@
+//! A host without threads, network or real time: everything happens when a test says so.
+
+use crate::model;
+use crate::watch::Watch;
+use sidestage_engine::protocol::{
+    Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, LoadOptions, ModelInfo,
+    ModelSource, Outcome, Prompt, Request, Segment,
+};
+use sidestage_engine::{Engine, TextRoom};
+use sidestage_pool::Pool;
+use sidestage_text::wire::Server;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+type Call = Box<dyn FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>>;
+
+/// What every look at the clock takes, in milliseconds. The engine looks after each node, so a
+/// budget counts nodes: a step of the tiny model is about 40 of them.
+const TICK: f64 = 0.01;
+
+/// A budget of about a step.
+pub(crate) const SLICE: f64 = 0.5;
+
+/// The one URL of this world.
+pub(crate) const URL: &str = "https://example.org/models/m.gguf";
+
+pub(crate) struct Host {
+    engine: Engine<TextRoom<Call>>,
+    time: Rc<Cell<f64>>,
+    tick: Rc<Cell<f64>>,
+    /// Everything the page has been told.
+    pub(crate) watch: Watch,
+    /// The reading that the engine has asked for and neither cancelled nor seen the end of.
+    pub(crate) reading: Option<u32>,
+    /// Every reading there was, and its URL.
+    pub(crate) fetched: Vec<(u32, Option<String>)>,
+    ids: u32,
+}
+
+/// What a server answers.
+#[derive(Clone)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) content_type: Option<&'static str>,
+    pub(crate) length: Option<u64>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) chunk: usize,
+    /// The message of a connection that breaks after the bytes.
+    pub(crate) failure: Option<&'static str>,
+}
+
+impl Reply {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        Self {
+            status: 200,
+            content_type: Some("application/octet-stream"),
+            length: Some(bytes.len() as u64),
+            bytes: bytes.to_vec(),
+            chunk: 40_000,
+            failure: None,
+        }
+    }
+}
+
+impl Host {
+    pub(crate) fn new() -> Self {
+        Self::with_threads(1)
+    }
+
+    pub(crate) fn with_threads(threads: usize) -> Self {
+        let mut server = Server::new();
+        let call: Call = Box::new(move |op, message| server.call(op, message));
+        let (time, tick) = (Rc::new(Cell::new(1000.0)), Rc::new(Cell::new(TICK)));
+        let (now, step) = (Rc::clone(&time), Rc::clone(&tick));
+        let clock = Box::new(move || {
+            now.set(now.get() + step.get());
+            now.get()
+        });
+        let engine =
+            Engine::new(TextRoom::new(call, || None), clock, Arc::new(Pool::native(threads)));
+        Self {
+            engine,
+            time,
+            tick,
+            watch: Watch::default(),
+            reading: None,
+            fetched: Vec::new(),
+            ids: 0,
+        }
+    }
+
+    /// A host with the tiny model.
+    pub(crate) fn tiny() -> Self {
+        let mut host = Self::new();
+        host.load(&Reply::new(model::tiny()), LoadOptions::default()).expect("the tiny model");
+        host
+    }
+
+    /// Changes the pace of time.
+    pub(crate) fn tick(&self, milliseconds: f64) {
+        self.tick.set(milliseconds);
+    }
+
+    /// Lets time pass.
+    pub(crate) fn wait(&self, milliseconds: f64) {
+        self.time.set(self.time.get() + milliseconds);
+    }
+
+    pub(crate) fn request(&mut self, request: Request) {
+        self.watch.asked(&request);
+        self.engine.request(request);
+        self.carry_out();
+    }
+
+    /// Makes a request of a new id.
+    pub(crate) fn send(&mut self, request: impl FnOnce(u32) -> Request) -> u32 {
+        self.ids += 1;
+        self.request(request(self.ids));
+        self.ids
+    }
+
+    /// Makes a request that is answered at once.
+    pub(crate) fn ask(
+        &mut self,
+        request: impl FnOnce(u32) -> Request,
+    ) -> Result<Outcome, ErrorInfo> {
+        let id = self.send(request);
+        self.watch.end(id).expect("an answer at once").clone()
+    }
+
+    pub(crate) fn completion(&mut self, completion: Completion) {
+        self.engine.completion(completion);
+        self.carry_out();
+    }
+
+    /// Hands over bytes of a reading as the worker does. How many of them the engine wanted.
+    pub(crate) fn feed(&mut self, stream: u32, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while at < bytes.len() {
+            let window = self.engine.window(stream, bytes.len() - at);
+            if window.is_empty() {
+                break;
+            }
+            let count = window.len();
+            window.copy_from_slice(&bytes[at..at + count]);
+            self.engine.wrote(stream, count);
+            self.carry_out();
+            at += count;
+        }
+        at
+    }
+
+    /// Gives the engine time. Whether it has more to do.
+    pub(crate) fn run(&mut self, budget: f64) -> bool {
+        let more = self.engine.run(budget);
+        self.carry_out();
+        more
+    }
+
+    /// Gives the engine time until it has nothing to do.
+    pub(crate) fn run_out(&mut self) {
+        while self.run(SLICE) {}
+    }
+
+    pub(crate) fn start_load(&mut self, options: LoadOptions) -> u32 {
+        let source = ModelSource::Url { url: URL.into() };
+        self.send(|id| Request::Load { id, source, options })
+    }
+
+    /// Plays an answer to the reading that is open, as long as the engine wants it.
+    pub(crate) fn serve(&mut self, reply: &Reply) {
+        let Some(stream) = self.reading else { return };
+        let (status, length) = (reply.status, reply.length);
+        let content_type = reply.content_type.map(str::to_owned);
+        self.completion(Completion::Opened { stream, status, content_type, length });
+        for chunk in reply.bytes.chunks(reply.chunk) {
+            if self.reading.is_some() {
+                self.feed(stream, chunk);
+            }
+        }
+        if self.reading.is_some() {
+            self.reading = None;
+            self.completion(match reply.failure {
+                None => Completion::Closed { stream },
+                Some(message) => Completion::Failed { stream, message: message.into() },
+            });
+        }
+    }
+
+    pub(crate) fn load(
+        &mut self,
+        reply: &Reply,
+        options: LoadOptions,
+    ) -> Result<ModelInfo, ErrorInfo> {
+        let id = self.start_load(options);
+        self.serve(reply);
+        match self.watch.end(id).expect("the load has ended").clone()? {
+            Outcome::Loaded { model } => Ok(model),
+            other => panic!("{other:?} is no answer to a load"),
+        }
+    }
+
+    /// Asks for an answer without limit of credits.
+    pub(crate) fn start(&mut self, prompt: Prompt, options: GenerateOptions) -> u32 {
+        self.start_with(prompt, options, None)
+    }
+
+    pub(crate) fn start_with(
+        &mut self,
+        prompt: Prompt,
+        options: GenerateOptions,
+        credits: Option<u32>,
+    ) -> u32 {
+        self.send(|id| Request::Generate { id, model: 1, prompt, options, credits })
+    }
+
+    pub(crate) fn grant(&mut self, id: u32, count: u32) {
+        self.request(Request::Credit { id, model: 1, count });
+    }
+
+    pub(crate) fn abort(&mut self, id: u32) {
+        self.request(Request::Abort { id, model: 1 });
+    }
+
+    /// The answer to a generation that has ended.
+    pub(crate) fn answer(&self, id: u32) -> Result<Generated, ErrorInfo> {
+        match self.watch.end(id).expect("the generation has ended").clone()? {
+            Outcome::Generated { result } => Ok(result),
+            other => panic!("{other:?} is no answer to a generation"),
+        }
+    }
+
+    /// Generates to the end.
+    pub(crate) fn try_generate(
+        &mut self,
+        prompt: Prompt,
+        options: GenerateOptions,
+    ) -> Result<Generated, ErrorInfo> {
+        let id = self.start(prompt, options);
+        self.run_out();
+        self.answer(id)
+    }
+
+    pub(crate) fn generate(&mut self, prompt: Prompt, options: GenerateOptions) -> Generated {
+        self.try_generate(prompt, options).expect("an answer")
+    }
+
+    fn carry_out(&mut self) {
+        for effect in self.engine.take_effects() {
+            match effect {
+                Effect::Post { event } => self.watch.see(event),
+                Effect::Fetch { stream, url, offset } => {
+                    assert_eq!(offset, 0);
+                    self.fetched.push((stream, url));
+                    assert_eq!(self.reading.replace(stream), None, "two readings at once");
+                }
+                Effect::Cancel { stream } => {
+                    self.reading = self.reading.filter(|open| *open != stream);
+                }
+            }
+        }
+    }
+
+    /// The events of a request, in order.
+    pub(crate) fn events(&self, id: u32) -> impl Iterator<Item = &Event> {
+        self.watch.events.iter().filter(move |event| crate::watch::id(event) == Some(id))
+    }
+}
+
+/// A prompt of token ids.
+pub(crate) fn ids(ids: impl IntoIterator<Item = u32>) -> Prompt {
+    let ids = ids.into_iter().collect();
+    Prompt::Segments { segments: vec![Segment::Ids { ids }], raw: false }
+}
+
+/// A prompt of text that is taken as it is.
+pub(crate) fn raw(text: &str) -> Prompt {
+    Prompt::Segments { segments: vec![Segment::Text { text: text.into() }], raw: true }
+}
+
+/// Greedy, streamed, so many tokens.
+pub(crate) fn greedy(max_tokens: u32) -> GenerateOptions {
+    GenerateOptions {
+        max_tokens: Some(max_tokens),
+        temperature: Some(0.0),
+        stream: true,
+        ..GenerateOptions::default()
+    }
+}

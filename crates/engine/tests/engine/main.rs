@@ -1,0 +1,16 @@
+//! The engine, driven by a native host that keeps the laws of the protocol under watch.
+
+mod determinism;
+mod faults;
+mod goldens;
+mod host;
+mod interleaving;
+mod loading;
+mod model;
+mod options;
+mod refusals;
+mod reuse;
+#[path = "../../../lm/tests/decoder/scarcity.rs"]
+mod scarcity;
+mod sharing;
+mod watch;

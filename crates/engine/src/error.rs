@@ -40,10 +40,12 @@ impl From<LmError> for ErrorInfo {
     fn from(from: LmError) -> Self {
         let info = error(from.code(), from.to_string());
         match from {
-            LmError::Architecture { name } => info.with("architecture", name).with(
-                "supported",
-                json!(sidestage_lm::FAMILIES.iter().map(|f| f.name).collect::<Vec<_>>()),
-            ),
+            LmError::Architecture { name } => {
+                let known: Vec<&str> = sidestage_lm::FAMILIES.iter().map(|row| row.name).collect();
+                info.hint("Use a model of one of the architectures in `detail.supported`.")
+                    .with("architecture", name)
+                    .with("supported", json!(known))
+            }
             LmError::Type { name, dtype } => info
                 .hint("Use a file with another quantisation.")
                 .with("tensor", name)

@@ -1,6 +1,6 @@
 import { after, before } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
-import type {} from "./page/helpers.js";
+import type {} from "./page/inside.js";
 import { serve, type TestServer } from "./server.js";
 
 export const FLAGS = [

@@ -41,7 +41,7 @@ await build({
 });
 // What the tests' pages run.
 await build({
-  entryPoints: [join(root, "page/helpers.ts")],
+  entryPoints: [join(root, "page/inside.ts")],
   outfile: join(out, "page.js"),
   bundle: true,
   format: "esm",

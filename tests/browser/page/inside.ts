@@ -13,7 +13,7 @@ export interface Thrown {
   detail: Record<string, unknown> | null;
 }
 
-const helpers = {
+const inside = {
   /** Where the engine of this page's tests runs. */
   mode: "worker" as "worker" | "page",
 
@@ -22,7 +22,7 @@ const helpers = {
     options: Package.LoadModelOptions = {},
     source: Package.Source = "models/stories260K-F32.gguf",
   ): Promise<Package.Model> {
-    const useWorker = helpers.mode === "worker";
+    const useWorker = inside.mode === "worker";
     return sidestage.loadModel(source, { useWorker, threads: 1, ...options });
   },
 
@@ -65,7 +65,7 @@ const helpers = {
 declare global {
   interface Window {
     sidestage: typeof Package;
-    help: typeof helpers;
+    help: typeof inside;
     ready?: boolean;
     unhandled: string[];
   }
@@ -75,5 +75,5 @@ window.unhandled = [];
 addEventListener("unhandledrejection", (event) => window.unhandled.push(String(event.reason)));
 addEventListener("error", (event) => window.unhandled.push(event.message));
 window.sidestage = sidestage;
-window.help = helpers;
+window.help = inside;
 window.ready = true;

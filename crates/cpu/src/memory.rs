@@ -45,7 +45,7 @@ impl<'a> ArenaCells<'a> {
     pub(crate) fn operand(&self, offset: usize, len: usize) -> &'a [u8] {
         // SAFETY: a plan gives values that live at the same time disjoint bytes, so nobody writes
         // an operand while its node runs; shared reads of it are fine.
-        unsafe { self.0.part(offset..offset + len) }
+        unsafe { self.0.read(offset..offset + len) }
     }
 
     pub(crate) fn result(&self, offset: usize, len: usize) -> SharedOut<'a, u8> {

@@ -33,6 +33,9 @@ pub(crate) struct Run {
     pub(crate) cached: usize,
     pub(crate) started: f64,
     pub(crate) first_token: Option<f64>,
+    /// Milliseconds spent on it: waiting for credits or for other jobs does not count.
+    pub(crate) prefill_ms: f64,
+    pub(crate) decode_ms: f64,
 }
 
 impl Job {

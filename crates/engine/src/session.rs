@@ -15,6 +15,9 @@ use std::collections::VecDeque;
 /// A sign of life is sent when a request had no event for this long.
 const QUIET_MS: f64 = 250.0;
 
+/// No token of a real vocabulary has more bytes.
+const LONGEST_TOKEN: usize = 512;
+
 /// A loaded model and the requests for it.
 pub(crate) struct Session {
     pub(crate) info: ModelInfo,
@@ -56,7 +59,7 @@ impl Session {
         now: f64,
     ) -> Result<(), ErrorInfo> {
         let vocab_size = self.decoder.config().vocab_size;
-        let sampling = sampling(&options, now);
+        let sampling = sampling(&options, now, id);
         sampling.check(vocab_size)?;
         if let Some(&token) = options.stop_tokens.iter().find(|id| **id as usize >= vocab_size) {
             let message = format!("stopTokens: {token} is not a token of this model's vocabulary");
@@ -130,6 +133,7 @@ impl Session {
         };
         self.need_text()?;
         let rendered = text.render(&messages, true)?;
+        self.check_length(rendered.len())?;
         let in_reasoning = rendered.trim_end().ends_with("<think>");
         Ok((text.encode(&rendered, false, true)?, in_reasoning))
     }
@@ -144,6 +148,7 @@ impl Session {
             match segment {
                 Segment::Text { text: part } => {
                     self.need_text()?;
+                    self.check_length(part.len())?;
                     // Begin tokens belong before the first segment only.
                     tokens.extend(text.encode(&part, index == 0, true)?);
                 }
@@ -151,6 +156,20 @@ impl Session {
             }
         }
         Ok((tokens, false))
+    }
+
+    /// That a text may fit the context at all: encoding is not done in slices, so what is far too
+    /// long is refused before it.
+    fn check_length(&self, bytes: usize) -> Result<(), ErrorInfo> {
+        let context = self.decoder.context_length();
+        if bytes <= context.saturating_mul(LONGEST_TOKEN) {
+            return Ok(());
+        }
+        let message = format!("the prompt has {bytes} bytes, too many for a context of {context}");
+        Err(error("CONTEXT_LENGTH_EXCEEDED", message)
+            .hint("Shorten the prompt.")
+            .with("promptBytes", bytes)
+            .with("contextLength", context))
     }
 
     /// That the model has a vocabulary.
@@ -195,15 +214,9 @@ impl Session {
                 return false;
             }
             if self.step.is_some() {
-                let prefill = self.rows.len() > 1;
                 let before = now();
                 let progress = self.decoder.resume(pool, late);
-                let spent = now() - before;
-                *(if prefill {
-                    &mut self.metrics.prefill_ms
-                } else {
-                    &mut self.metrics.decode_ms
-                }) += spent;
+                self.spend(now() - before);
                 if progress == Progress::Stopped {
                     return true;
                 }
@@ -212,6 +225,20 @@ impl Session {
             if late() {
                 return true;
             }
+        }
+    }
+
+    /// Counts the milliseconds of a slice of the step under way.
+    fn spend(&mut self, ms: f64) {
+        let Some((id, _)) = self.step else { return };
+        let Some(job) = self.jobs.iter_mut().find(|job| job.id == id) else { return };
+        let Some(run) = &mut job.run else { return };
+        if run.first_token.is_none() {
+            run.prefill_ms += ms;
+            self.metrics.prefill_ms += ms;
+        } else {
+            run.decode_ms += ms;
+            self.metrics.decode_ms += ms;
         }
     }
 
@@ -293,6 +320,8 @@ impl Session {
             cached: common,
             started: now,
             first_token: None,
+            prefill_ms: 0.0,
+            decode_ms: 0.0,
         });
     }
 
@@ -426,9 +455,11 @@ impl Session {
                 load_ms: self.info.load_ms,
                 queue_ms: started - job.arrived,
                 time_to_first_token_ms: first.unwrap_or(now) - job.arrived,
-                prefill_tokens_per_second: first.and_then(|first| rate(fresh, first - started)),
-                decode_tokens_per_second: first
-                    .and_then(|first| rate(job.tokens.len().saturating_sub(1), now - first)),
+                prefill_tokens_per_second: first
+                    .and(run)
+                    .and_then(|run| rate(fresh, run.prefill_ms)),
+                decode_tokens_per_second: run
+                    .and_then(|run| rate(job.tokens.len().saturating_sub(1), run.decode_ms)),
             },
         }
     }
@@ -469,8 +500,9 @@ impl Job {
     }
 }
 
-/// The sampler's options; a seed that was not given comes from the clock.
-fn sampling(options: &GenerateOptions, now: f64) -> Sampling {
+/// The sampler's options; a seed that was not given comes from the clock, and from the request's id
+/// where the clock stands still.
+fn sampling(options: &GenerateOptions, now: f64, id: u32) -> Sampling {
     let default = Sampling::default();
     Sampling {
         temperature: options.temperature.unwrap_or(default.temperature),
@@ -481,6 +513,6 @@ fn sampling(options: &GenerateOptions, now: f64) -> Sampling {
         frequency_penalty: options.frequency_penalty.unwrap_or(default.frequency_penalty),
         presence_penalty: options.presence_penalty.unwrap_or(default.presence_penalty),
         logit_bias: options.logit_bias.clone(),
-        seed: options.seed.unwrap_or(now.to_bits()),
+        seed: options.seed.unwrap_or(now.to_bits() ^ u64::from(id).rotate_left(32)),
     }
 }

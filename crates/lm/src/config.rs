@@ -51,6 +51,12 @@ impl Config {
         let family =
             Family::find(name).ok_or_else(|| LmError::Architecture { name: name.into() })?;
         let keys = Keys { metadata, architecture: name };
+        if let Some(experts) = metadata.get_u64(&keys.key("expert_count"))?
+            && experts > 0
+        {
+            let key = keys.key("expert_count");
+            return Err(LmError::Feature { key, value: experts.to_string() });
+        }
         let width = keys.size("embedding_length", MAX_WIDTH)?;
         let heads = keys.size("attention.head_count", MAX_WIDTH)?;
         let kv_heads = keys.size_or("attention.head_count_kv", heads, MAX_WIDTH)?;

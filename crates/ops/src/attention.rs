@@ -62,7 +62,8 @@ impl Operator for Attention {
         let longest = positions.iter().copied().max().unwrap_or(0).max(0) as usize + 1;
         let group = self.heads / self.kv_heads;
         let units = positions.len() * self.kv_heads;
-        Work { units, grain: 1, cost: 3 * longest * group * self.head_dim }
+        let cost = longest.saturating_mul(3 * group * self.head_dim);
+        Work { units, grain: 1, cost }
     }
 
     #[allow(unsafe_code, reason = "each thread writes the heads it was given")]
@@ -87,7 +88,7 @@ impl Operator for Attention {
                 // SAFETY: the cache is written by `KvWrite` only, never while this node runs.
                 let read = |state: usize, page: i32| unsafe {
                     let page = args.pages(state)[page as usize];
-                    bytemuck::cast_slice::<u8, f32>(page.part(0..page.len()))
+                    bytemuck::cast_slice::<u8, f32>(page.read(0..page.len()))
                 };
                 keys.clear();
                 values.clear();

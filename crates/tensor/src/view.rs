@@ -163,6 +163,19 @@ impl<'a, T> SharedOut<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
     }
 
+    /// A part, to be read.
+    ///
+    /// # Safety
+    /// Nobody may write it as long as it is held.
+    ///
+    /// # Panics
+    /// If the range is out of bounds.
+    pub unsafe fn read(&self, range: Range<usize>) -> &'a [T] {
+        assert!(range.start <= range.end && range.end <= self.len, "part out of bounds");
+        // SAFETY: in bounds by the assert, not written by the caller's promise, alive for 'a.
+        unsafe { std::slice::from_raw_parts(self.start.add(range.start), range.len()) }
+    }
+
     fn cast<U>(self) -> SharedOut<'a, U> {
         let bytes = self.len * size_of::<T>();
         assert!(self.start.cast::<U>().is_aligned() && bytes.is_multiple_of(size_of::<U>()));

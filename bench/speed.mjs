@@ -129,6 +129,10 @@ export async function measure({ models, threads, engines, rounds, timeout, say }
             for (const [key, value] of Object.entries(figures)) {
               (result.samples[key] ??= []).push(value);
             }
+            const shown = METRICS.filter(({ key }) => key in figures).map(
+              ({ key, unit }) => `${key} ${figures[key].toFixed(1)} ${unit}`,
+            );
+            say(`  ${shown.join(", ")}`);
           } catch (error) {
             result.error = error.message;
             say(`  failed: ${error.message}`);

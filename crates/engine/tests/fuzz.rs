@@ -1,0 +1,57 @@
+//! The corpora of the fuzz targets `load`, `tokenizer` and `template`, under the targets' own
+//! checks; and a model and a vocabulary with seeded damage.
+
+#[path = "../../../fuzz/check/load.rs"]
+mod load;
+#[path = "../../../fuzz/check/peak.rs"]
+mod peak;
+#[path = "../../../fuzz/check/template.rs"]
+mod template;
+#[path = "../../../fuzz/check/tokenizer.rs"]
+mod tokenizer;
+
+use std::path::Path;
+
+/// The files of a corpus, by name.
+fn corpus(name: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
+    let entries = std::fs::read_dir(folder).expect("the corpus");
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 8, "{} files", paths.len());
+    paths.iter().map(|path| std::fs::read(path).expect("a file of the corpus")).collect()
+}
+
+/// Every file as it is, and with a few flipped bits, so many times.
+fn replay(name: &str, rounds: u64, check: fn(&[u8])) {
+    for mut input in corpus(name) {
+        check(&input);
+        let mut state = 0x5eed_u64;
+        for round in 0..rounds {
+            let flips: Vec<usize> = (0..1 + round % 3)
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (state >> 33) as usize % (8 * input.len())
+                })
+                .collect();
+            flips.iter().for_each(|bit| input[bit / 8] ^= 1 << (bit % 8));
+            check(&input);
+            flips.iter().for_each(|bit| input[bit / 8] ^= 1 << (bit % 8));
+        }
+    }
+}
+
+#[test]
+fn models_load_or_are_refused() {
+    replay("load", 60, load::check);
+}
+
+#[test]
+fn vocabularies_open_or_are_refused() {
+    replay("tokenizer", 60, tokenizer::check);
+}
+
+#[test]
+fn templates_render_or_are_refused() {
+    replay("template", 60, template::check);
+}

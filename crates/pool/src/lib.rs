@@ -70,7 +70,7 @@ impl Pool {
     /// while another thread's call is going on, does all parts on its own thread.
     ///
     /// # Panics
-    /// If a part panics, after all parts have ended.
+    /// If a part panics, after all parts have ended; if a thread is gone ([`Pool::fail`]), at once.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let parts_of_mine = |index: usize, step: usize| (index..parts).step_by(step).for_each(f);
         if parts < 2 || self.team.threads() == 1 {
@@ -90,6 +90,18 @@ impl Pool {
     /// Lets the threads go to sleep now: call it after a token, when no further job is due soon.
     pub fn rest(&self) {
         self.team.rest();
+    }
+
+    /// Says that a thread of the pool is gone and will never end its part, as after a trap in wasm. The
+    /// [`Pool::run`] going on panics instead of waiting for ever, and so does every later one.
+    ///
+    /// # Safety
+    /// That panic leaves other threads at their parts. So it must end the program (wasm: the instance),
+    /// or whatever the closures of those calls borrow must outlive all threads.
+    #[allow(unsafe_code, reason = "who calls it must know what its panic unwinds past")]
+    pub unsafe fn fail(&self) {
+        // SAFETY: the caller vouches for the same.
+        unsafe { self.team.fail() }
     }
 
     /// Ends the threads after the job going on, if any; later jobs run on the caller. Not to be called

@@ -32,6 +32,8 @@ pub(crate) struct Team {
     panic: Mutex<Option<Panic>>,
     resting: AtomicBool,
     over: AtomicBool,
+    /// A thread is gone without having lowered `busy`; it never will.
+    broken: AtomicBool,
     workers: Bed,
     caller: Bed,
 }
@@ -63,6 +65,7 @@ impl Team {
             panic: Mutex::new(None),
             resting: AtomicBool::new(false),
             over: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             workers: Bed::default(),
             caller: Bed::default(),
         }
@@ -101,10 +104,23 @@ impl Team {
         self.workers.wake();
     }
 
-    /// Waits for the other threads; gives the first panic among them.
+    /// Waits for the other threads; gives the first panic among them. Panics itself if a thread is
+    /// gone, which others still at work may outlive: see [`Team::fail`].
     pub(crate) fn finish(&self, _turn: &Turn<'_>) -> Result<(), Panic> {
-        self.caller.wait(|| self.busy.load(Ordering::SeqCst) == 0, || false);
+        let broken = || self.broken.load(Ordering::SeqCst);
+        self.caller.wait(|| self.busy.load(Ordering::SeqCst) == 0 || broken(), || false);
+        // A fresh panic, not a passed-on one: only this reaches the panic hook, which tells the host.
+        assert!(!broken(), "a thread of the pool crashed");
         lock(&self.panic).take().map_or(Ok(()), Err)
+    }
+
+    /// Says that a thread is gone. The job going on fails, and so does every later one.
+    ///
+    /// # Safety
+    /// As for [`Pool::fail`](crate::Pool::fail).
+    pub(crate) unsafe fn fail(&self) {
+        self.broken.store(true, Ordering::SeqCst);
+        self.caller.wake();
     }
 
     /// The life of thread `index`.

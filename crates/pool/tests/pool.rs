@@ -1,4 +1,5 @@
 //! What the pool promises, seen from outside.
+#![allow(unsafe_code, reason = "a lost thread is played by one that never ends")]
 
 use sidestage_pool::{Pool, worker_main};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -145,5 +146,40 @@ fn dropping_joins_threads_that_sleep_or_spin() {
         if round % 3 == 0 {
             pool.rest();
         }
+    }
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "a thread that outlives every scope")]
+fn a_thread_that_is_gone_fails_the_job_going_on_and_every_later_one() {
+    // Never dropped: the lost thread stays in its part for ever.
+    let pool: &'static Pool = Box::leak(Box::new(Pool::external(2)));
+    std::thread::spawn(|| worker_main(pool, 1));
+    wait_for(pool);
+    let (say, hear) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for round in 0..2 {
+            let outcome = catch_unwind(AssertUnwindSafe(|| {
+                pool.run(2, &|part| {
+                    if part == 1 {
+                        loop {
+                            std::thread::park();
+                        }
+                    }
+                });
+            }));
+            let message = outcome.err().and_then(|panic| panic.downcast::<&str>().ok());
+            say.send((round, message.map(|text| text.to_string()))).unwrap();
+        }
+    });
+    let second = std::time::Duration::from_secs(1);
+    // Long enough for the caller to have gone to sleep.
+    assert!(hear.recv_timeout(second / 5).is_err(), "it did not wait for its thread");
+    // SAFETY: the closure borrows nothing.
+    unsafe { pool.fail() };
+    for round in 0..2 {
+        let (at, message) = hear.recv_timeout(10 * second).expect("the caller waits for ever");
+        assert_eq!(at, round);
+        assert!(message.unwrap().contains("a thread of the pool crashed"));
     }
 }

@@ -192,6 +192,16 @@ pub extern "C" fn pool_enter(index: u32) {
     }
 }
 
+/// Says that a pool thread has trapped: it will never end its part of the work. Called by the thread's
+/// host on its own instance, which shares the memory.
+#[unsafe(no_mangle)]
+pub extern "C" fn pool_broken() {
+    if let Some(pool) = POOL.get() {
+        // SAFETY: panics abort in wasm, and the host drops an instance that has trapped.
+        unsafe { pool.fail() }
+    }
+}
+
 /// Holds every kernel of this build against its scalar reference; the number of checks, or -1 and
 /// a message in the log.
 #[unsafe(no_mangle)]

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::setup;
 use crate::tally::Tally;
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -39,17 +40,16 @@ pub(crate) fn all(project: &Project, seconds: u32, tally: &mut Tally) -> Result<
         // The parsers forbid unsafe code, so there is nothing for the address sanitizer to find.
         let common = ["run", "--sanitizer", "none", target];
         let corpus = project.root.join("fuzz/corpus").join(target);
-        if corpus.is_dir() {
-            let mut replay = cargo_fuzz(&common);
-            checked(
-                replay.arg(corpus).args(["--", "-runs=0"]),
-                &format!("fuzz corpus of {target}"),
-                tally,
-            );
-        }
+        let mut replay = cargo_fuzz(&common);
+        replay.arg(&corpus).args(["--", "-runs=0", "-verbosity=0"]);
+        checked(&mut replay, &format!("fuzz corpus of {target}"), tally);
+        // What is found goes into the first folder: the one that is checked in stays as it is.
+        let found = project.cache.join("fuzz-found").join(target);
+        fs::create_dir_all(&found)
+            .map_err(|e| Failure::new(format!("{} cannot be made: {e}", found.display()), ""))?;
         let mut search = cargo_fuzz(&common);
-        let limit = format!("-max_total_time={seconds}");
-        search.args(["--", &limit, "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1"]);
+        search.args([&found, &corpus]).arg("--").arg(format!("-max_total_time={seconds}"));
+        search.args(["-timeout=10", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1"]);
         checked(&mut search, &format!("fuzzing {target} for {seconds} s"), tally);
     }
     Ok(())

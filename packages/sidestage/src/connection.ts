@@ -13,6 +13,8 @@ interface Pending {
   reject(error: SidestageError): void;
   onEvent: ((event: RequestEvent) => void) | undefined;
   heard: number;
+  /** Whether a time-out that came late has been let pass since then. */
+  excused: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -31,6 +33,9 @@ export interface ConnectionOptions {
   /** Called once, when everything has been settled with `error`. */
   onFailed?: (error: SidestageError) => void;
 }
+
+/** Milliseconds by which a timer is late only if the machine slept or the page was blocked. */
+const LATE_MS = 1_000;
 
 // Ids are unique over all connections of the page, because several may share one port.
 let lastId = 0;
@@ -75,6 +80,7 @@ export class Connection {
         reject,
         onEvent,
         heard: Date.now(),
+        excused: false,
         timer: undefined,
       };
       this.#open.set(id, pending);
@@ -109,6 +115,7 @@ export class Connection {
         const pending = this.#open.get(event.id);
         if (!pending) return;
         pending.heard = Date.now();
+        pending.excused = false;
         pending.onEvent?.(event);
         return;
       }
@@ -144,7 +151,13 @@ export class Connection {
   #watch(id: number, pending: Pending): void {
     const { timeout } = this.#options;
     if (timeout === undefined) return;
-    const left = pending.heard + timeout - Date.now();
+    const now = Date.now();
+    // What the worker said in the meantime may still wait behind a timer that comes late.
+    if (now - pending.heard - timeout > LATE_MS && !pending.excused) {
+      pending.heard = now;
+      pending.excused = true;
+    }
+    const left = pending.heard + timeout - now;
     if (left > 0) {
       pending.timer = setTimeout(() => this.#watch(id, pending), left);
       return;

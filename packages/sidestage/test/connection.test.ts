@@ -138,6 +138,23 @@ test("silence becomes WORKER_TIMEOUT, events put it off", async (context) => {
   assert.equal(failures.length, 1);
 });
 
+test("a time-out that comes late, as after sleep, is let pass once", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const { connection } = connect(1000);
+  const awake = connection.request(ask);
+  context.mock.timers.tick(60_000);
+  connection.receive(delta(awake.id, ""));
+  context.mock.timers.tick(60_000);
+  connection.receive(text(awake.id, "fine"));
+  assert.equal((await awake.done).outcome.kind, "text");
+
+  const dead = connection.request(ask);
+  context.mock.timers.tick(60_000);
+  assert.equal(connection.size, 1);
+  context.mock.timers.tick(60_000);
+  await assert.rejects(dead.done, { code: "WORKER_TIMEOUT" });
+});
+
 test("random orders of lost, late and doubled messages settle each request once", async () => {
   let seed = 42;
   const random = (below: number): number => {

@@ -25,6 +25,8 @@ export class Session {
   #current: Live | undefined;
   #users = 0;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  /** Ends the load going on. */
+  #loading: AbortController | undefined;
   #over: SidestageError | undefined;
   #fallback: SidestageError | undefined;
 
@@ -68,13 +70,8 @@ export class Session {
   dispose(): void {
     this.#over ??= new SidestageError("MODEL_DISPOSED", "the model was disposed");
     clearTimeout(this.#idle);
-    const over = this.#over;
-    if (this.#current) this.#current.place.close(over, this.#current.handle);
-    else
-      this.#live?.then(
-        (live) => live.place.close(over, live.handle),
-        () => undefined,
-      );
+    this.#loading?.abort();
+    this.#current?.place.close(this.#over, this.#current.handle);
     this.#live = undefined;
   }
 
@@ -108,10 +105,30 @@ export class Session {
     signal: AbortSignal | undefined,
   ): Promise<Live> {
     if (signal?.aborted) throw loadAborted(signal);
+    const loading = new AbortController();
+    const onAbort = (): void => loading.abort();
+    signal?.addEventListener("abort", onAbort);
+    this.#loading = loading;
+    try {
+      return await this.#loadUntil(loading.signal, onProgress);
+    } catch (error) {
+      // Whoever ended it, the model or the caller's signal, says why.
+      this.#check();
+      throw signal?.aborted && loading.signal.aborted ? loadAborted(signal) : error;
+    } finally {
+      this.#loading = undefined;
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  async #loadUntil(
+    ended: AbortSignal,
+    onProgress: ((progress: Progress) => void) | undefined,
+  ): Promise<Live> {
     const { source, held, reloadable } = this.#source;
     const place = await openPlace(
       this.#options,
-      { signal, onClosed: (error) => this.#lost(place, error) },
+      { signal: ended, onClosed: (error) => this.#lost(place, error) },
       this.#fallback,
     );
     const load = place.connection.request(
@@ -126,11 +143,12 @@ export class Session {
         if (event.type === "progress") onProgress?.(event.progress);
       },
     );
-    const onAbort = (): void => place.close(loadAborted(signal), load.id);
-    signal?.addEventListener("abort", onAbort);
+    const onEnded = (): void => place.close(loadAborted(ended), load.id);
+    ended.addEventListener("abort", onEnded);
     try {
-      if (signal?.aborted) onAbort();
+      if (ended.aborted) onEnded();
       const done = await load.done;
+      this.#check();
       const { model: info } = expect(done, "loaded");
       const { fallbackReason } = place.capabilities;
       const capabilities = { ...(done.capabilities ?? place.capabilities), fallbackReason };
@@ -142,7 +160,7 @@ export class Session {
       place.close(error as SidestageError, load.id);
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      ended.removeEventListener("abort", onEnded);
     }
   }
 
@@ -169,6 +187,9 @@ export class Session {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
       const live = this.#current;
+      // Forgotten first: this end is no loss, and a given worker lives on for the next use.
+      this.#current = undefined;
+      this.#live = undefined;
       live?.place.close(
         new SidestageError("WORKER_TERMINATED", "the worker was idle"),
         live.handle,

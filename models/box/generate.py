@@ -14,7 +14,7 @@ import random
 from dialogues import basics, itself, smalltalk, stories, unknown
 
 # The share of each part among the turns.
-PARTS = [(itself.INTENTS, 0.20), (smalltalk.INTENTS, 0.21), (stories.INTENTS, 0.13), (basics.INTENTS, 0.22), (unknown.INTENTS, 0.24)]
+PARTS = [(itself.INTENTS, 0.17), (smalltalk.INTENTS, 0.20), (stories.INTENTS, 0.07), (basics.INTENTS, 0.37), (unknown.INTENTS, 0.19)]
 
 SYSTEM = [
     "You are a helpful assistant.", "You are a friendly assistant.", "You are Sidestage's model in the box.", "Be helpful and kind.", "Answer in plain English.",

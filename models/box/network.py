@@ -55,7 +55,9 @@ class Norm(nn.Module):
         self.epsilon = shape.epsilon
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.epsilon)
+        x = F.rms_norm(x, x.shape[-1:], self.weight.to(x.dtype), self.epsilon)
+        # Narrowed once here, or autocast would do it again for each matrix that reads it.
+        return x.to(torch.get_autocast_dtype("cpu")) if torch.is_autocast_enabled("cpu") else x
 
 
 class Layer(nn.Module):
@@ -82,12 +84,15 @@ class Layer(nn.Module):
         k = self.attn_k(h).view(batch, length, s.kv_heads, s.head).transpose(1, 2)
         v = self.attn_v(h).view(batch, length, s.kv_heads, s.head).transpose(1, 2)
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
+        # The query heads that share a KV head are further rows of one product.
         group = s.heads // s.kv_heads
-        k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
+        q = q.reshape(batch, s.kv_heads, group * length, s.head)
         # Written out: the fused kernel's backward pass is several times slower on a CPU in bfloat16.
         later = torch.full((length, length), float("-inf"), dtype=q.dtype).triu(1)
-        scores = (q * s.head**-0.5) @ k.transpose(-1, -2) + later
-        seen = scores.softmax(-1).to(v.dtype) @ v
+        scores = (q * s.head**-0.5) @ k.transpose(-1, -2)
+        scores = scores.view(batch, s.kv_heads, group, length, length) + later
+        seen = scores.softmax(-1).to(v.dtype).view(batch, s.kv_heads, group * length, length) @ v
+        seen = seen.view(batch, s.heads, length, s.head)
         x = x + self.attn_output(seen.transpose(1, 2).reshape(batch, length, -1))
         h = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))

@@ -1,6 +1,6 @@
 """Trains the model in the box on a CPU and writes it as GGUF.
 
-    python train.py --corpus corpus.jsonl --work DIR [--tokens 14e6] [--threads 1]
+    python train.py --corpus corpus.jsonl --work DIR [--tokens 8e6] [--threads 1]
 
 `DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, and
 `box.gguf`, written anew with every checkpoint.
@@ -80,8 +80,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--tokens", type=float, default=14e6, help="how many tokens to see in all")
-    parser.add_argument("--batch", type=int, default=4096, help="tokens in a step")
+    parser.add_argument("--tokens", type=float, default=8e6, help="how many tokens to see in all")
+    parser.add_argument("--batch", type=int, default=2048, help="tokens in a step")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
@@ -99,22 +99,27 @@ def main() -> None:
     print(f"{len(rows)} dialogues, {in_pass} tokens", flush=True)
 
     network = Network(shape)
-    matrices = [p for p in network.parameters() if p.dim() == 2]
+    # Muon is made for inner matrices; the embedding and the gains stay with AdamW.
+    inner = [p for name, p in network.named_parameters() if p.dim() == 2 and name.startswith("blk.")]
     gains = [p for p in network.parameters() if p.dim() == 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}], betas=(0.9, 0.95), fused=True)
+    optimizers = [
+        torch.optim.Muon(inner, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW([{"params": [network.token_embd.weight], "weight_decay": 0.1}, {"params": gains, "weight_decay": 0.0}], betas=(0.9, 0.95), fused=True),
+    ]
     print(f"{sum(p.numel() for p in network.parameters())} parameters", flush=True)
     checkpoint = os.path.join(args.work, "checkpoint.pt")
     seen, step, epoch, done = 0, 0, 0, 0
     if os.path.exists(checkpoint):
         state = torch.load(checkpoint)
         network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"]):
+            optimizer.load_state_dict(kept)
         seen, step, epoch, done = state["seen"], state["step"], state["epoch"], state["done"]
         print(f"goes on after {seen} tokens", flush=True)
 
     def keep() -> None:
         loss = held_out_loss(network, held, not args.float32)
-        torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen, "step": step, "epoch": epoch, "done": done}, checkpoint + ".new")
+        torch.save({"network": network.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "seen": seen, "step": step, "epoch": epoch, "done": done}, checkpoint + ".new")
         os.replace(checkpoint + ".new", checkpoint)
         path = os.path.join(args.work, "box.gguf")
         export.write(path + ".new", network, tokenizer)
@@ -129,14 +134,16 @@ def main() -> None:
                 continue
             progress = min(1.0, seen / args.tokens)
             rate = args.rate * min(1.0, (step + 1) / 80) * (0.04 + 0.96 * 0.5 * (1 + math.cos(math.pi * progress)))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    group["lr"] = rate
             wanted = weights[:, 1:]
             loss = (losses(network, ids, not args.float32) * wanted).sum() / wanted.sum()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            for optimizer in optimizers:
+                optimizer.step()
+            network.zero_grad(set_to_none=True)
             seen, step, done = seen + int((weights > 0).sum()), step + 1, at + 1
             since += ids.numel()
             running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()

@@ -16,8 +16,8 @@ JOBS = ["teacher", "doctor", "nurse", "farmer", "cook", "driver", "student", "ba
 
 
 def name(rng: random.Random) -> str:
-    """A name; half of them are made up, so that the model learns to copy and not to guess."""
-    return rng.choice(NAMES) if rng.random() < 0.5 else rng.choice(STARTS) + rng.choice(ENDS)
+    """A name; most are made up, so that the model learns to copy and not to guess."""
+    return rng.choice(NAMES) if rng.random() < 0.35 else rng.choice(STARTS) + rng.choice(ENDS)
 
 
 def says_name(rng: random.Random, memory: dict) -> list[Turn]:
@@ -139,8 +139,8 @@ INTENTS = [
     said(2, ["[will you|can you|do you want to] [marry me|be my friend|go out with me]?", "are you my friend?", "can we be friends?", "do you love me?", "do you like me?", "are you married?"], ["I am only a small program, but I am happy to be a friendly one.", "That is kind of you! I am only a small program, but I like to chat with you."]),
     said(2, ["sorry", "I am sorry", "my mistake", "excuse me", "pardon", "oops", "I made a mistake"], ["That is all right! [What can I do for you?|]", "No problem at all. [How can I help you?|]"]),
     said(1.5, ["please", "come on", "try it", "just try", "please try again", "try again", "do it"], ["I would like to help. What exactly shall I do?", "I try my best, but I am very small. What shall I do?"]),
-    Intent(9, says_name),
-    Intent(7, asks_name),
+    Intent(20, says_name),
+    Intent(12, asks_name),
     Intent(9, tells),
     Intent(6, recalls),
 ]

@@ -50,7 +50,7 @@ export class Engine {
     ]);
     let panic: string | undefined;
     try {
-      const shared = threaded ? sharedMemory(how.limit) : undefined;
+      const shared = threaded ? sharedMemory(how.limit, how.threads) : undefined;
       let memory = shared as WebAssembly.Memory;
       const textInstance = await WebAssembly.instantiate(textModule, {});
       const text = new TextLink(
@@ -92,9 +92,18 @@ export class Engine {
     return this.#memory.buffer.byteLength + this.#text.bytes;
   }
 
-  /** Hands over a request. */
+  /**
+   * Hands over a request. `OUT_OF_MEMORY` without `detail.crashed`: it is too large and was not
+   * taken; the engine is as it was.
+   */
   request(request: Request): void {
-    this.#send(encode(request), (ptr, len) => this.#exports.request(ptr, len));
+    let bytes: Uint8Array;
+    try {
+      bytes = encode(request);
+    } catch (cause) {
+      throw outOfMemory("the message is too large", cause);
+    }
+    this.#send(bytes, (ptr, len) => this.#exports.request(ptr, len));
   }
 
   /** Hands over what became of an effect. */

@@ -15,6 +15,7 @@ export interface EngineExports {
   thread_block?(): number;
   thread_tls_len?(): number;
   pool_enter?(index: number): void;
+  pool_broken?(): void;
   __tls_size?: WebAssembly.Global;
   __stack_pointer?: WebAssembly.Global;
   __wasm_init_tls?(tls: number): void;

@@ -21,13 +21,19 @@ const PAGE = 65536;
 const INITIAL_PAGES = 512;
 /** Milliseconds a thread may take to start. */
 const START_MS = 15_000;
+/** Bytes beside the model's: the module's data, messages, parts of files on their way. */
+const BESIDE = 64 << 20;
+/** Bytes of a thread's stack and its thread-local values. */
+const THREAD = (1 << 20) + (64 << 10);
+/** Pages that 32-bit addresses reach. */
+const MOST_PAGES = 65536;
 
 /**
- * A shared memory as large as may be: some browsers reserve the maximum and fail, so ask for less
- * until one agrees.
+ * A shared memory for a model of `limit` bytes: some browsers reserve the maximum and fail, so ask
+ * for less until one agrees.
  */
-export function sharedMemory(limit: number): WebAssembly.Memory {
-  let maximum = Math.min(65536, Math.max(INITIAL_PAGES, Math.ceil(limit / PAGE)));
+export function sharedMemory(limit: number, threads: number): WebAssembly.Memory {
+  let maximum = Math.min(MOST_PAGES, Math.ceil((limit + BESIDE + threads * THREAD) / PAGE));
   for (;;) {
     try {
       return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared: true });
@@ -71,33 +77,33 @@ export async function startPool(
   }
 }
 
+// Until the thread is ready its failure is only that of the start: one thread may do instead.
 function started(worker: Worker, onCrash: (message: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
+    let fail = (code: string, message: string): void => {
+      clearTimeout(timer);
+      reject(new SidestageError(code, message));
+    };
     const timer = setTimeout(
-      () =>
-        reject(new SidestageError("WORKER_START_TIMEOUT", "a thread did not start in time")),
+      () => fail("WORKER_START_TIMEOUT", "a thread did not start in time"),
       START_MS,
     );
     worker.onmessage = (event: MessageEvent<PoolAnswer>) => {
+      if (event.data.type === "crashed") return fail("ENGINE_CRASHED", event.data.message);
       clearTimeout(timer);
-      if (event.data.type === "ready") resolve();
-      else {
-        reject(new SidestageError("ENGINE_CRASHED", event.data.message));
-        onCrash(event.data.message);
-      }
+      fail = (_, message) => onCrash(message);
+      resolve();
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      clearTimeout(timer);
-      const message = event.message || "a thread's script was blocked";
-      reject(new SidestageError("WORKER_BLOCKED", message));
-      onCrash(message);
+      fail("WORKER_BLOCKED", event.message || "a thread's script was blocked");
     };
   });
 }
 
 /** A pool thread's whole life, in its own worker. */
 export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void): void {
+  let broken = (): void => undefined;
   try {
     const { memory } = start;
     const silent = (): number => 0;
@@ -119,9 +125,16 @@ export function enterPool(start: PoolStart, post: (answer: PoolAnswer) => void):
     if (engine.__stack_pointer) engine.__stack_pointer.value = start.stack | 0;
     // Its thread-local values lie above its stack, which grows down.
     engine.__wasm_init_tls?.(start.stack | 0);
+    broken = () => {
+      // What lies on the stack is lost; it may be used again from its top.
+      if (engine.__stack_pointer) engine.__stack_pointer.value = start.stack | 0;
+      engine.pool_broken?.();
+    };
     post({ type: "ready" });
     engine.pool_enter?.(start.index);
   } catch (error) {
     post({ type: "crashed", message: error instanceof Error ? error.message : String(error) });
+    // The engine's worker sleeps until this thread's part is done: it hears no message.
+    broken();
   }
 }

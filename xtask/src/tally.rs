@@ -1,17 +1,17 @@
-/// Counts of tests passed and failed, by group.
+/// Counts of tests, by group.
 #[derive(Default)]
 pub(crate) struct Tally {
-    passed: usize,
-    failed: usize,
-    rows: Vec<(String, usize, usize)>,
+    now: Counts,
+    rows: Vec<(String, Counts)>,
     failures: Vec<String>,
 }
 
-/// Counts at some moment.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Mark {
+/// Tests that ended in each way.
+#[derive(Clone, Copy, Default, PartialEq)]
+pub(crate) struct Counts {
     passed: usize,
     failed: usize,
+    skipped: usize,
 }
 
 impl Tally {
@@ -19,9 +19,9 @@ impl Tally {
     pub(crate) fn step(&mut self, what: &str, good: bool) {
         let before = self.total();
         if good {
-            self.passed += 1;
+            self.now.passed += 1;
         } else {
-            self.failed += 1;
+            self.now.failed += 1;
         }
         self.group(what, before);
     }
@@ -32,19 +32,22 @@ impl Tally {
         let line = plain(line);
         let line = line.trim();
         if let Some(rest) = line.strip_prefix("test result: ") {
-            self.passed += number_before(rest, " passed").unwrap_or(0);
-            self.failed += number_before(rest, " failed").unwrap_or(0);
+            self.now.passed += number_before(rest, " passed").unwrap_or(0);
+            self.now.failed += number_before(rest, " failed").unwrap_or(0);
+            self.now.skipped += number_before(rest, " ignored").unwrap_or(0);
         } else if let Some(n) = after(line, &["ℹ pass ", "# pass "]) {
-            self.passed += n;
+            self.now.passed += n;
+        } else if let Some(n) = after(line, &["ℹ skipped ", "# skipped "]) {
+            self.now.skipped += n;
         } else if let Some(n) = after(line, &["ℹ fail ", "# fail ", "ℹ cancelled ", "# cancelled "])
         {
-            self.failed += n;
+            self.now.failed += n;
         } else if let Some((passed, failed)) = line.split_once(" passed, ")
             && let (Ok(passed), Some(Ok(failed))) =
                 (passed.parse::<usize>(), failed.strip_suffix(" failed").map(str::parse::<usize>))
         {
-            self.passed += passed;
-            self.failed += failed;
+            self.now.passed += passed;
+            self.now.failed += failed;
         } else if let Some(name) =
             line.strip_prefix("test ").and_then(|l| l.strip_suffix(" ... FAILED"))
         {
@@ -56,37 +59,45 @@ impl Tally {
     }
 
     /// The counts now.
-    pub(crate) fn total(&self) -> Mark {
-        Mark { passed: self.passed, failed: self.failed }
+    pub(crate) fn total(&self) -> Counts {
+        self.now
     }
 
-    /// Failures counted since `mark`.
-    pub(crate) fn failed_since(&self, mark: Mark) -> usize {
-        self.failed - mark.failed
+    /// Failures counted since then.
+    pub(crate) fn failed_since(&self, then: Counts) -> usize {
+        self.now.failed - then.failed
     }
 
-    /// Puts what was counted since `mark` in the summary.
-    pub(crate) fn group(&mut self, what: &str, mark: Mark) {
-        self.rows.push((what.to_owned(), self.passed - mark.passed, self.failed - mark.failed));
+    /// Puts what was counted since then in the summary.
+    pub(crate) fn group(&mut self, what: &str, then: Counts) {
+        let counts = Counts {
+            passed: self.now.passed - then.passed,
+            failed: self.now.failed - then.failed,
+            skipped: self.now.skipped - then.skipped,
+        };
+        self.rows.push((what.to_owned(), counts));
     }
 
     /// Prints the summary; its last line is `N passed, N failed`. True if nothing failed.
     pub(crate) fn finish(&self) -> bool {
         println!("\nSummary");
-        for (what, passed, failed) in &self.rows {
+        for (what, Counts { passed, failed, skipped }) in &self.rows {
             let mark = if *failed == 0 { "ok    " } else { "FAILED" };
-            println!("  {mark} {passed:>5} passed {failed:>3} failed  {what}");
+            let skipped =
+                if *skipped == 0 { String::new() } else { format!(" ({skipped} skipped)") };
+            println!("  {mark} {passed:>5} passed {failed:>3} failed  {what}{skipped}");
         }
         let mut names = self.failures.clone();
         names.dedup();
         for name in names.iter().take(50) {
             println!("  failed: {name}");
         }
-        if self.passed + self.failed == 0 {
+        let Counts { passed, failed, .. } = self.now;
+        if passed + failed == 0 {
             println!("  nothing was run");
         }
-        println!("{} passed, {} failed", self.passed, self.failed);
-        self.failed == 0 && self.passed > 0
+        println!("{passed} passed, {failed} failed");
+        failed == 0 && passed > 0
     }
 }
 
@@ -117,24 +128,24 @@ fn after(line: &str, heads: &[&str]) -> Option<usize> {
 mod tests {
     use super::Tally;
 
-    fn counts(lines: &[&str]) -> (usize, usize) {
+    fn counts(lines: &[&str]) -> (usize, usize, usize) {
         let mut tally = Tally::default();
         lines.iter().for_each(|line| tally.read(line));
-        (tally.passed, tally.failed)
+        (tally.now.passed, tally.now.failed, tally.now.skipped)
     }
 
     #[test]
     fn reads_the_runners_results() {
         let rust =
             "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
-        assert_eq!(counts(&[rust]), (12, 3));
-        assert_eq!(counts(&["ℹ tests 5", "ℹ pass 4", "ℹ fail 1"]), (4, 1));
-        assert_eq!(counts(&["\u{1b}[34mℹ pass 4\u{1b}[39m", "# fail 2"]), (4, 2));
-        assert_eq!(counts(&["7 passed, 2 failed"]), (7, 2));
+        assert_eq!(counts(&[rust]), (12, 3, 1));
+        assert_eq!(counts(&["ℹ tests 5", "ℹ pass 4", "ℹ fail 1"]), (4, 1, 0));
+        assert_eq!(counts(&["\u{1b}[34mℹ pass 4\u{1b}[39m", "# fail 2", "# skipped 7"]), (4, 2, 7));
+        assert_eq!(counts(&["7 passed, 2 failed"]), (7, 2, 0));
     }
 
     #[test]
     fn ignores_other_lines() {
-        assert_eq!(counts(&["all 7 passed, hooray", "pass 4", "test a ... ok", ""]), (0, 0));
+        assert_eq!(counts(&["all 7 passed, hooray", "pass 4", "test a ... ok", ""]), (0, 0, 0));
     }
 }

@@ -78,9 +78,13 @@ pub(crate) fn counted(command: &mut Command, what: &str, tally: &mut Tally) {
         }
     }
     let good = child.wait().is_ok_and(|status| status.success());
-    // A runner that reports no count, or dies beside it, still counts as one.
-    if !good && tally.failed_since(before) == 0 || good && tally.total() == before {
-        tally.step(what, good);
+    let silent = tally.total() == before;
+    if silent {
+        println!("{what}: no test was run");
+    }
+    // A runner that tells of no failure but fails, or dies, counts as one.
+    if silent || !good && tally.failed_since(before) == 0 {
+        tally.step(what, false);
     } else {
         tally.group(what, before);
     }

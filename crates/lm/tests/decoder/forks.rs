@@ -24,12 +24,12 @@ fn forks_go_on_as_if_each_were_alone() {
         go_on(&mut decoder, a, 0, &start);
         let b = decoder.cache().fork(a, kept);
         let c = decoder.cache().fork(b, kept);
-        let (mut found_a, mut found_b) = (Vec::new(), Vec::new());
+        let (mut found_a, mut found_b, mut found_c) = (Vec::new(), Vec::new(), Vec::new());
         for at in 0..more_a.len() {
             found_a.extend(go_on(&mut decoder, a, start.len() + at, &more_a[at..=at]));
             found_b.extend(go_on(&mut decoder, b, kept + at, &more_b[at..=at]));
+            found_c.extend(go_on(&mut decoder, c, kept + at, &more_a[at..=at]));
         }
-        let found_c = go_on(&mut decoder, c, kept, &more_a);
         for (sequence, from) in [(a, 50), (b, kept), (c, kept)] {
             assert!(decoder.cache().table(sequence).len() >= from / PAGE);
             decoder.cache().remove(sequence);

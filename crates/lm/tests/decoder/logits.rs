@@ -13,7 +13,7 @@ fn ids(value: &Value) -> Vec<u32> {
 /// Most of the largest logit that logits may be off. Quantised weights take activations rounded to
 /// 8 bits, which the reference does not.
 fn tolerance(quant: &str) -> f64 {
-    if ["F32", "F16", "BF16"].contains(&quant) { 1e-3 } else { 0.03 }
+    if ["F32", "F16", "BF16"].contains(&quant) { 1e-5 } else { 0.03 }
 }
 
 /// The mean of the negative logarithms of each token's probability after those before it.

@@ -107,6 +107,51 @@ withPage(
 
 withPage(
   up,
+  "life: a crash while no request is open is told at the next use, then it is loaded again",
+  SITE,
+  worker,
+  async (page) => {
+    await page.evaluate(async () => {
+      const make = (): Worker => {
+        const made = new Worker("dist/sidestage-worker.js", { type: "module" });
+        const post = made.postMessage.bind(made);
+        made.postMessage = (message: { type: string; id: number }) => {
+          if (message.type === "load")
+            Object.assign(window, { worker: made, handle: message.id });
+          post(message);
+        };
+        return made;
+      };
+      Object.assign(window, { model: await window.help.load({ worker: make }) });
+    });
+    await only(page).evaluate(() => {
+      performance.now = () => {
+        throw new Error("trapped on purpose");
+      };
+    });
+    const out = await page.evaluate(async () => {
+      const { generateText } = window.sidestage;
+      const { model, worker, handle } = window as unknown as {
+        model: Parameters<typeof generateText>[0]["model"];
+        worker: Worker;
+        handle: number;
+      };
+      // Belongs to no request, but gives the engine a turn.
+      worker.postMessage({ type: "credit", id: 0, model: handle, count: 1 });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      const error = await window.help.caught(generateText(how));
+      return { error, again: (await generateText(how)).text };
+    });
+    assert.equal(out.error?.code, "ENGINE_CRASHED");
+    assert.equal(out.error?.detail?.crashed, true);
+    assert.match(out.error?.message ?? "", /on purpose/);
+    assert.equal(out.again, ", there was a");
+  },
+);
+
+withPage(
+  up,
   "life: a worker that hangs is WORKER_TIMEOUT, and is replaced",
   SITE,
   worker,

@@ -45,6 +45,17 @@ export const sites: Record<string, Site> = {
   plain: { headers: strict },
   isolated: { headers: isolated },
 
+  // Its worker may start no workers of its own.
+  "threads-csp": {
+    headers: isolated,
+    only: {
+      [WORKER]: {
+        ...isolated,
+        "content-security-policy": POLICY.replace("worker-src 'self'", "worker-src 'none'"),
+      },
+    },
+  },
+
   // The worker's script cannot start.
   "worker-404": { headers: strict, files: { [WORKER]: missing } },
   "worker-html": { headers: strict, files: { [WORKER]: html } },

@@ -130,3 +130,52 @@ withPage(
     assert.match(out.reason ?? "", /page/);
   },
 );
+
+withPage(
+  up,
+  "threads: where a worker may start none, there is one, and the reason is told",
+  "threads-csp",
+  "worker",
+  async (page) => {
+    const out = await page.evaluate(async () => {
+      const model = await window.help.load({ threads: 2 });
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      const { text } = await window.sidestage.generateText(how);
+      return {
+        isolated: crossOriginIsolated,
+        text,
+        info: model.info.threads,
+        found: model.capabilities,
+      };
+    });
+    assert.equal(out.isolated, true);
+    assert.equal(out.text, ", there was a");
+    assert.equal(out.info, 1);
+    assert.equal(out.found.threads, false);
+    assert.match(out.found.threadsReason ?? "", /did not start/);
+  },
+);
+
+withPage(
+  up,
+  "threads: a message that finds no memory fails alone",
+  "isolated",
+  "worker",
+  async (page) => {
+    const before = up.server.seen.length;
+    const out = await page.evaluate(async () => {
+      // Room for the model and 64 MB, but not for this.
+      const model = await window.help.load({ threads: 2, memoryLimit: 16 << 20 });
+      const error = await window.help.caught(model.tokenize("a".repeat(100 << 20)));
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      const { text } = await window.sidestage.generateText(how);
+      return { error, text, threads: model.info.threads };
+    });
+    assert.equal(out.threads, 2);
+    assert.equal(out.error?.code, "OUT_OF_MEMORY");
+    assert.equal(out.error?.detail?.crashed, undefined);
+    assert.equal(out.text, ", there was a");
+    const loads = up.server.seen.slice(before).filter((path) => path.endsWith(".gguf"));
+    assert.equal(loads.length, 1, "it was not loaded again");
+  },
+);

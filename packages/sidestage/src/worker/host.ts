@@ -28,6 +28,8 @@ export class Host {
   readonly #post: (message: FromWorker) => void;
   readonly #turns = new Turns();
   readonly #models = new Map<number, Instance>();
+  /** Why models are gone that nobody disposed of: whoever asks for one may load it again. */
+  readonly #crashed = new Map<number, SidestageError>();
   #modules: Modules;
   #capabilities: ReturnType<typeof findCapabilities> | undefined;
   // Messages are taken one after the other, also while the answer to hello is found.
@@ -70,13 +72,17 @@ export class Host {
         this.#models
           .get(message.model)
           ?.close(new SidestageError("MODEL_DISPOSED", "the model was disposed"));
+        this.#crashed.delete(message.model);
         this.#post({ type: "done", id: message.id, outcome: { kind: "disposed" } });
         return;
       default: {
         const model = this.#models.get(message.model);
         if (model) model.request(message);
         else if (message.type !== "credit" && message.type !== "abort") {
-          throw new SidestageError("MODEL_DISPOSED", "the model is not loaded");
+          throw (
+            this.#crashed.get(message.model) ??
+            new SidestageError("MODEL_DISPOSED", "the model is not loaded")
+          );
         }
       }
     }
@@ -100,8 +106,9 @@ export class Host {
       turns: this.#turns,
       budget: this.#options.budget,
       post: this.#post,
-      gone: () => {
+      gone: (crash) => {
         if (this.#models.get(id) === instance) this.#models.delete(id);
+        if (crash) this.#crashed.set(id, crash);
       },
     });
     this.#models.set(id, instance);

@@ -17,8 +17,8 @@ export interface InstanceHost {
   /** Milliseconds a slice may take. */
   budget: number;
   post(event: FromWorker): void;
-  /** The model is gone; its requests are settled. */
-  gone(): void;
+  /** The model is gone; its requests are settled. `crash`: nobody asked for that. */
+  gone(crash: SidestageError | undefined): void;
 }
 
 type Load = Extract<ToWorker, { type: "load" }>;
@@ -75,11 +75,15 @@ export class Instance {
       }
       return;
     }
-    this.#enter((engine) => engine.request(request));
+    this.#enter((engine) => this.#handOver(engine, request));
   }
 
   /** Frees the model; its open requests fail with `error`. */
   close(error: SidestageError): void {
+    this.#end(error);
+  }
+
+  #end(error: SidestageError, crash?: SidestageError): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#wake);
@@ -90,7 +94,7 @@ export class Instance {
     const info = infoOf(error, error.code);
     for (const id of this.#open) this.#host.post({ type: "error", id, error: info });
     this.#open.clear();
-    this.#host.gone();
+    this.#host.gone(crash);
   }
 
   async #start(): Promise<void> {
@@ -145,6 +149,22 @@ export class Instance {
     const early = this.#early;
     this.#early = [];
     for (const request of early) this.request(request);
+  }
+
+  // A message that finds no memory fails alone; what belongs to another request must not be lost.
+  #handOver(engine: Engine, request: ModelRequest): void {
+    try {
+      engine.request(request);
+    } catch (error) {
+      const alone =
+        error instanceof SidestageError &&
+        error.detail?.crashed !== true &&
+        request.type !== "credit" &&
+        request.type !== "abort";
+      if (!alone) throw error;
+      this.#open.delete(request.id);
+      this.#host.post({ type: "error", id: request.id, error: infoOf(error, error.code) });
+    }
   }
 
   #bytes(stream: number, chunk: Uint8Array): void {
@@ -236,6 +256,9 @@ export class Instance {
 
   #crash(error: unknown): void {
     const info = infoOf(error, "ENGINE_CRASHED");
-    this.close(new SidestageError(info.code, info.message, { ...info, cause: error }));
+    // An engine that never ran is no crash: loading again would fail in the same way.
+    const detail = this.#engine ? { ...info.detail, crashed: true } : info.detail;
+    const told = new SidestageError(info.code, info.message, { ...info, detail, cause: error });
+    this.#end(told, this.#engine && told);
   }
 }

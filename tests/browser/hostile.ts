@@ -47,10 +47,15 @@ export function hostile(name: string, _: IncomingMessage, response: ServerRespon
       response.writeHead(200, binary);
       response.end(whole());
       return;
-    case "gzip":
-      return void response
-        .writeHead(200, { ...binary, "content-encoding": "gzip" })
-        .end(gzipSync(whole()));
+    case "gzip": {
+      const zipped = gzipSync(whole());
+      response.writeHead(200, {
+        ...binary,
+        "content-encoding": "gzip",
+        "content-length": zipped.length,
+      });
+      return void response.end(zipped);
+    }
     case "small-pieces": {
       const bytes = whole();
       response.writeHead(200, { ...binary, "content-length": bytes.length });

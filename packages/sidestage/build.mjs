@@ -28,8 +28,20 @@ function sources(folder) {
 function buildId() {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const hash = createHash("sha256");
-  for (const path of sources(join(root, "src"))) hash.update(readFileSync(path));
+  const wasm = readdirSync(dist)
+    .filter((name) => /^sidestage-.*\.wasm$/.test(name))
+    .sort();
+  const paths = [...sources(join(root, "src")), ...wasm.map((name) => join(dist, name))];
+  for (const path of paths) hash.update(readFileSync(path));
   return `${version}+${hash.digest("hex").slice(0, 12)}`;
+}
+
+mkdirSync(dist, { recursive: true });
+if (args.wasm) {
+  for (const name of readdirSync(args.wasm)) {
+    if (/^sidestage-.*\.wasm$/.test(name))
+      copyFileSync(join(args.wasm, name), join(dist, name));
+  }
 }
 
 const shared = {
@@ -43,7 +55,6 @@ const shared = {
   define: { __BUILD_ID__: JSON.stringify(buildId()) },
 };
 
-mkdirSync(dist, { recursive: true });
 await Promise.all([
   build({
     ...shared,
@@ -68,13 +79,6 @@ await Promise.all([
 
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.json")], { stdio: "inherit" });
-
-if (args.wasm) {
-  for (const name of readdirSync(args.wasm)) {
-    if (/^sidestage-.*\.wasm$/.test(name))
-      copyFileSync(join(args.wasm, name), join(dist, name));
-  }
-}
 
 const script = readFileSync(join(dist, "sidestage-worker.js"), "utf8");
 // The same file must run as module, classic worker and blob.

@@ -154,6 +154,11 @@ withPage(
     const out = await page.evaluate(story, {});
     assert.equal(out.text, ", there was a");
     assert.equal(out.place, "worker");
+    // Everything is another origin's here, whose responses show a length but no encoding.
+    const info = await page.evaluate(
+      async () => (await window.help.load({}, "hostile/gzip")).info,
+    );
+    assert.equal(info.architecture, "llama");
   },
 );
 
@@ -197,7 +202,9 @@ withPage(
     });
     assert.equal(out.place, "worker");
     assert.ok(
-      up.server.seen.some((path) => /^\/wasm-mime\/dist\/sidestage-\w+\.wasm$/.test(path)),
+      up.server.seen.some((path) =>
+        /^\/wasm-mime\/dist\/sidestage-\w+\.wasm\?v=\d\S+$/.test(path),
+      ),
     );
   },
 );

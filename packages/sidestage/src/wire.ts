@@ -25,7 +25,7 @@ export type FromWorker =
     })
   | { type: "pong" };
 
-/** Set by the build: the package's version and a hash of its sources. */
+/** Set by the build: the package's version and a hash of its sources and wasm files. */
 declare const __BUILD_ID__: string;
 
 export const BUILD_ID: string = typeof __BUILD_ID__ === "string" ? __BUILD_ID__ : "unbuilt";

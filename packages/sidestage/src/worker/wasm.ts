@@ -1,4 +1,5 @@
 import { SidestageError } from "../errors.js";
+import { BUILD_ID } from "../wire.js";
 
 /** Compiled modules by URL, once for all models of this worker. */
 export class Modules {
@@ -12,7 +13,9 @@ export class Modules {
 
   /** The module of `sidestage-NAME.wasm`. */
   get(name: string): Promise<WebAssembly.Module> {
-    const url = new URL(`sidestage-${name}.wasm`, this.#base).href;
+    // A cache may hold the file of another build under the same name. Servers of files ignore `v`.
+    const version = encodeURIComponent(BUILD_ID);
+    const url = new URL(`sidestage-${name}.wasm?v=${version}`, this.#base).href;
     let module = this.#compiled.get(url);
     if (!module) {
       module = compile(url);

@@ -11,6 +11,15 @@ impl Failure {
     pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { what: what.into(), remedy: remedy.into() }
     }
+
+    /// One of which everything has been said: prints as nothing.
+    pub(crate) fn told() -> Self {
+        Self::new("", "")
+    }
+
+    pub(crate) fn is_told(&self) -> bool {
+        self.what.is_empty()
+    }
 }
 
 impl fmt::Display for Failure {

@@ -8,8 +8,8 @@ use std::process::Command;
 
 /// Oldest Rust that builds the workspace (`rust-version` in Cargo.toml).
 const RUST: (u32, u32) = (1, 95);
-/// Oldest Node whose test runner and `fetch` the scripts use.
-const NODE: u32 = 20;
+/// Oldest Node that the npm packages take (`engines` in package.json).
+const NODE: (u32, u32) = (20, 19);
 
 /// Rust's version, the wasm target and the components.
 pub(crate) fn rust(project: &Project) -> Result<(), Failure> {
@@ -39,19 +39,14 @@ pub(crate) fn rust(project: &Project) -> Result<(), Failure> {
 
 /// Node and npm.
 pub(crate) fn node(project: &Project) -> Result<(), Failure> {
-    let remedy = format!("Install Node {NODE} or newer: https://nodejs.org/en/download");
+    let (major, minor) = NODE;
+    let remedy = format!("Install Node {major}.{minor} or newer: https://nodejs.org/en/download");
     let version = capture(&mut program("node", &["--version"], &project.root))
         .map_err(|_| Failure::new("Node is not installed", &remedy))?;
-    let major = version
-        .trim()
-        .trim_start_matches('v')
-        .split('.')
-        .next()
-        .and_then(|m| m.parse::<u32>().ok());
-    if major.is_none_or(|m| m < NODE) {
-        return Err(Failure::new(format!("this Node is too old: {}", version.trim()), remedy));
+    match first_two(version.trim().trim_start_matches('v')) {
+        Some(found) if found >= NODE => Ok(()),
+        _ => Err(Failure::new(format!("this Node is too old: {}", version.trim()), remedy)),
     }
-    Ok(())
 }
 
 /// Node and the npm packages of the build and the tests.
@@ -78,7 +73,11 @@ fn install(project: &Project, args: &[&str]) -> Result<(), Failure> {
 }
 
 fn rust_version(line: &str) -> Option<(u32, u32)> {
-    let mut numbers = line.split_whitespace().nth(1)?.split('.');
+    first_two(line.split_whitespace().nth(1)?)
+}
+
+fn first_two(version: &str) -> Option<(u32, u32)> {
+    let mut numbers = version.split('.');
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 

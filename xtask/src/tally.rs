@@ -1,6 +1,9 @@
+use crate::failure::Failure;
+use std::time::Instant;
+
 /// Counts of tests, by group.
-#[derive(Default)]
 pub(crate) struct Tally {
+    start: Instant,
     now: Counts,
     rows: Vec<(String, Counts)>,
     failures: Vec<String>,
@@ -15,6 +18,11 @@ pub(crate) struct Counts {
 }
 
 impl Tally {
+    pub(crate) fn new() -> Self {
+        let (now, rows, failures) = Default::default();
+        Self { start: Instant::now(), now, rows, failures }
+    }
+
     /// Counts one check.
     pub(crate) fn step(&mut self, what: &str, good: bool) {
         let before = self.total();
@@ -78,9 +86,12 @@ impl Tally {
         self.rows.push((what.to_owned(), counts));
     }
 
-    /// Prints the summary; its last line is `N passed, N failed`. True if nothing failed.
-    pub(crate) fn finish(&self) -> bool {
-        println!("\nSummary");
+    /// Prints the summary; its last line is `N passed, N failed`.
+    ///
+    /// # Errors
+    /// A failure that has been told, if a test failed or none was run.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        println!("\nSummary, after {} s", self.start.elapsed().as_secs());
         for (what, Counts { passed, failed, skipped }) in &self.rows {
             let mark = if *failed == 0 { "ok    " } else { "FAILED" };
             let skipped =
@@ -97,7 +108,7 @@ impl Tally {
             println!("  nothing was run");
         }
         println!("{passed} passed, {failed} failed");
-        failed == 0 && passed > 0
+        if failed == 0 && passed > 0 { Ok(()) } else { Err(Failure::told()) }
     }
 }
 
@@ -129,7 +140,7 @@ mod tests {
     use super::Tally;
 
     fn counts(lines: &[&str]) -> (usize, usize, usize) {
-        let mut tally = Tally::default();
+        let mut tally = Tally::new();
         lines.iter().for_each(|line| tally.read(line));
         (tally.now.passed, tally.now.failed, tally.now.skipped)
     }

@@ -163,7 +163,8 @@ fn vocabularies() -> Result<Seeds, Box<dyn Error>> {
     ])
 }
 
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 13] = [
+    ("opening", "generation {%}"),
     (
         "chatml",
         "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] | string + '<|im_end|>' + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",

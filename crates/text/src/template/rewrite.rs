@@ -13,7 +13,7 @@ pub(super) fn without_generation_tags(template: &str) -> Cow<'_, str> {
     while let Some(start) = rest.find("{%") {
         let (before, tag) = rest.split_at(start);
         out.push_str(before);
-        let Some(end) = tag.find("%}") else {
+        let Some(end) = tag[2..].find("%}").map(|end| end + 2) else {
             rest = tag;
             break;
         };
@@ -33,6 +33,11 @@ pub(super) fn without_generation_tags(template: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::without_generation_tags;
+
+    #[test]
+    fn an_opening_is_not_its_own_end() {
+        assert_eq!(without_generation_tags("generation {%}"), "generation {%}");
+    }
 
     #[test]
     fn only_the_tags_change() {

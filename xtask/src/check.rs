@@ -17,6 +17,9 @@ pub(crate) fn all(project: &Project, tally: &mut Tally) {
     checked(&mut cargo(&clippy), "clippy", tally);
     verified("dependencies between crates", rooms::verify(project), tally);
     verified("protocol.ts", protocol::verify(project), tally);
+    // The page takes the package's types from its build; the wasm files do not matter for that.
+    let mut package = program("node", &["packages/sidestage/build.mjs"], &project.root);
+    checked(&mut package, "packages/sidestage/dist without wasm", tally);
     for script in ["typecheck", "lint"] {
         if let Some(mut command) = node::script(project, ".", script) {
             checked(&mut command, script, tally);

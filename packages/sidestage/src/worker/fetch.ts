@@ -126,15 +126,41 @@ async function* chunks(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array> {
   if (!body) return;
-  const reader = body.getReader();
+  const stream = reading(body);
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done || signal?.aborted) return;
+      const { done, value } = await stream.read();
+      if (done || value === undefined || signal?.aborted) return;
       yield value;
     }
   } finally {
     // Leaving early must stop the source too; after the end this does nothing.
-    reader.cancel().catch(() => undefined);
+    stream.cancel().catch(() => undefined);
   }
+}
+
+interface Reading {
+  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
+  cancel(): Promise<void>;
+}
+
+// One buffer goes back and forth where the browser can: a new one for each chunk is garbage that
+// piles up to tens of megabytes before it is collected.
+function reading(body: ReadableStream<Uint8Array>): Reading {
+  let bytes: ReadableStreamBYOBReader;
+  try {
+    bytes = body.getReader({ mode: "byob" });
+  } catch {
+    const reader = body.getReader();
+    return { read: () => reader.read(), cancel: () => reader.cancel() };
+  }
+  let buffer = new ArrayBuffer(SLICE);
+  return {
+    read: async () => {
+      const result = await bytes.read(new Uint8Array(buffer));
+      if (result.value) buffer = result.value.buffer;
+      return result;
+    },
+    cancel: () => bytes.cancel(),
+  };
 }

@@ -35,6 +35,21 @@ const html = status(200, "text/html", "<!doctype html><p>Not what you wanted.</p
 const missing = status(404, "text/plain", "not here");
 const policy = (text: string): Site => ({ headers: { "content-security-policy": text } });
 
+/** Before the worker's script: the first pool thread has so little stack that its work traps. */
+const NO_STACK = `
+if (self.name === "sidestage-1") {
+  const { Instance } = WebAssembly;
+  WebAssembly.Instance = function (module, imports) {
+    const { exports } = new Instance(module, imports);
+    const pool_enter = (index) => {
+      exports.__stack_pointer.value = 256;
+      exports.pool_enter(index);
+    };
+    return { exports: { ...exports, pool_enter } };
+  };
+}
+`;
+
 const each = <T>(paths: string[], value: T): Record<string, T> =>
   Object.fromEntries(paths.map((path) => [path, value]));
 const WASM = ["simd", "relaxed", "simd-threads", "relaxed-threads", "text"].map(
@@ -55,6 +70,7 @@ export const sites: Record<string, Site> = {
       },
     },
   },
+  "threads-trap": { headers: isolated, edit: { [WORKER]: (text) => NO_STACK + text } },
 
   // The worker's script cannot start.
   "worker-404": { headers: strict, files: { [WORKER]: missing } },

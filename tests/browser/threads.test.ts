@@ -179,3 +179,26 @@ withPage(
     assert.equal(loads.length, 1, "it was not loaded again");
   },
 );
+
+withPage(
+  up,
+  "threads: a trap in one ends the request with ENGINE_CRASHED, and the worker answers",
+  "threads-trap",
+  "worker",
+  async (page) => {
+    const out = await page.evaluate(async () => {
+      const model = await window.help.load({ threads: 2, workerOptions: { timeout: 5000 } });
+      // Long enough to be shared out.
+      const prompt = window.help.ids(500);
+      const error = await window.help.caught(
+        window.sidestage.generateText({ model, prompt, maxTokens: 4 }),
+      );
+      const again = await model.tokenize("Once");
+      return { error, again, threads: model.info.threads };
+    });
+    assert.equal(out.threads, 2);
+    assert.equal(out.error?.code, "ENGINE_CRASHED", out.error?.message);
+    assert.match(out.error?.message ?? "", /thread/);
+    assert.ok(out.again.length > 0);
+  },
+);

@@ -65,7 +65,10 @@ export async function startPool(
       if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
       const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
       workers.push(worker);
-      ready.push(started(worker, onCrash));
+      const its = started(worker, onCrash);
+      // The next thread's failure may come before anybody waits for this one.
+      its.catch(() => undefined);
+      ready.push(its);
       const start: PoolStart = { type: "pool", module, memory, index, stack };
       worker.postMessage(start);
     }

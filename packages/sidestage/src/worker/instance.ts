@@ -132,10 +132,14 @@ export class Instance {
       return;
     }
     this.#engine = engine;
+    const alone =
+      options.threads === null
+        ? `of ${capabilities.cores} cores one is left to the page`
+        : "one thread was asked for";
     this.#capabilities = {
       ...capabilities,
       threads: threads > 1,
-      threadsReason: threads > 1 ? null : (threadsReason ?? "one thread was asked for"),
+      threadsReason: threads > 1 ? null : (threadsReason ?? alone),
       variant: variantOf(capabilities.relaxedSimd, threads > 1),
     };
     this.#enter((running) =>

@@ -21,7 +21,11 @@ use error::CliError;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return refused(&error),
+    };
+    let result = match args.command {
         Command::Serve(args) => serve::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Generate(args) => generate::run(&args),
@@ -37,4 +41,16 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Arguments that cannot be, in the form of every other error; help and version are none.
+fn refused(error: &clap::Error) -> ExitCode {
+    if error.exit_code() == 0 {
+        // Whoever asked for help and closed the pipe has what they wanted.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    eprintln!("INVALID_OPTION: {}", text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    ExitCode::FAILURE
 }

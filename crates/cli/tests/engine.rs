@@ -263,6 +263,6 @@ fn impossible_requests_are_named() {
     assert_eq!(logits("512", &out).error(), "PROMPT_INVALID");
     assert_eq!(logits(&long, &out).error(), "CONTEXT_LENGTH_EXCEEDED");
     for args in [&["--prompt", "x", "--max-tokens", "-3"][..], &["--tokens", "1,,2"], &[]] {
-        assert_eq!(generate(args).code, Some(2), "{args:?}");
+        assert_eq!(generate(args).error(), "INVALID_OPTION", "{args:?}");
     }
 }

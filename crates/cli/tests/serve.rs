@@ -268,7 +268,7 @@ fn refusals_name_their_cause() {
     let taken = failed(&[&dir, "--port", &first.port().to_string()]);
     assert!(taken.stderr.starts_with("ADDRESS_UNAVAILABLE: 127.0.0.1:"), "{}", taken.stderr);
     let typo = failed(&["--prot", "1"]);
-    assert_eq!(typo.code, Some(2));
+    assert_eq!(typo.error(), "INVALID_OPTION");
     assert!(typo.stderr.contains("--port"), "{}", typo.stderr);
     drop(first);
     fs::remove_dir_all(folder.path()).expect("a folder to remove");

@@ -14,8 +14,8 @@ pub(crate) fn all(project: &Project) -> Result<(), Failure> {
     page(project)?;
     command(project)?;
     announce("Built");
-    println!("    {}", project.root.join("packages/sidestage/dist").display());
-    println!("    {}", project.binary().display());
+    eprintln!("    {}", project.root.join("packages/sidestage/dist").display());
+    eprintln!("    {}", project.binary().display());
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: hands over to the scripts in `bench`.
 
-use crate::command::{program, run as run_shown};
+use crate::command::{announce, program};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::{assemble, browser, node};
@@ -16,5 +16,11 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
     let mut command = program("node", &[script], &project.root);
     command.args(args).env("CHROMIUM", chromium).env("SIDESTAGE_BINARY", project.binary());
     command.env("SIDESTAGE_CACHE", &project.cache);
-    run_shown(&mut command, "benchmarks")
+    announce("benchmarks");
+    let status = command.status();
+    match status.map_err(|e| Failure::new(format!("node could not be started: {e}"), ""))? {
+        status if status.success() => Ok(()),
+        // The script has said why.
+        _ => Err(Failure::told()),
+    }
 }

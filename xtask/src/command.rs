@@ -6,10 +6,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// Says what happens next.
+/// Says what happens next. On standard error: standard output is for results.
 pub(crate) fn announce(what: &str) {
-    println!("==> {what}");
-    let _ = std::io::stdout().flush();
+    eprintln!("==> {what}");
 }
 
 /// A program with its arguments, run in `dir`.
@@ -19,9 +18,10 @@ pub(crate) fn program<S: AsRef<OsStr>>(name: &str, args: &[S], dir: &Path) -> Co
     command
 }
 
-/// Runs to the end, output shown. `what` names it in messages.
+/// Runs to the end, output shown on standard error. `what` names it in messages.
 pub(crate) fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
     announce(what);
+    command.stdout(std::io::stderr());
     let start = Instant::now();
     let status = command.status().map_err(|e| not_started(command, &e))?;
     if !status.success() {
@@ -29,7 +29,7 @@ pub(crate) fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
     }
     let seconds = start.elapsed().as_secs_f64();
     if seconds > 2.0 {
-        println!("    {seconds:.0} s");
+        eprintln!("    {seconds:.0} s");
     }
     Ok(())
 }

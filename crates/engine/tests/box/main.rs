@@ -1,0 +1,164 @@
+//! The model in the box: its golden answers, and what quantising its weights costs in perplexity.
+
+mod quantize;
+
+use serde_json::Value;
+use sidestage_engine::vocabulary;
+use sidestage_formats::gguf::{Gguf, GgufWriter};
+use sidestage_lm::{Decoder, DecoderPlan, MAX_OUTPUTS, Progress, Row, RowInput, Wants, likeliest};
+use sidestage_pool::Pool;
+use sidestage_tensor::DType;
+use sidestage_text::Tokenizer;
+use std::path::Path;
+
+fn read(file: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/box").join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn goldens() -> Value {
+    serde_json::from_slice(&read("goldens.json")).unwrap()
+}
+
+fn tokenizer(file: &[u8]) -> Tokenizer {
+    let gguf = Gguf::parse(file).unwrap();
+    Tokenizer::new(vocabulary(&gguf.metadata).unwrap().unwrap()).unwrap()
+}
+
+fn decoder(file: &[u8]) -> Decoder {
+    let gguf = Gguf::parse(file).unwrap();
+    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, None).unwrap();
+    let mut weights = plan.allocate(None).unwrap();
+    for (index, (name, _)) in plan.weights().enumerate() {
+        let info = gguf.tensors.get(name).unwrap();
+        weights.get_mut(index).copy_from_slice(&file[info.offset as usize..info.end() as usize]);
+    }
+    Decoder::new(plan, weights).unwrap()
+}
+
+/// Calls `each` with the index and the logits of every token of a text of its own.
+fn evaluate(
+    decoder: &mut Decoder,
+    pool: &Pool,
+    tokens: &[u32],
+    mut each: impl FnMut(usize, &[f32]),
+) {
+    let sequence = decoder.cache().create();
+    for start in (0..tokens.len()).step_by(MAX_OUTPUTS) {
+        let part = &tokens[start..tokens.len().min(start + MAX_OUTPUTS)];
+        let rows: Vec<Row> = (start..)
+            .zip(part)
+            .map(|(position, &token)| Row {
+                sequence,
+                position: position as u32,
+                input: RowInput::Token(token),
+                wants: Wants::Output,
+            })
+            .collect();
+        decoder.begin(&rows).unwrap();
+        assert_eq!(decoder.resume(pool, &mut || false), Progress::Done);
+        (0..part.len()).for_each(|output| each(start + output, decoder.logits(output)));
+    }
+    decoder.cache().remove(sequence);
+}
+
+/// The mean negative log-likelihood of every token but a record's first, as `goldens.json` says.
+fn loss(decoder: &mut Decoder, records: &[Vec<u32>]) -> f64 {
+    let pool = Pool::native(2);
+    let (mut sum, mut count) = (0.0, 0);
+    for tokens in records {
+        evaluate(decoder, &pool, tokens, |at, logits| {
+            let Some(&next) = tokens.get(at + 1) else { return };
+            let max = f64::from(likeliest(logits).1);
+            let total: f64 = logits.iter().map(|logit| (f64::from(*logit) - max).exp()).sum();
+            sum += max + total.ln() - f64::from(logits[next as usize]);
+            count += 1;
+        });
+    }
+    sum / f64::from(count)
+}
+
+fn records(tokenizer: &Tokenizer, context: usize) -> Vec<Vec<u32>> {
+    let text = String::from_utf8(read("held-out.txt")).unwrap();
+    let records = text.split_terminator("<|endoftext|>\n");
+    let encode = |record: &str| {
+        let mut tokens = tokenizer.encode(record, false, true).unwrap();
+        tokens.truncate(context);
+        tokens
+    };
+    records.map(encode).collect()
+}
+
+/// The file with its matrices in another type.
+fn converted(file: &[u8], dtype: DType) -> Vec<u8> {
+    let gguf = Gguf::parse(file).unwrap();
+    let mut writer = GgufWriter::new();
+    for (key, value) in gguf.metadata.iter() {
+        writer = writer.metadata(key, value.clone());
+    }
+    for info in gguf.tensors.iter() {
+        let to = if info.dtype == DType::F16 { dtype } else { info.dtype };
+        writer = writer.tensor(&info.name, to, &info.extents);
+    }
+    let mut body = writer.begin(Vec::new()).unwrap();
+    for info in gguf.tensors.iter() {
+        let bytes = &file[info.offset as usize..info.end() as usize];
+        if info.dtype == DType::F16 {
+            let mut values = vec![0.0; info.elements() as usize];
+            sidestage_kernels::dequantize(DType::F16, bytes, &mut values);
+            body.write(&quantize::to(dtype, &values)).unwrap();
+        } else {
+            body.write(bytes).unwrap();
+        }
+    }
+    body.finish().unwrap()
+}
+
+#[test]
+fn it_gives_its_golden_answers() {
+    let file = read("box.gguf");
+    let tokenizer = tokenizer(&file);
+    let mut decoder = decoder(&file);
+    for case in goldens()["cases"].as_array().unwrap() {
+        let ids = |key: &str| -> Vec<u32> {
+            case[key].as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
+        };
+        let rendered = case["rendered"].as_str().unwrap();
+        let context = serde_json::json!({ "messages": case["messages"] });
+        assert_eq!(tokenizer.render(None, &context, true, None).unwrap(), rendered);
+        let mut tokens = tokenizer.encode(rendered, false, true).unwrap();
+        assert_eq!(tokens, ids("ids"));
+        for expected in ids("greedy") {
+            let mut next = 0;
+            evaluate(&mut decoder, &Pool::inline(), &tokens, |_, logits| {
+                next = likeliest(logits).0
+            });
+            assert_eq!(next, expected, "after {}", tokenizer.decode(&tokens, true));
+            tokens.push(next);
+        }
+    }
+}
+
+#[test]
+fn quantised_weights_cost_little_perplexity() {
+    let file = read("box.gguf");
+    let mut float = decoder(&file);
+    let records = records(&tokenizer(&file), float.context_length());
+    let golden = goldens()["heldOut"]["meanNll"].as_f64().unwrap();
+    let exact = loss(&mut float, &records);
+    assert!((exact - golden).abs() < 1e-3, "{exact} is not {golden}");
+    let some = &records[..records.len() / 8];
+    let exact = loss(&mut float, some);
+    // The quantisers are simple ones: real files are made with more care and lose less.
+    for (dtype, most) in [
+        (DType::Q8_0, 0.002),
+        (DType::Q6_K, 0.005),
+        (DType::Q5_K, 0.01),
+        (DType::Q4_K, 0.03),
+        (DType::Q4_0, 0.05),
+    ] {
+        let found = loss(&mut decoder(&converted(&file, dtype)), some);
+        println!("{dtype}: {found:.4} against {exact:.4}");
+        assert!((found - exact).abs() < most, "{dtype}: {found} is not near {exact}");
+    }
+}

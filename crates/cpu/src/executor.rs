@@ -51,11 +51,6 @@ impl Executor {
         Ok(Self { plan, weights, arena, states, symbols, node, unit: 0 })
     }
 
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
     /// Bytes of the arena and of the states' pages.
     pub fn memory(&self) -> (usize, usize) {
         (self.arena.bytes(), self.states.iter().map(State::bytes).sum())

@@ -49,11 +49,6 @@ impl Weights {
         let (slab, offset, length) = self.places[index];
         &mut self.slabs[slab].as_mut_slice()[offset..offset + length]
     }
-
-    /// Bytes held.
-    pub fn bytes(&self) -> u64 {
-        self.slabs.iter().map(|slab| slab.len() as u64).sum()
-    }
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_tensor::DType;
@@ -38,16 +39,13 @@ impl Operator for Gather {
         Work { units: extents.rows(), grain: 1, cost: 3 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let width = args.outputs[0].extents.inner();
         let (tokens, vectors, table) =
             (args.tensor(0).i32s(), args.tensor(1).f32s(), args.tensor(2));
         let last = table.extents.rows().saturating_sub(1);
         for unit in units {
-            let span = unit * width..(unit + 1) * width;
-            // SAFETY: units are rows, and no two threads have the same.
-            let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+            let (span, out) = rows::<f32>(args, unit..unit + 1);
             match usize::try_from(tokens[unit]) {
                 Ok(token) => {
                     sidestage_kernels::embed(table.dtype, table.bytes, width, token.min(last), out);

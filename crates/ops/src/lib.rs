@@ -12,6 +12,7 @@ mod quantize;
 mod rms_normalization;
 mod rotary_angles;
 mod rotary_embedding;
+mod rows;
 mod rules;
 mod swiglu;
 mod take_rows;
@@ -51,3 +52,57 @@ pub const OPS: &[OpInfo] = &[
     swiglu::INFO,
     take_rows::INFO,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidestage_ir::{Dim, Operator, ValueType};
+    use sidestage_tensor::DType;
+
+    fn every() -> Vec<Box<dyn Operator>> {
+        let (head_dim, style) = (8, RopeStyle::Norm);
+        let (heads, kv_heads, scale) = (4, 2, 1.0);
+        vec![
+            Box::new(Add),
+            Box::new(Attention { heads, kv_heads, head_dim, scale, window: None, softcap: None }),
+            Box::new(Gather),
+            Box::new(KvWrite),
+            Box::new(Linear),
+            Box::new(Quantize),
+            Box::new(RmsNormalization { epsilon: 1e-5 }),
+            Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
+            Box::new(RotaryEmbedding { head_dim, style }),
+            Box::new(SwiGlu),
+            Box::new(TakeRows),
+        ]
+    }
+
+    #[test]
+    fn the_table_names_every_operator_once() {
+        let names: Vec<&str> = every().iter().map(|op| op.name()).collect();
+        assert_eq!(names, OPS.iter().map(|info| info.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn operands_that_do_not_fit_are_refused() {
+        let good = ValueType::fixed(DType::F32, &[3, 32]);
+        let symbolic = ValueType::new(DType::F32, [Dim::Fixed(3)]);
+        let integers = ValueType::fixed(DType::I32, &[3, 32]);
+        for op in every() {
+            for count in 0..8 {
+                for bad in [&symbolic, &integers] {
+                    let types = vec![bad; count];
+                    assert!(op.infer(&types).is_err(), "{} of {count} {bad:?}", op.name());
+                }
+                let fits = match op.name() {
+                    "Add" | "SwiGLU" => 2,
+                    "Quantize" => 1,
+                    "Linear" => 2,
+                    _ => usize::MAX,
+                };
+                let types = vec![&good; count];
+                assert_eq!(op.infer(&types).is_ok(), count == fits, "{} of {count}", op.name());
+            }
+        }
+    }
+}

@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_tensor::DType;
@@ -28,13 +29,9 @@ impl Operator for Quantize {
         Work { units: extents.rows(), grain: 1, cost: 3 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let width = args.outputs[0].extents.inner();
-        let blocks = units.start * width / 32..units.end * width / 32;
-        // SAFETY: units are rows of whole blocks, and no two threads have the same.
-        let out = unsafe { args.outputs[0].cells::<Act8>().part(blocks) };
-        let x = &args.tensor(0).f32s()[units.start * width..units.end * width];
+        let (blocks, out) = rows::<Act8>(args, units);
+        let x = &args.tensor(0).f32s()[32 * blocks.start..32 * blocks.end];
         sidestage_kernels::quantize_act8(x, out);
     }
 }

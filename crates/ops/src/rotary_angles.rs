@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
 use sidestage_tensor::DType;
@@ -48,7 +49,6 @@ impl Operator for RotaryAngles {
         Work { units: extents.rows(), grain: 1, cost: 40 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let pairs = self.frequencies.len();
         let positions = args.tensor(0).i32s();
@@ -59,9 +59,7 @@ impl Operator for RotaryAngles {
             }
         }
         for unit in units {
-            let span = 2 * pairs * unit..2 * pairs * (unit + 1);
-            // SAFETY: units are rows, and no two threads have the same.
-            let out = unsafe { args.outputs[0].cells::<f32>().part(span) };
+            let (_, out) = rows::<f32>(args, unit..unit + 1);
             let (cos, sin) = out.split_at_mut(pairs);
             let position = positions[unit].max(0) as u32;
             sidestage_kernels::rope_angles(position, &frequencies, self.magnitude, cos, sin);

@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 pub use sidestage_kernels::RopeStyle;
@@ -45,15 +46,11 @@ impl Operator for RotaryEmbedding {
         Work { units: extents.rows(), grain: 1, cost: 4 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let width = args.outputs[0].extents.inner();
         let (x, angles) = (args.tensor(0).f32s(), args.tensor(1));
         let rotated = angles.extents.inner();
         for unit in units {
-            let span = unit * width..(unit + 1) * width;
-            // SAFETY: units are rows, and no two threads have the same.
-            let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+            let (span, out) = rows::<f32>(args, unit..unit + 1);
             out.copy_from_slice(&x[span]);
             let row = &angles.f32s()[unit * rotated..(unit + 1) * rotated];
             let (cos, sin) = row.split_at(rotated / 2);

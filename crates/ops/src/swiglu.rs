@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use std::ops::Range;
@@ -28,12 +29,8 @@ impl Operator for SwiGlu {
         Work { units: extents.rows(), grain: 1, cost: 12 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let width = args.outputs[0].extents.inner();
-        let span = units.start * width..units.end * width;
-        // SAFETY: units are rows, and no two threads have the same.
-        let out = unsafe { args.outputs[0].cells::<f32>().part(span.clone()) };
+        let (span, out) = rows::<f32>(args, units);
         let (gate, up) = (args.tensor(0).f32s(), args.tensor(1).f32s());
         sidestage_kernels::swiglu(&gate[span.clone()], &up[span], out);
     }

@@ -1,3 +1,4 @@
+use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_tensor::DType;
@@ -29,15 +30,12 @@ impl Operator for TakeRows {
         Work { units: extents.rows(), grain: 1, cost: 2 * extents.inner() }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let width = args.outputs[0].extents.inner();
         let (x, index) = (args.tensor(0), args.tensor(1).i32s());
         let last = x.extents.rows().saturating_sub(1);
         for unit in units {
-            // SAFETY: units are rows, and no two threads have the same.
-            let out =
-                unsafe { args.outputs[0].cells::<f32>().part(unit * width..(unit + 1) * width) };
+            let (_, out) = rows::<f32>(args, unit..unit + 1);
             let row = (index[unit].max(0) as usize).min(last);
             out.copy_from_slice(&x.f32s()[row * width..(row + 1) * width]);
         }

@@ -2,6 +2,7 @@
 
 mod families;
 mod forks;
+mod goldens;
 mod logits;
 mod npz;
 mod reference;

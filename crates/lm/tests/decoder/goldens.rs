@@ -1,36 +1,13 @@
 //! The real models of the shared test data give their golden tokens.
 
+use crate::steps::{data, decoder};
 use serde_json::Value;
-use sidestage_formats::gguf::{Gguf, GgufReader, Progress as HeaderProgress};
-use sidestage_lm::{Decoder, DecoderPlan, Progress, Row, RowInput, Wants, likeliest};
+use sidestage_lm::{Decoder, Progress, Row, RowInput, Wants, likeliest};
 use sidestage_pool::Pool;
-use std::path::{Path, PathBuf};
-
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("SIDESTAGE_TESTDATA").map(PathBuf::from);
-    if folder.is_none() {
-        println!("SIDESTAGE_TESTDATA is not set: the golden models are left out");
-    }
-    folder
-}
-
-fn header(bytes: &[u8]) -> Gguf {
-    match GgufReader::new().push(bytes).unwrap() {
-        HeaderProgress::Done { gguf, .. } => gguf,
-        HeaderProgress::NeedMore { .. } => panic!("the header is not whole"),
-    }
-}
+use std::path::Path;
 
 fn load(path: &Path) -> Decoder {
-    let bytes = std::fs::read(path).unwrap();
-    let gguf = header(&bytes);
-    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, None).unwrap();
-    let mut weights = plan.allocate(None).unwrap();
-    for (index, (name, _)) in plan.weights().enumerate() {
-        let info = gguf.tensors.get(name).unwrap();
-        weights.get_mut(index).copy_from_slice(&bytes[info.offset as usize..info.end() as usize]);
-    }
-    Decoder::new(plan, weights).unwrap()
+    decoder(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// Evaluates tokens in chunks of `chunk`, stopping after every node if `stopping`.

@@ -1,4 +1,7 @@
 import type { ServerResponse } from "node:http";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { guidesSite, programs } from "./guides.js";
 
 /** How the pages under one path are served. */
 export interface Site {
@@ -56,9 +59,16 @@ const WASM = ["simd", "relaxed", "simd-threads", "relaxed-threads", "text"].map(
   (name) => `dist/sidestage-${name}.wasm`,
 );
 
+// Bundled to tests/browser/dist.
+const repository = join(dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/** What the guides in `docs` run. */
+export const GUIDES = programs(join(repository, "docs"));
+
 export const sites: Record<string, Site> = {
   plain: { headers: strict },
   isolated: { headers: isolated },
+  guides: guidesSite(GUIDES, join(repository, "models/box/box.gguf"), strict),
 
   // Its worker may start no workers of its own.
   "threads-csp": {

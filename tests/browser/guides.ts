@@ -43,11 +43,7 @@ function programsOf(guide: string, text: string): Program[] {
 }
 
 /** A site that serves the programs' scripts, and the model in the box as `models/chat.gguf`. */
-export function guidesSite(
-  all: Program[],
-  box: string,
-  headers: Record<string, string>,
-): Site {
+export function guidesSite(all: Program[], box: string, headers: Record<string, string>): Site {
   const files: NonNullable<Site["files"]> = {
     "models/chat.gguf": (response) => {
       const bytes = readFileSync(box);

@@ -2,6 +2,7 @@
 //!
 //! It shares no code with the linear kernel's unpacking, so that each checks the other.
 
+use crate::lanes::{Lanes, Native};
 use half::{bf16, f16};
 use sidestage_tensor::DType;
 use sidestage_tensor::blocks::{
@@ -35,10 +36,10 @@ pub fn supports(dtype: DType) -> bool {
 ///
 /// # Panics
 /// If `dtype` is not one that [`supports`] names: check it when the model is loaded.
-pub fn dequantize(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     match dtype {
         DType::F32 => plain(bytes, out, f32::from_le_bytes),
-        DType::F16 => plain(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
+        DType::F16 => halves(bytes, out),
         DType::BF16 => plain(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
         DType::Q8_0 => blocks(bytes, out, q8_0),
         DType::Q4_0 => blocks(bytes, out, q4_0),
@@ -57,16 +58,26 @@ pub fn dequantize(dtype: DType, bytes: &[u8], out: &mut [f32]) {
 /// Row `index` of a table of rows of `width` values, as `f32`.
 ///
 /// # Panics
-/// If the row lies outside the table, or as [`dequantize`].
+/// If the row lies outside the table, or as [`dequantize_row`].
 pub fn embed(dtype: DType, table: &[u8], width: usize, index: usize, out: &mut [f32]) {
     let row = width / dtype.block_len() * dtype.block_bytes();
-    dequantize(dtype, &table[index * row..][..row], out);
+    dequantize_row(dtype, &table[index * row..][..row], out);
 }
 
 fn plain<const N: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> f32) {
     for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
         *out = value(*bytes);
     }
+}
+
+/// `half` takes a software path on wasm.
+fn halves(bytes: &[u8], out: &mut [f32]) {
+    let (fours, rest) = out.as_chunks_mut();
+    let whole = 8 * fours.len().min(bytes.len() / 8);
+    for (out, bytes) in fours.iter_mut().zip(bytes.as_chunks().0) {
+        *out = Native::store(Native::load_f16(bytes));
+    }
+    plain(&bytes[whole..], rest, |b| f16::from_le_bytes(b).to_f32());
 }
 
 fn blocks<B: Block>(bytes: &[u8], out: &mut [f32], values: impl Fn(&B, &mut [f32])) {

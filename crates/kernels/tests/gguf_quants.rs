@@ -1,7 +1,7 @@
 //! Dequantised values equal those of gguf-py 0.19.0 (`gguf.quants.dequantize`), the reference
 //! implementation of the format.
 
-use sidestage_kernels::{dequantize, embed, supports};
+use sidestage_kernels::{dequantize_row, embed, supports};
 use sidestage_tensor::DType;
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ fn values_equal_the_reference() {
             floats.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         assert_eq!(dtype.bytes_for(expected.len() as u64), Some(bytes.len() as u64));
         let mut ours = vec![f32::NAN; expected.len()];
-        dequantize(dtype, &bytes, &mut ours);
+        dequantize_row(dtype, &bytes, &mut ours);
         for (i, (ours, expected)) in ours.iter().zip(&expected).enumerate() {
             let close = (ours - expected).abs() <= 1e-6 * expected.abs();
             assert!(close, "{dtype} value {i}: {ours}, expected {expected}");

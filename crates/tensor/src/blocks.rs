@@ -13,6 +13,11 @@ use bytemuck::{Pod, Zeroable};
 pub struct F16(pub [u8; 2]);
 
 impl F16 {
+    /// The nearest number, ties to even; an infinity where it is too large.
+    pub fn from_f32(value: f32) -> Self {
+        Self(half::f16::from_f32(value).to_le_bytes())
+    }
+
     /// The exact value.
     pub fn to_f32(self) -> f32 {
         half::f16::from_le_bytes(self.0).to_f32()

@@ -105,7 +105,7 @@ fn converted(file: &[u8], dtype: DType) -> Vec<u8> {
         let bytes = &file[info.offset as usize..info.end() as usize];
         if info.dtype == DType::F16 {
             let mut values = vec![0.0; info.elements() as usize];
-            sidestage_kernels::dequantize(DType::F16, bytes, &mut values);
+            sidestage_kernels::dequantize_row(DType::F16, bytes, &mut values);
             body.write(&quantize::to(dtype, &values)).unwrap();
         } else {
             body.write(bytes).unwrap();

@@ -4,7 +4,7 @@
 use super::{Random, compare};
 use crate::lanes::{Lanes, Native, Portable};
 use crate::linear::linear_by;
-use crate::{Activations, Linear, dequantize, quantize_act8};
+use crate::{Activations, Linear, dequantize_row, quantize_act8};
 use bytemuck::Zeroable;
 use half::f16;
 use sidestage_tensor::blocks::Act8;
@@ -123,7 +123,7 @@ impl Case {
     fn check(&self, random: &mut Random) -> Result<usize, String> {
         let all = self.run::<Native>(0..self.rows, &[]);
         let mut weight = vec![0.0; self.n * self.k];
-        dequantize(self.dtype, &self.weight, &mut weight);
+        dequantize_row(self.dtype, &self.weight, &mut weight);
         // What the kernel is given: the activations after their own quantisation.
         let x: Vec<f64> = if self.dtype.is_quantized() {
             let value = |a: &Act8| a.q.map(|q| f64::from(q) * f64::from(a.d));

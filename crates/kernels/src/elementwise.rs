@@ -18,15 +18,76 @@ pub fn swiglu(gate: &[f32], up: &[f32], out: &mut [f32]) {
     each(gate, up, out, |gate, up| gate / (1.0 + exp(-gate)) * up);
 }
 
-/// `out = gelu(gate) * up` with the tanh approximation,
-/// `gelu(x) = x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³)))`.
+/// `out = gelu(gate) * up`, with the approximation of [`gelu_tanh`].
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn gelu_glu(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    each(gate, up, out, |x, up| tanh_gelu(x) * up);
+}
+
+/// `out = gelu(x)` with the tanh approximation (Hendrycks and Gimpel, arXiv:1606.08415),
+/// `gelu(x) = x / 2 * (1 + tanh(sqrt(2 / π) * (x + 0.044715 x³)))`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn gelu_tanh(x: &[f32], out: &mut [f32]) {
+    map(x, out, tanh_gelu);
+}
+
+/// `out = gelu(x) = x / 2 * (1 + erf(x / sqrt(2)))`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn gelu_erf(x: &[f32], out: &mut [f32]) {
+    map(x, out, |x| {
+        let tail = 0.5 * erfc(x.abs() * std::f32::consts::FRAC_1_SQRT_2);
+        x * if x < 0.0 { tail } else { 1.0 - tail }
+    });
+}
+
+/// `out = cap * tanh(x / cap)`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn softcap(x: &[f32], cap: f32, out: &mut [f32]) {
+    // tanh z = 1 - 2 / (e^(2 z) + 1)
+    let factor = 2.0 / cap;
+    map(x, out, |x| cap * (1.0 - 2.0 / (exp(x * factor) + 1.0)));
+}
+
+/// `out = x * factor`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn scale(x: &[f32], factor: f32, out: &mut [f32]) {
+    map(x, out, |x| x * factor);
+}
+
+#[inline(always)]
+fn tanh_gelu(x: f32) -> f32 {
     /// -2 sqrt(2 / π): (1 + tanh z) / 2 is 1 / (1 + e^(-2 z)).
     const FACTOR: f32 = -1.595_769;
-    each(gate, up, out, |x, up| x / (1.0 + exp(FACTOR * (x + 0.044715 * x * x * x))) * up);
+    x / (1.0 + exp(FACTOR * (x + 0.044715 * x * x * x)))
+}
+
+/// `1 - erf(x)` for `x >= 0`, to within 3e-7 (Abramowitz and Stegun, 7.1.26).
+#[inline(always)]
+fn erfc(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let p = 1.061_405_4 * t - 1.453_152;
+    let p = p * t + 1.421_413_7;
+    let p = p * t - 0.284_496_74;
+    let p = p * t + 0.254_829_6;
+    p * t * exp(-x * x)
+}
+
+#[inline(always)]
+fn map(x: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
+    assert!(x.len() == out.len(), "lengths differ");
+    for (x, out) in x.iter().zip(out) {
+        *out = f(*x);
+    }
 }
 
 #[inline(always)]
@@ -66,11 +127,56 @@ mod tests {
     }
 
     #[test]
+    fn gelu_equals_its_definitions() {
+        let x: Vec<f32> = (-4000..4000).map(|i| i as f32 * 0.01).collect();
+        let mut out = vec![0.0; x.len()];
+        gelu_tanh(&x, &mut out);
+        let ones = vec![1.0; x.len()];
+        let mut gated = vec![0.0; x.len()];
+        gelu_glu(&x, &ones, &mut gated);
+        assert_eq!(out, gated);
+        gelu_erf(&x, &mut out);
+        for (x, ours) in x.iter().zip(&out) {
+            let x = f64::from(*x);
+            let exact = x * normal_distribution(x);
+            assert!((f64::from(*ours) - exact).abs() <= 3e-7 * (x.abs() + 0.1), "gelu({x})");
+        }
+    }
+
+    /// By Simpson's rule from far out: nothing in common with the kernel.
+    fn normal_distribution(x: f64) -> f64 {
+        let density = |x: f64| (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt();
+        let (from, to) = (0.0, x.abs().min(9.0));
+        let step = (to - from) / 400.0;
+        let weight = |i: usize| [1.0, 4.0, 2.0][if i == 0 || i == 400 { 0 } else { 2 - i % 2 }];
+        let sum: f64 = (0..=400).map(|i| weight(i) * density(from + step * i as f64)).sum();
+        let upper = 0.5 + sum * step / 3.0;
+        if x < 0.0 { 1.0 - upper } else { upper }
+    }
+
+    #[test]
+    fn caps_and_factors() {
+        let x = [-1e6, -31.0, -0.5, 0.0, 1e-3, 29.0, 1e6];
+        let mut out = [0.0; 7];
+        softcap(&x, 30.0, &mut out);
+        for (x, ours) in x.iter().zip(out) {
+            let exact = 30.0 * (f64::from(*x) / 30.0).tanh();
+            assert!((f64::from(ours) - exact).abs() < 4e-6, "softcap({x}) is {ours}");
+        }
+        scale(&x, -2.0, &mut out);
+        assert_eq!(out, [2e6, 62.0, 1.0, 0.0, -2e-3, -58.0, -2e6]);
+    }
+
+    #[test]
     fn large_arguments_stay_finite() {
         let mut out = [0.0; 4];
         swiglu(&[-1e4, 1e4, -200.0, 0.0], &[1.0; 4], &mut out);
         assert_eq!(out, [0.0, 1e4, 0.0, 0.0]);
         gelu_glu(&[-1e4, 1e4, -200.0, 0.0], &[1.0; 4], &mut out);
         assert_eq!(out, [0.0, 1e4, 0.0, 0.0]);
+        gelu_erf(&[-1e4, 1e4, -200.0, 0.0], &mut out);
+        assert_eq!(out, [0.0, 1e4, 0.0, 0.0]);
+        gelu_erf(&[f32::NAN; 4], &mut out);
+        assert!(out.iter().all(|out| out.is_nan()));
     }
 }

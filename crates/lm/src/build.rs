@@ -1,11 +1,13 @@
-use crate::{Config, LmError, PAGE};
-use sidestage_formats::{TensorInfo, WeightIndex};
+mod attention;
+mod feed_forward;
+mod weights;
+
+use crate::family::NormPlacement;
+use crate::{Config, LmError};
+use attention::Angles;
+use sidestage_formats::WeightIndex;
 use sidestage_ir::{Dim, Graph, GraphBuilder, Operator, ValueId};
-use sidestage_kernels::activation_dtype;
-use sidestage_ops::{
-    Add, Attention, Gather, KvWrite, Linear, Quantize, RmsNormalization, RotaryAngles,
-    RotaryEmbedding, SwiGlu, TakeRows,
-};
+use sidestage_ops::{Add, Gather, Scale, SoftCap, TakeRows};
 use sidestage_tensor::DType;
 
 /// Most rows of one step.
@@ -49,6 +51,7 @@ pub(crate) struct Inputs {
 pub(crate) fn build(
     config: &Config,
     weights: &WeightIndex,
+    context_length: usize,
     max_pages: usize,
 ) -> Result<DecoderGraph, LmError> {
     let mut graph = GraphBuilder::new();
@@ -68,16 +71,16 @@ pub(crate) fn build(
     let mut decoder = Builder { config, weights, graph, inputs };
     let table = decoder.matrix("token_embd.weight", config.vocab_size, config.width)?;
     let embedded = [inputs.tokens, inputs.vectors, table];
-    let mut x = decoder.apply("embedding", Gather, &embedded)?;
-    let angles = decoder.angles()?;
-    for layer in 0..config.layers {
-        x = decoder.layer(layer, x, angles)?;
+    let x = decoder.apply("embedding", Gather, &embedded)?;
+    let x = decoder.scaled("embedding_scale", x, config.embedding_scale)?;
+    let mut x = decoder.learned_positions(x)?;
+    let angles = decoder.angles(context_length)?;
+    for layer in 0..config.layers.len() {
+        x = decoder.layer(layer, x, &angles)?;
     }
     let x = decoder.apply("wanted", TakeRows, &[x, inputs.wanted])?;
-    let hidden = decoder.norm("output_norm", x, config.width)?;
-    let tied = decoder.weights.get("output.weight").is_none();
-    let head = if tied { "token_embd" } else { "output" };
-    let logits = decoder.linear(head, hidden, config.vocab_size, config.width)?;
+    let hidden = decoder.norm("output_norm", x)?;
+    let logits = decoder.head(hidden)?;
     let graph = decoder.graph.finish(&[hidden, logits]);
     Ok(DecoderGraph { graph, inputs, hidden, logits })
 }
@@ -90,44 +93,72 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn layer(&mut self, layer: usize, x: ValueId, angles: ValueId) -> Result<ValueId, LmError> {
-        let Config { width, heads, kv_heads, head_dim, feed_forward, .. } = *self.config;
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
+    fn layer(&mut self, layer: usize, x: ValueId, angles: &Angles) -> Result<ValueId, LmError> {
         let name = |part: &str| format!("blk.{layer}.{part}");
-
-        let normed = self.norm(&name("attn_norm"), x, width)?;
-        let q = self.linear(&name("attn_q"), normed, q_width, width)?;
-        let k = self.linear(&name("attn_k"), normed, kv_width, width)?;
-        let v = self.linear(&name("attn_v"), normed, kv_width, width)?;
-        let q = self.head_norm(&name("attn_q_norm"), q)?;
-        let k = self.head_norm(&name("attn_k_norm"), k)?;
-        let rotary = || RotaryEmbedding { head_dim, style: self.config.family.rope };
-        let (rotate_q, rotate_k) = (rotary(), rotary());
-        let q = self.apply(&name("q"), rotate_q, &[q, angles])?;
-        let k = self.apply(&name("k"), rotate_k, &[k, angles])?;
-        let keys = self.graph.state(&name("keys"), DType::F32, &[PAGE, kv_width]);
-        let values = self.graph.state(&name("values"), DType::F32, &[PAGE, kv_width]);
-        let Inputs { slots, positions, sequences, tables, .. } = self.inputs;
-        self.graph.effect(&name("kv"), KvWrite, &[k, v, slots, keys, values])?;
-        let attention = Attention {
-            heads,
-            kv_heads,
-            head_dim,
-            scale: 1.0 / (head_dim as f32).sqrt(),
-            window: self.config.window,
-            softcap: None,
+        let (before, after) = match self.config.family.placement {
+            NormPlacement::Before => (true, false),
+            NormPlacement::After => (false, true),
+            NormPlacement::Both => (true, true),
         };
-        let operands = [q, keys, values, positions, sequences, tables];
-        let attended = self.apply(&name("attention"), attention, &operands)?;
-        let out = self.linear(&name("attn_output"), attended, width, q_width)?;
-        let x = self.apply(&name("attention_residual"), Add, &[x, out])?;
+        let own_norm = self.has(&name("ffn_norm.weight"));
+        let parallel = self.config.parallel.unwrap_or(!own_norm);
 
-        let normed = self.norm(&name("ffn_norm"), x, width)?;
-        let gate = self.linear(&name("ffn_gate"), normed, feed_forward, width)?;
-        let up = self.linear(&name("ffn_up"), normed, feed_forward, width)?;
-        let inner = self.apply(&name("swiglu"), SwiGlu, &[gate, up])?;
-        let down = self.linear(&name("ffn_down"), inner, width, feed_forward)?;
-        self.apply(&name("residual"), Add, &[x, down])
+        let normed = if before { self.norm(&name("attn_norm"), x)? } else { x };
+        // Falcon 40B: the first norm is the feed-forward part's.
+        let taken = match self.has(&name("attn_norm_2.weight")) {
+            true => self.norm(&name("attn_norm_2"), x)?,
+            false => normed,
+        };
+        let mut attended = self.attention(layer, taken, angles)?;
+        if after {
+            attended = self.norm(&name("post_attention_norm"), attended)?;
+        }
+        let attended =
+            self.scaled(&name("attention_scale"), attended, self.config.residual_scale)?;
+        let sum = self.apply(&name("attention_residual"), Add, &[x, attended])?;
+
+        let from = if parallel { x } else { sum };
+        let taken = match (before, parallel && !own_norm) {
+            (_, true) => normed,
+            (true, false) => self.norm(&name("ffn_norm"), from)?,
+            (false, false) => from,
+        };
+        let mut fed = self.feed_forward(layer, taken)?;
+        if after {
+            fed = self.norm(&name("post_ffw_norm"), fed)?;
+        }
+        let fed = self.scaled(&name("ffn_scale"), fed, self.config.residual_scale)?;
+        self.apply(&name("residual"), Add, &[sum, fed])
+    }
+
+    /// Adds the vectors of the positions, where the model has learned some.
+    fn learned_positions(&mut self, x: ValueId) -> Result<ValueId, LmError> {
+        let Config { rope: None, trained_context, width, .. } = *self.config else { return Ok(x) };
+        let table = self.matrix("position_embd.weight", trained_context, width)?;
+        let positions = self.apply("positions", Gather, &[self.inputs.positions, table])?;
+        self.apply("embedding_and_positions", Add, &[x, positions])
+    }
+
+    /// The logits; the embedding's table is the matrix where there is no other.
+    fn head(&mut self, hidden: ValueId) -> Result<ValueId, LmError> {
+        let Config { vocab_size, width, logit_scale, logit_softcap, .. } = *self.config;
+        let tied = !self.has("output.weight");
+        let matrix = if tied { "token_embd.weight" } else { "output.weight" };
+        let matrix = self.matrix(matrix, vocab_size, width)?;
+        let logits = self.product("output", hidden, (matrix, vocab_size), None)?;
+        let logits = self.scaled("logit_scale", logits, logit_scale)?;
+        match logit_softcap {
+            Some(cap) => self.apply("logit_softcap", SoftCap { cap }, &[logits]),
+            None => Ok(logits),
+        }
+    }
+
+    /// `x` times a factor; no node where that is 1.
+    fn scaled(&mut self, name: &str, x: ValueId, factor: f32) -> Result<ValueId, LmError> {
+        if factor == 1.0 {
+            return Ok(x);
+        }
+        self.apply(name, Scale { factor }, &[x])
     }
 
     fn apply(
@@ -139,74 +170,7 @@ impl Builder<'_> {
         Ok(self.graph.apply(name, op, inputs)?)
     }
 
-    /// `x * weight + bias`, the bias if there is one. Quantised weights take quantised activations;
-    /// a value is quantised once for all its readers.
-    fn linear(&mut self, name: &str, x: ValueId, n: usize, k: usize) -> Result<ValueId, LmError> {
-        let weight = self.matrix(&format!("{name}.weight"), n, k)?;
-        let x = match activation_dtype(self.graph.ty(weight).dtype) {
-            DType::Act8 => match self.graph.reader(x, Quantize.name()) {
-                Some(quantized) => quantized,
-                None => self.apply(name, Quantize, &[x])?,
-            },
-            _ => x,
-        };
-        let bias = format!("{name}.bias");
-        match self.weights.get(&bias) {
-            Some(_) => {
-                let bias = self.vector(&bias, n)?;
-                self.apply(name, Linear, &[x, weight, bias])
-            }
-            None => self.apply(name, Linear, &[x, weight]),
-        }
-    }
-
-    fn norm(&mut self, name: &str, x: ValueId, group: usize) -> Result<ValueId, LmError> {
-        let weight = self.vector(&format!("{name}.weight"), group)?;
-        let norm = RmsNormalization { epsilon: self.config.epsilon };
-        self.apply(name, norm, &[x, weight])
-    }
-
-    /// The norm of each head, if the model has one.
-    fn head_norm(&mut self, name: &str, x: ValueId) -> Result<ValueId, LmError> {
-        match self.weights.get(&format!("{name}.weight")) {
-            Some(_) => self.norm(name, x, self.config.head_dim),
-            None => Ok(x),
-        }
-    }
-
-    fn angles(&mut self) -> Result<ValueId, LmError> {
-        let angles = RotaryAngles { frequencies: self.config.frequencies(), magnitude: 1.0 };
-        let mut inputs = vec![self.inputs.positions];
-        // Llama 3 divides the frequencies by factors that its files hold.
-        if self.weights.get("rope_freqs.weight").is_some() {
-            inputs.push(self.vector("rope_freqs.weight", self.config.rotated / 2)?);
-        }
-        self.apply("angles", angles, &inputs)
-    }
-
-    fn matrix(&mut self, name: &str, n: usize, k: usize) -> Result<ValueId, LmError> {
-        self.weight(name, &[n, k], sidestage_kernels::supports)
-    }
-
-    fn vector(&mut self, name: &str, n: usize) -> Result<ValueId, LmError> {
-        self.weight(name, &[n], |dtype| dtype == DType::F32)
-    }
-
-    fn weight(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        supported: impl Fn(DType) -> bool,
-    ) -> Result<ValueId, LmError> {
-        let missing = || LmError::MissingTensor { name: name.into() };
-        let TensorInfo { dtype, extents, .. } = self.weights.get(name).ok_or_else(missing)?;
-        let expected: Vec<u64> = shape.iter().map(|&dim| dim as u64).collect();
-        if *extents != expected {
-            return Err(LmError::Shape { name: name.into(), found: extents.clone(), expected });
-        }
-        if !supported(*dtype) {
-            return Err(LmError::Type { name: name.into(), dtype: *dtype });
-        }
-        Ok(self.graph.weight(name, *dtype, shape))
+    fn has(&self, tensor: &str) -> bool {
+        self.weights.get(tensor).is_some()
     }
 }

@@ -91,7 +91,7 @@ impl DecoderPlan {
         let context_length = context_length.unwrap_or(default).min(config.trained_context).max(1);
         let max_pages = context_length.div_ceil(PAGE);
         let DecoderGraph { graph, inputs, hidden, logits } =
-            build::build(&config, weights, max_pages)?;
+            build::build(&config, weights, context_length, max_pages)?;
         let plan = Plan::new(graph)?;
         let sum = |ids: &[ValueId]| -> u64 {
             let bytes = |id: &ValueId| plan.graph.value(*id).ty.bytes(&[0; 3]).unwrap_or(0) as u64;

@@ -1,6 +1,6 @@
 use crate::rows::rows;
 use crate::{OpInfo, rules};
-use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
@@ -9,7 +9,8 @@ pub(crate) const INFO: OpInfo =
 
 /// The embedding of each row: row `token` of `table[vocab, width]` (any weight type), or the
 /// row's own vector in `vectors[rows, width]` where the token is negative. A token past the table's
-/// end takes its last row; callers check tokens before.
+/// end takes its last row; callers check tokens before. Without vectors (two operands) a negative
+/// index takes the first row.
 #[derive(Debug)]
 pub struct Gather;
 
@@ -19,19 +20,23 @@ impl Operator for Gather {
     }
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
-        let [tokens, vectors, table] = rules::operands(inputs)?;
+        let (tokens, vectors, table) = match *inputs {
+            [tokens, table] => (tokens, None, table),
+            [tokens, vectors, table] => (tokens, Some(vectors), table),
+            _ => return Err(format!("takes 2 or 3 operands, got {}", inputs.len())),
+        };
         rules::dtype("tokens", tokens, DType::I32)?;
         rules::rank("tokens", tokens, 1)?;
-        let (rows, width) = rules::matrix("vectors", vectors)?;
         rules::rank("table", table, 2)?;
-        rules::equal("the table's width", rules::width("table", table)?, width)?;
+        let width = rules::width("table", table)?;
         if !sidestage_kernels::supports(table.dtype) {
             return Err(format!("weights of type {} are not supported", table.dtype));
         }
-        if rows != tokens.dims[0] {
-            return Err("tokens and vectors must have the same rows".into());
+        let result = ValueType::new(DType::F32, [tokens.dims[0], Dim::Fixed(width)]);
+        if vectors.is_some_and(|vectors| *vectors != result) {
+            return Err("vectors must have the tokens' rows and the table's width".into());
         }
-        Ok(vec![vectors.clone()])
+        Ok(vec![result])
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
@@ -41,16 +46,18 @@ impl Operator for Gather {
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let width = args.outputs[0].extents.inner();
-        let (tokens, vectors, table) =
-            (args.tensor(0).i32s(), args.tensor(1).f32s(), args.tensor(2));
+        let tokens = args.tensor(0).i32s();
+        let vectors = (args.inputs.len() > 2).then(|| args.tensor(1).f32s());
+        let table = args.tensor(args.inputs.len() - 1);
         let last = table.extents.rows().saturating_sub(1);
         for unit in units {
             let (span, out) = rows::<f32>(args, unit..unit + 1);
-            match usize::try_from(tokens[unit]) {
-                Ok(token) => {
-                    sidestage_kernels::embed(table.dtype, table.bytes, width, token.min(last), out);
+            match vectors {
+                Some(vectors) if tokens[unit] < 0 => out.copy_from_slice(&vectors[span]),
+                _ => {
+                    let token = (tokens[unit].max(0) as usize).min(last);
+                    sidestage_kernels::embed(table.dtype, table.bytes, width, token, out);
                 }
-                Err(_) => out.copy_from_slice(&vectors[span]),
             }
         }
     }

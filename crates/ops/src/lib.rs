@@ -6,7 +6,10 @@
 mod add;
 mod attention;
 mod gather;
+mod geglu;
+mod gelu;
 mod kv_write;
+mod layer_normalization;
 mod linear;
 mod quantize;
 mod rms_normalization;
@@ -14,18 +17,25 @@ mod rotary_angles;
 mod rotary_embedding;
 mod rows;
 mod rules;
+mod scale;
+mod soft_cap;
 mod swiglu;
 mod take_rows;
 
 pub use add::Add;
 pub use attention::Attention;
 pub use gather::Gather;
+pub use geglu::GeGlu;
+pub use gelu::Gelu;
 pub use kv_write::KvWrite;
+pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
 pub use quantize::Quantize;
 pub use rms_normalization::RmsNormalization;
 pub use rotary_angles::RotaryAngles;
 pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
+pub use scale::Scale;
+pub use soft_cap::SoftCap;
 pub use swiglu::SwiGlu;
 pub use take_rows::TakeRows;
 
@@ -43,12 +53,17 @@ pub const OPS: &[OpInfo] = &[
     add::INFO,
     attention::INFO,
     gather::INFO,
+    geglu::INFO,
+    gelu::INFO,
     kv_write::INFO,
+    layer_normalization::INFO,
     linear::INFO,
     quantize::INFO,
     rms_normalization::INFO,
     rotary_angles::INFO,
     rotary_embedding::INFO,
+    scale::INFO,
+    soft_cap::INFO,
     swiglu::INFO,
     take_rows::INFO,
 ];
@@ -66,12 +81,17 @@ mod tests {
             Box::new(Add),
             Box::new(Attention { heads, kv_heads, head_dim, scale, window: None, softcap: None }),
             Box::new(Gather),
+            Box::new(GeGlu),
+            Box::new(Gelu::Exact),
             Box::new(KvWrite),
-            Box::new(Linear),
+            Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
+            Box::new(Linear { outputs: None }),
             Box::new(Quantize),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
             Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
             Box::new(RotaryEmbedding { head_dim, style }),
+            Box::new(Scale { factor: 2.0 }),
+            Box::new(SoftCap { cap: 30.0 }),
             Box::new(SwiGlu),
             Box::new(TakeRows),
         ]
@@ -95,8 +115,8 @@ mod tests {
                     assert!(op.infer(&types).is_err(), "{} of {count} {bad:?}", op.name());
                 }
                 let fits = match op.name() {
-                    "Add" | "SwiGLU" => 2,
-                    "Quantize" => 1,
+                    "Add" | "GeGLU" | "SwiGLU" => 2,
+                    "Gelu" | "Quantize" | "Scale" | "SoftCap" => 1,
                     "Linear" => 2,
                     _ => usize::MAX,
                 };
@@ -104,5 +124,15 @@ mod tests {
                 assert_eq!(op.infer(&types).is_ok(), count == fits, "{} of {count}", op.name());
             }
         }
+    }
+
+    #[test]
+    fn a_part_of_a_layer_lies_inside_it() {
+        let x = ValueType::fixed(DType::F32, &[3, 32]);
+        let weight = ValueType::fixed(DType::F32, &[8, 32]);
+        let part = |outputs| Linear { outputs: Some(outputs) }.infer(&[&x, &weight]);
+        assert_eq!(part(2..7), Ok(vec![ValueType::fixed(DType::F32, &[3, 5])]));
+        assert_eq!(part(0..8), Linear { outputs: None }.infer(&[&x, &weight]));
+        assert!(part(2..9).is_err() && part(3..3).is_err());
     }
 }

@@ -12,8 +12,18 @@ pub(crate) const INFO: OpInfo =
 ///
 /// `x` has the type that [`sidestage_kernels::activation_dtype`] names for the weight's: `f32` for
 /// float weights, [`DType::Act8`] for quantised ones.
-#[derive(Debug)]
-pub struct Linear;
+#[derive(Clone, Debug, Default)]
+pub struct Linear {
+    /// The rows of weight and bias to use: a part of a layer that was fused; `None`: all.
+    pub outputs: Option<Range<usize>>,
+}
+
+impl Linear {
+    /// Rows of a weight that has `n`.
+    fn outputs(&self, n: usize) -> Range<usize> {
+        self.outputs.clone().unwrap_or(0..n)
+    }
+}
 
 impl Operator for Linear {
     fn name(&self) -> &'static str {
@@ -41,12 +51,16 @@ impl Operator for Linear {
             rules::rank("bias", bias, 1)?;
             rules::equal("the bias's length", rules::width("bias", bias)?, n)?;
         }
-        Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(n)])])
+        let outputs = self.outputs(n);
+        if outputs.is_empty() || outputs.end > n {
+            return Err(format!("rows {outputs:?} are not in a weight of {n}"));
+        }
+        Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(outputs.len())])])
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
         let x = args.tensor(0).extents;
-        let n = args.tensor(1).extents.rows();
+        let n = args.outputs[0].extents.inner();
         // Sixteen columns: a thread writes whole cache lines and reads several weight rows at once.
         Work { units: n, grain: 16, cost: x.rows() * x.inner() }
     }
@@ -58,14 +72,16 @@ impl Operator for Linear {
         } else {
             Activations::F32(x.f32s())
         };
+        let (outputs, k) = (self.outputs(weight.extents.rows()), weight.extents.inner());
+        let row = k / weight.dtype.block_len() * weight.dtype.block_bytes();
         let linear = sidestage_kernels::Linear {
-            weight: weight.bytes,
+            weight: &weight.bytes[outputs.start * row..outputs.end * row],
             dtype: weight.dtype,
-            n: weight.extents.rows(),
-            k: weight.extents.inner(),
+            n: outputs.len(),
+            k,
             rows: x.extents.rows(),
             x: values,
-            bias: (args.inputs.len() > 2).then(|| args.tensor(2).f32s()),
+            bias: (args.inputs.len() > 2).then(|| &args.tensor(2).f32s()[outputs]),
             y: args.outputs[0].cells(),
         };
         sidestage_kernels::linear(&linear, units);

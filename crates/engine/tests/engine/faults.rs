@@ -131,9 +131,9 @@ fn models_that_are_not_known_are_named() {
         detail(&error, "supported").as_array().is_some_and(|all| all.contains(&json!("llama")))
     );
 
-    let error = refused(&Reply::new(&model::with("llama.rope.scaling.type", "yarn")));
+    let error = refused(&Reply::new(&model::with("llama.rope.scaling.type", "dynamic")));
     assert_eq!(error.code, "MODEL_UNSUPPORTED");
-    assert!(error.message.contains("yarn"), "{}", error.message);
+    assert!(error.message.contains("dynamic"), "{}", error.message);
 }
 
 /// The tiny model with another type written for one tensor.

@@ -2,7 +2,8 @@
 
 use super::{Random, compare};
 use crate::{
-    RopeStyle, add, gelu_glu, quantize_act8, rms_norm, rope, rope_angles, supports, swiglu,
+    RopeStyle, add, gelu_erf, gelu_glu, gelu_tanh, layer_norm, quantize_act8, rms_norm, rope,
+    rope_angles, scale, softcap, supports, swiglu,
 };
 use bytemuck::Zeroable;
 use sidestage_tensor::DType;
@@ -15,7 +16,8 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
     let mut compared = 0;
     for length in LENGTHS {
         compared += pairs(length, random)? + norm(length, random)? + turn(length, random)?;
-        compared += activations(length, random)?;
+        compared += activations(length, random)? + singles(length, random)?;
+        compared += layer(length, random)?;
     }
     if supports(DType::IQ1_S) {
         return Err("IQ1_S is said to be supported".into());
@@ -45,6 +47,62 @@ fn pairs(length: usize, random: &mut Random) -> Result<usize, String> {
         compared += compare(name, &out, exact, 1e-6, |i| f64::from(a[i].abs() + 1.0))?;
     }
     Ok(compared)
+}
+
+/// A kernel of one input, and its definition.
+type Single = (&'static str, fn(&[f32], &mut [f32]), fn(f64) -> f64);
+
+fn singles(length: usize, random: &mut Random) -> Result<usize, String> {
+    let kernels: [Single; 4] = [
+        ("gelu_tanh", gelu_tanh, |x| {
+            let z = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3));
+            0.5 * x * (1.0 + z.tanh())
+        }),
+        ("gelu_erf", gelu_erf, |x| 0.5 * x * (1.0 + erf(x / std::f64::consts::SQRT_2))),
+        ("softcap", |x, out| softcap(x, 5.0, out), |x| 5.0 * (x / 5.0).tanh()),
+        ("scale", |x, out| scale(x, 0.3, out), |x| x * f64::from(0.3f32)),
+    ];
+    let x: Vec<f32> = random.floats(length).iter().map(|x| x * 12.0).collect();
+    let mut compared = 0;
+    for (name, kernel, definition) in kernels {
+        let mut out = vec![f32::NAN; length];
+        kernel(&x, &mut out);
+        let exact = x.iter().map(|x| definition(f64::from(*x)));
+        compared += compare(name, &out, exact, 1e-6, |i| f64::from(x[i].abs() + 1.0))?;
+    }
+    Ok(compared)
+}
+
+/// The error function by its series, which converges everywhere (DLMF 7.6.2).
+fn erf(x: f64) -> f64 {
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
+    let mut term = x * (-x * x).exp() * 2.0 / std::f64::consts::PI.sqrt();
+    let mut sum = term;
+    for n in 1..200 {
+        term *= 2.0 * x * x / f64::from(2 * n + 1);
+        sum += term;
+    }
+    sum
+}
+
+fn layer(length: usize, random: &mut Random) -> Result<usize, String> {
+    let heads = 1 + random.below(3);
+    let width = heads * length;
+    let (x, weight) = (random.floats(2 * width), random.floats(width));
+    let bias = (random.below(2) == 1).then(|| random.floats(width));
+    let mut out = vec![f32::NAN; x.len()];
+    layer_norm(&x, length, &weight, bias.as_deref(), 1e-5, &mut out);
+    let exact = (0..x.len()).map(|i| {
+        let group = &x[i / length * length..][..length];
+        let mean = group.iter().map(|x| f64::from(*x)).sum::<f64>() / length as f64;
+        let squares: f64 = group.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum();
+        let scale = 1.0 / (squares / length as f64 + 1e-5).sqrt();
+        let bias = bias.as_ref().map_or(0.0, |bias| f64::from(bias[i % width]));
+        (f64::from(x[i]) - mean) * scale * f64::from(weight[i % width]) + bias
+    });
+    compare("layer_norm", &out, exact, 4e-6, |_| 1.0)
 }
 
 fn norm(length: usize, random: &mut Random) -> Result<usize, String> {

@@ -3,8 +3,8 @@
 
 use crate::peak;
 use sidestage_engine::protocol::{
-    Completion, Effect, Event, GenerateOptions, LoadOptions, ModelSource, Outcome, Prompt, Request,
-    Segment,
+    Completion, Effect, Event, GenerateOptions, HeldFile, LoadOptions, ModelSource, Outcome,
+    Prompt, Request, Segment,
 };
 use sidestage_engine::{Engine, TextRoom};
 use sidestage_pool::Pool;
@@ -60,14 +60,13 @@ impl Host {
     fn load(&mut self, mut file: &[u8]) -> Result<(), String> {
         self.ids += 1;
         let size = file.len() as u64;
-        let source = ModelSource::Held { name: "m.gguf".into(), size };
+        let source = ModelSource::Held { files: vec![HeldFile { name: "m.gguf".into(), size }] };
         let options = LoadOptions { memory_limit: Some(LIMIT), ..LoadOptions::default() };
         self.engine.request(Request::Load { id: self.ids, source, options });
         let mut end = None;
         let stream = self.effects(&mut end).expect("a reading");
         let length = self.known_length.then_some(size);
-        let (status, content_type) = (200, None);
-        self.engine.completion(Completion::Opened { stream, status, content_type, length });
+        self.engine.completion(Completion::opened(stream, length));
         // Large and small chunks, and single bytes for every eighth seed.
         let largest = 1_usize << (self.chunks % 8 * 2);
         while !file.is_empty() {

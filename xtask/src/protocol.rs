@@ -1,4 +1,5 @@
-//! `packages/sidestage/src/protocol.ts`, written from `crates/engine/src/protocol.rs`.
+//! `packages/sidestage/src/protocol.ts`, written from `crates/engine/src/protocol.rs` and the
+//! modules in it.
 
 use crate::command::{announce, capture, filter, program};
 use crate::failure::Failure;
@@ -7,7 +8,12 @@ use std::fs;
 
 const FILE: &str = "packages/sidestage/src/protocol.ts";
 /// What the file is made from.
-const SOURCES: [&str; 2] = ["crates/engine/src/protocol.rs", "crates/engine/examples/protocol.rs"];
+const SOURCES: [&str; 4] = [
+    "crates/engine/src/protocol.rs",
+    "crates/engine/src/protocol/host.rs",
+    "crates/engine/src/protocol/load.rs",
+    "crates/engine/examples/protocol.rs",
+];
 
 /// Writes the file if its sources have changed. Their mark is in the file, because making it means
 /// compiling the engine once more.

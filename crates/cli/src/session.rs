@@ -3,8 +3,8 @@
 use crate::error::CliError;
 use crate::model_file::ModelFile;
 use sidestage_engine::protocol::{
-    Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Outcome,
-    Prompt, Request,
+    Completion, Effect, Event, GenerateOptions, Generated, HeldFile, LoadOptions, ModelSource,
+    Outcome, Prompt, Request,
 };
 use sidestage_engine::{Clock, Engine, TextRoom, error};
 use sidestage_pool::Pool;
@@ -45,7 +45,8 @@ impl Session {
         let clock: Clock = Box::new(move || start.elapsed().as_secs_f64() * 1000.0);
         let engine = Engine::new(TextRoom::new(call, now), clock, Arc::new(pool(threads)));
         let mut session = Self { engine, model: 1, requests: 1 };
-        let source = ModelSource::Held { name: file.name(), size: file.length };
+        let source =
+            ModelSource::Held { files: vec![HeldFile { name: file.name(), size: file.length }] };
         let options = LoadOptions { context_length: context, ..LoadOptions::default() };
         session.engine.request(Request::Load { id: session.model, source, options });
         session.settle(session.model, Some(&mut file), &mut |_| Ok(()))?;
@@ -89,14 +90,16 @@ impl Session {
                 match effect {
                     Effect::Fetch { stream, .. } => {
                         let length = file.as_ref().map(|file| file.length);
-                        let opened =
-                            Completion::Opened { stream, status: 200, content_type: None, length };
-                        self.engine.completion(opened);
+                        self.engine.completion(Completion::opened(stream, length));
                         reading = Some(stream);
                     }
                     Effect::Cancel { stream } => {
                         reading = reading.filter(|open| *open != stream);
                     }
+                    Effect::Lookup { .. }
+                    | Effect::Record { .. }
+                    | Effect::Drop { .. }
+                    | Effect::Release { .. } => {}
                     Effect::Post { event } => match event {
                         Event::Done { id, outcome } if id == request => return Ok(outcome),
                         Event::Error { id, error } if id.is_none_or(|id| id == request) => {

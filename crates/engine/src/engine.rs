@@ -88,7 +88,10 @@ impl<T: Text> Engine<T> {
     pub fn completion(&mut self, completion: Completion) {
         let (Completion::Opened { stream, .. }
         | Completion::Closed { stream }
-        | Completion::Failed { stream, .. }) = &completion;
+        | Completion::Failed { stream, .. }) = &completion
+        else {
+            return;
+        };
         let stream = *stream;
         if let Some(load) = self.loading(stream)
             && let Err(error) = load.completion(completion)

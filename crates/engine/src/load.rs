@@ -1,7 +1,8 @@
 use crate::error::error;
 use crate::placement::Placement;
 use crate::protocol::{
-    Completion, Effect, ErrorInfo, Event, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress,
+    Completion, Effect, ErrorInfo, Event, HeldFile, LoadOptions, MemoryPlan, ModelInfo,
+    ModelSource, Origin, Progress,
 };
 use crate::session::Session;
 use crate::text::{Text, TextInfo};
@@ -56,10 +57,15 @@ impl Load {
                 let source = Source::parse(&url, hub).map_err(ErrorInfo::from)?;
                 (Some(source.url), source.file, None)
             }
-            ModelSource::Held { name, size } => (None, name, Some(size)),
+            ModelSource::Held { files } => {
+                let [file] = <[HeldFile; 1]>::try_from(files)
+                    .map_err(|_| error("INVALID_SOURCE", "the model's source is not one file"))?;
+                (None, file.name, Some(file.size))
+            }
         };
         let download = Download::new(url.clone().unwrap_or_else(|| file.clone()));
-        effects.push(Effect::Fetch { stream, url, offset: 0 });
+        let from = url.map_or(Origin::Held { index: 0 }, |url| Origin::Url { url });
+        effects.push(Effect::fetch(stream, from));
         Ok(Self {
             id,
             stream,
@@ -168,6 +174,7 @@ impl Load {
             Completion::Failed { message, .. } => {
                 return Err(self.download.failed(message).into());
             }
+            Completion::Found { .. } | Completion::NotKept { .. } => {}
         }
         Ok(())
     }
@@ -194,7 +201,7 @@ impl Load {
         let load_ms = clock() - self.started;
         let info = ModelInfo {
             handle: self.id,
-            name: summary.name.unwrap_or(self.file),
+            name: summary.name.unwrap_or_else(|| self.file.clone()),
             architecture: config.family.name.into(),
             parameters: summary.parameters,
             weight_type: summary.dtypes.first().map_or("", |count| count.dtype.name()).into(),
@@ -207,6 +214,13 @@ impl Load {
             threads: self.threads,
             memory: memory_plan(memory),
             load_ms,
+            files: vec![self.file],
+            choice: None,
+            downloaded_bytes: bytes_read,
+            cached_bytes: 0,
+            cache: "none".into(),
+            cache_reason: None,
+            warnings: Vec::new(),
         };
         effects.push(ready);
         let mut session = Session::new(info, decoder, text);
@@ -221,6 +235,7 @@ impl Load {
             file: progress.file,
             loaded_bytes: progress.loaded_bytes,
             total_bytes: progress.total_bytes,
+            cached_bytes: 0,
             bytes_per_second: progress.bytes_per_second,
             eta_seconds: progress.eta_seconds,
         };

@@ -2,10 +2,16 @@
 //!
 //! On the wire these are plain structured-clone objects with camelCase names; between the worker's
 //! JavaScript and this module they are MessagePack. `cargo xtask build` writes the TypeScript
-//! declarations (`packages/sidestage/src/protocol.ts`) from this file.
+//! declarations (`packages/sidestage/src/protocol.ts`) from this module.
 //!
 //! Every [`Request`] with an `id` is answered by any number of events with that id and exactly one
 //! last event, [`Event::Done`] or [`Event::Error`].
+
+mod host;
+mod load;
+
+pub use host::{CacheEntry, Completion, Effect, Method, Origin};
+pub use load::{HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress};
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
@@ -214,44 +220,6 @@ pub enum Outcome {
     Disposed,
 }
 
-/// Where a model's bytes come from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum ModelSource {
-    /// An absolute URL or `hf:owner/repo/file[@revision]`.
-    Url {
-        /// The URL.
-        url: String,
-    },
-    /// A `Blob` or `File` or bytes that the worker's JavaScript holds.
-    Held {
-        /// Its name, for messages.
-        name: String,
-        /// Its size in bytes.
-        #[cfg_attr(feature = "typescript", ts(type = "number"))]
-        size: u64,
-    },
-}
-
-/// How to load a model.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(rename_all = "camelCase", default)]
-pub struct LoadOptions {
-    /// Positions a conversation may have; default: the model's own, at most 4096.
-    pub context_length: Option<u32>,
-    /// Threads; default `max(1, cores - 1)`. The worker gives the number it really started.
-    pub threads: Option<u32>,
-    /// `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`.
-    pub device: Option<String>,
-    /// Base URL of `hf:` sources.
-    pub hub_url: Option<String>,
-    /// Bytes the model may take in all; the worker fills in what its memory allows.
-    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
-    pub memory_limit: Option<u64>,
-}
-
 /// What to continue.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
@@ -393,82 +361,6 @@ pub struct Timings {
     pub decode_tokens_per_second: Option<f64>,
 }
 
-/// A loaded model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(rename_all = "camelCase")]
-pub struct ModelInfo {
-    /// Its handle.
-    pub handle: u32,
-    /// `general.name`, or the file's name.
-    pub name: String,
-    /// `general.architecture`.
-    pub architecture: String,
-    /// Number of weights.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub parameters: u64,
-    /// The type that holds most of the weights, for example `Q4_0`.
-    pub weight_type: String,
-    /// Positions a conversation may have.
-    pub context_length: u32,
-    /// Positions the model was trained for.
-    pub trained_context_length: u32,
-    /// Tokens in the vocabulary.
-    pub vocab_size: u32,
-    /// Whether text can be tokenized (the file has a vocabulary).
-    pub has_tokenizer: bool,
-    /// Whether it has a chat template.
-    pub has_chat_template: bool,
-    /// `cpu`.
-    pub device: String,
-    /// Threads used.
-    pub threads: u32,
-    /// Memory it takes.
-    pub memory: MemoryPlan,
-    /// Milliseconds from the request to here.
-    pub load_ms: f64,
-}
-
-/// The memory a model takes, in bytes.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(rename_all = "camelCase")]
-pub struct MemoryPlan {
-    /// Weights, as they lie in memory.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub weights: u64,
-    /// The KV cache when the context is full.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub kv_cache: u64,
-    /// Intermediate values and logits.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub scratch: u64,
-    /// All of it.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub total: u64,
-}
-
-/// How far a load is. Never goes back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// `download`, then `prepare`, then `ready`.
-    pub phase: String,
-    /// The file's name.
-    pub file: String,
-    /// Bytes so far.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub loaded_bytes: u64,
-    /// Bytes in all, where known.
-    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
-    pub total_bytes: Option<u64>,
-    /// Recent speed.
-    pub bytes_per_second: f64,
-    /// Seconds left at that speed, where known.
-    pub eta_seconds: Option<f64>,
-}
-
 /// Where an open request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
@@ -539,6 +431,10 @@ pub struct Capabilities {
     pub webgpu: bool,
     /// The wasm file chosen.
     pub variant: String,
+    /// Where files are kept: `opfs`, `cache-api` or `memory`.
+    pub cache: String,
+    /// Why not in a better place.
+    pub cache_reason: Option<String>,
     /// Where the engine runs: `worker` or `page`.
     pub place: String,
     /// Why it does not run in a worker, if it does not.
@@ -559,63 +455,4 @@ pub struct ErrorInfo {
     /// Figures and names that belong to it.
     #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | null"))]
     pub detail: Option<serde_json::Map<String, serde_json::Value>>,
-}
-
-/// What the engine asks of its host. Data; the host carries it out and hands a [`Completion`] back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Effect {
-    /// Send this event to the page.
-    Post {
-        /// The event.
-        event: Event,
-    },
-    /// Read a source from `offset` to its end: open it, say so, hand over its bytes as they come
-    /// (into the window the engine names), close it.
-    Fetch {
-        /// Id of this reading, never used again.
-        stream: u32,
-        /// The URL; `None`: what the host holds under the load's id.
-        url: Option<String>,
-        /// First byte.
-        #[cfg_attr(feature = "typescript", ts(type = "number"))]
-        offset: u64,
-    },
-    /// Stop a reading; no completion is expected.
-    Cancel {
-        /// The reading.
-        stream: u32,
-    },
-}
-
-/// What became of an effect.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(TS))]
-#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Completion {
-    /// The source answered.
-    Opened {
-        /// The reading.
-        stream: u32,
-        /// HTTP status; 200 for what is not HTTP.
-        status: u16,
-        /// `Content-Type`, if any.
-        content_type: Option<String>,
-        /// Length of the whole file, if known (not of a compressed transfer).
-        #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
-        length: Option<u64>,
-    },
-    /// The source ended.
-    Closed {
-        /// The reading.
-        stream: u32,
-    },
-    /// The source failed.
-    Failed {
-        /// The reading.
-        stream: u32,
-        /// What the browser said.
-        message: String,
-    },
 }

@@ -124,6 +124,11 @@ export function checkLoad(given: LoadModelOptions, base: string | undefined): Ch
       threads: wholeIn("threads", given.threads, 1, 1024) ?? null,
       device: deviceOf(given.device),
       hubUrl: urlOf("hubUrl", given.hubUrl, base) ?? null,
+      hubToken: null,
+      cache: null,
+      cacheKey: null,
+      dtype: null,
+      kvType: null,
       memoryLimit:
         wholeIn("memoryLimit", given.memoryLimit, 1, Number.MAX_SAFE_INTEGER) ?? null,
     },

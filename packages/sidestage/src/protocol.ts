@@ -1,8 +1,35 @@
-// From crates/engine/src/protocol.rs (d7c92eb9dab25a77) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (300a176cea3a3317) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
 export const PROTOCOL = 1;
+
+/** What the cache knows of a file. */
+export type CacheEntry = {
+  /** What the app asked for: the files of one model have one source. */
+  source: string;
+  /** Where the file came from. */
+  url: string;
+  /** Its path or name, for people. */
+  file: string;
+  /**
+   * In the answer to a `Effect::Lookup`: bytes that are really there, from 0 and without a
+   * hole. Not looked at in `Effect::Record`.
+   */
+  bytes: number;
+  /** The length of the whole file, where known. */
+  length: number | null;
+  /** The server's `ETag`, else `Last-Modified`, where it was to be seen. */
+  validator: string | null;
+  /** SHA-256 of the whole file in lower-case hexadecimal digits, where known. */
+  sha256: string | null;
+  /** Whether the file is whole, and was found to be as it should. */
+  complete: boolean;
+  /** Milliseconds since 1970 when it was begun; the host sets it. */
+  created: number;
+  /** Milliseconds since 1970 of its last use; the host sets it. */
+  used: number;
+};
 
 /** What a worker (or a page without one) can do, found by trying. */
 export type Capabilities = {
@@ -22,6 +49,10 @@ export type Capabilities = {
   webgpu: boolean;
   /** The wasm file chosen. */
   variant: string;
+  /** Where files are kept: `opfs`, `cache-api` or `memory`. */
+  cache: string;
+  /** Why not in a better place. */
+  cacheReason: string | null;
   /** Where the engine runs: `worker` or `page`. */
   place: string;
   /** Why it does not run in a worker, if it does not. */
@@ -30,6 +61,15 @@ export type Capabilities = {
 
 /** What became of an effect. */
 export type Completion =
+  | {
+      type: "found";
+      /** The key. */
+      key: string;
+      /** What there is, if anything. */
+      entry: CacheEntry | null;
+      /** Somebody else holds the lock; `entry` says nothing. */
+      busy: boolean;
+    }
   | {
       type: "opened";
       /** The reading. */
@@ -40,6 +80,14 @@ export type Completion =
       contentType: string | null;
       /** Length of the whole file, if known (not of a compressed transfer). */
       length: number | null;
+      /** The first byte of the answer by `Content-Range`, where it is to be seen. */
+      start: number | null;
+      /** `ETag`, else `Last-Modified`, where it is to be seen. */
+      validator: string | null;
+      /** `Retry-After` in milliseconds, where it is to be seen. */
+      retryAfterMs: number | null;
+      /** Whether the bytes are being written to the cache. */
+      kept: boolean;
     }
   | {
       type: "closed";
@@ -52,9 +100,23 @@ export type Completion =
       stream: number;
       /** What the browser said. */
       message: string;
+    }
+  | {
+      type: "notKept";
+      /** The key. */
+      key: string;
+      /** `QUOTA_EXCEEDED` or `CACHE_FAILED`. */
+      code: string;
+      /** What the browser said. */
+      message: string;
     };
 
-/** What the engine asks of its host. Data; the host carries it out and hands a `Completion` back. */
+/**
+ * What the engine asks of its host. Data; the host carries it out and hands a `Completion` back.
+ *
+ * The engine decides which files are read, from where, when again, and what the cache keeps. The
+ * host decides nothing.
+ */
 export type Effect =
   | {
       type: "post";
@@ -62,18 +124,58 @@ export type Effect =
       event: Event;
     }
   | {
+      type: "lookup";
+      /** The key. */
+      key: string;
+      /**
+       * Where somebody else holds the lock: answer when it is free, instead of at once with
+       * `busy`.
+       */
+      wait: boolean;
+    }
+  | {
       type: "fetch";
       /** Id of this reading, never used again. */
       stream: number;
-      /** The URL; `null`: what the host holds under the load's id. */
-      url: string | null;
-      /** First byte. */
+      /** Where the file is. */
+      from: Origin;
+      /** First byte. Of a URL, an offset above 0 is asked for with `Range: bytes=N-`. */
       offset: number;
+      /**
+       * Key under which the bytes are written to the cache too, each at its place in the file.
+       * Bytes that are there already, from 0, stay.
+       */
+      keep: string | null;
+      /** How a URL is asked. */
+      method: Method;
+      /** Headers besides the range, as name and value. */
+      headers: Array<[string, string]>;
+      /** Milliseconds to wait before asking. */
+      delayMs: number;
+      /** Milliseconds without a byte after which the reading has failed; 0: never. */
+      stallMs: number;
     }
   | {
       type: "cancel";
       /** The reading. */
       stream: number;
+    }
+  | {
+      type: "record";
+      /** The key. */
+      key: string;
+      /** What is known. */
+      entry: CacheEntry;
+    }
+  | {
+      type: "drop";
+      /** The key. */
+      key: string;
+    }
+  | {
+      type: "release";
+      /** The key. */
+      key: string;
     };
 
 /** An error as it crosses the port. `code` is stable; see the table in the documentation. */
@@ -198,6 +300,14 @@ export type Generated = {
   timings: Timings;
 };
 
+/** A file that the host holds. */
+export type HeldFile = {
+  /** Its name; of a folder's files, which the engine looks for by name, without the folder. */
+  name: string;
+  /** Its size in bytes. */
+  size: number;
+};
+
 /** How to load a model. */
 export type LoadOptions = {
   /** Positions a conversation may have; default: the model's own, at most 4096. */
@@ -208,6 +318,25 @@ export type LoadOptions = {
   device: string | null;
   /** Base URL of `hf:` sources. */
   hubUrl: string | null;
+  /** Access token for the hub; sent to it and to nobody else. */
+  hubToken: string | null;
+  /**
+   * `default`, `no-store`, `reload`, `force-cache` or `only-if-cached`, with the meanings of
+   * `Request.cache` of the Fetch standard.
+   */
+  cache: string | null;
+  /**
+   * Name under which the file of a URL is kept, for URLs that change (signatures); default: the
+   * URL.
+   */
+  cacheKey: string | null;
+  /**
+   * Type that the weights of a safetensors file are kept as, for example `q8_0`; default: their
+   * own.
+   */
+  dtype: string | null;
+  /** Type of the KV cache's elements: `f32`. */
+  kvType: string | null;
   /** Bytes the model may take in all; the worker fills in what its memory allows. */
   memoryLimit: number | null;
 };
@@ -223,6 +352,9 @@ export type MemoryPlan = {
   /** All of it. */
   total: number;
 };
+
+/** How a URL is asked. */
+export type Method = "get" | "head";
 
 /** Figures of a model since it was loaded. */
 export type Metrics = {
@@ -280,6 +412,20 @@ export type ModelInfo = {
   memory: MemoryPlan;
   /** Milliseconds from the request to here. */
   loadMs: number;
+  /** The files it was read from, as paths in the repository or folder. */
+  files: Array<string>;
+  /** Why these, where there was a choice. */
+  choice: string | null;
+  /** Bytes that came over the network. */
+  downloadedBytes: number;
+  /** Bytes that came from the cache. */
+  cachedBytes: number;
+  /** Where its files are kept: `opfs`, `cache-api`, `memory` or `none`. The host fills it in. */
+  cache: string;
+  /** Why not in a better place, or why not all of it was kept. */
+  cacheReason: string | null;
+  /** What the app should know though the model was loaded. */
+  warnings: Array<ErrorInfo>;
 };
 
 /** Where a model's bytes come from. */
@@ -291,10 +437,26 @@ export type ModelSource =
     }
   | {
       kind: "held";
-      /** Its name, for messages. */
-      name: string;
-      /** Its size in bytes. */
-      size: number;
+      /** The files. */
+      files: Array<HeldFile>;
+    };
+
+/** Where a file is. */
+export type Origin =
+  | {
+      kind: "url";
+      /** The URL, absolute or relative to the page. */
+      url: string;
+    }
+  | {
+      kind: "held";
+      /** Its position in the load's list. */
+      index: number;
+    }
+  | {
+      kind: "cache";
+      /** Its key. */
+      key: string;
     };
 
 /** What came of a request. */
@@ -328,14 +490,16 @@ export type Outcome =
 
 /** How far a load is. Never goes back. */
 export type Progress = {
-  /** `download`, then `prepare`, then `ready`. */
+  /** `waiting` (another tab is reading the same file), `download`, `prepare`, then `ready`. */
   phase: string;
-  /** The file's name. */
+  /** The file that is being read. */
   file: string;
-  /** Bytes so far. */
+  /** Bytes of all files so far, those from the cache included. */
   loadedBytes: number;
   /** Bytes in all, where known. */
   totalBytes: number | null;
+  /** Bytes of them that came from the cache. */
+  cachedBytes: number;
   /** Recent speed. */
   bytesPerSecond: number;
   /** Seconds left at that speed, where known. */

@@ -53,7 +53,7 @@ function held(
   reloadable: boolean,
 ): CheckedSource {
   if (size === 0) throw invalid(`the model's source "${name}" is empty`);
-  return { source: { kind: "held", name, size }, held: bytes, reloadable };
+  return { source: { kind: "held", files: [{ name, size }] }, held: bytes, reloadable };
 }
 
 function absolute(url: string, base: string | undefined): string {

@@ -210,10 +210,10 @@ test("sources: relative to the page, held ones named and measured, the rest refu
   assert.deepEqual(url(new URL("https://a.b/c")), { kind: "url", url: "https://a.b/c" });
   assert.deepEqual(url("hf:o/r/f.gguf@main"), { kind: "url", url: "hf:o/r/f.gguf@main" });
   const file = checkSource(new File(["abc"], "m.gguf"), BASE);
-  assert.deepEqual(file.source, { kind: "held", name: "m.gguf", size: 3 });
+  assert.deepEqual(file.source, { kind: "held", files: [{ name: "m.gguf", size: 3 }] });
   assert.equal(file.reloadable, true);
   const view = checkSource(new Uint8Array([1, 2, 3, 4]).subarray(1, 3), BASE);
-  assert.deepEqual(view.source, { kind: "held", name: "bytes", size: 2 });
+  assert.deepEqual(view.source, { kind: "held", files: [{ name: "bytes", size: 2 }] });
   assert.deepEqual([...(view.held as Uint8Array)], [2, 3]);
   assert.equal(view.reloadable, false);
   for (const given of ["", "http://", null, 3, {}, [1], new ArrayBuffer(0), new Blob([])]) {

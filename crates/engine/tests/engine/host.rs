@@ -4,7 +4,7 @@ use crate::model;
 use crate::watch::Watch;
 use sidestage_engine::protocol::{
     Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, LoadOptions, ModelInfo,
-    ModelSource, Outcome, Prompt, Request, Segment,
+    ModelSource, Origin, Outcome, Prompt, Request, Segment,
 };
 use sidestage_engine::{Engine, TextRoom};
 use sidestage_pool::Pool;
@@ -173,7 +173,16 @@ impl Host {
         let Some(stream) = self.reading else { return };
         let (status, length) = (reply.status, reply.length);
         let content_type = reply.content_type.map(str::to_owned);
-        self.completion(Completion::Opened { stream, status, content_type, length });
+        self.completion(Completion::Opened {
+            stream,
+            status,
+            content_type,
+            length,
+            start: None,
+            validator: None,
+            retry_after_ms: None,
+            kept: false,
+        });
         for chunk in reply.bytes.chunks(reply.chunk) {
             if self.reading.is_some() {
                 self.feed(stream, chunk);
@@ -250,14 +259,16 @@ impl Host {
         for effect in self.engine.take_effects() {
             match effect {
                 Effect::Post { event } => self.watch.see(event),
-                Effect::Fetch { stream, url, offset } => {
+                Effect::Fetch { stream, from, offset, .. } => {
                     assert_eq!(offset, 0);
+                    let url = if let Origin::Url { url } = from { Some(url) } else { None };
                     self.fetched.push((stream, url));
                     assert_eq!(self.reading.replace(stream), None, "two readings at once");
                 }
                 Effect::Cancel { stream } => {
                     self.reading = self.reading.filter(|open| *open != stream);
                 }
+                other => panic!("{other:?} is not expected"),
             }
         }
     }

@@ -102,8 +102,7 @@ impl Page {
             Deed::Opened { late } => {
                 if let Some(stream) = stream(late) {
                     let length = Some(model::tiny().len() as u64);
-                    let (status, content_type) = (200, None);
-                    host.completion(Completion::Opened { stream, status, content_type, length });
+                    host.completion(Completion::opened(stream, length));
                 }
             }
             Deed::Chunk(size) => {

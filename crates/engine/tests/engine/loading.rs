@@ -3,8 +3,12 @@
 use crate::host::{Host, Reply, URL, greedy, ids, raw};
 use crate::model;
 use sidestage_engine::protocol::{
-    Completion, Event, LoadOptions, Metrics, ModelSource, Outcome, Request,
+    Completion, Event, HeldFile, LoadOptions, Metrics, ModelSource, Outcome, Request,
 };
+
+fn held(name: &str, size: u64) -> ModelSource {
+    ModelSource::Held { files: vec![HeldFile { name: name.into(), size }] }
+}
 
 #[test]
 fn a_model_comes_in_chunks_of_any_size() {
@@ -56,12 +60,7 @@ fn what_lies_after_the_weights_is_not_needed() {
 #[test]
 fn reports_may_be_lost_late_or_doubled() {
     let file = model::tiny();
-    let opened = |stream| Completion::Opened {
-        stream,
-        status: 200,
-        content_type: None,
-        length: Some(file.len() as u64),
-    };
+    let opened = |stream| Completion::opened(stream, Some(file.len() as u64));
     let mut host = Host::new();
     let id = host.start_load(LoadOptions::default());
     let stream = host.reading.expect("a reading");
@@ -104,7 +103,7 @@ fn one_engine_holds_one_model() {
     let mut host = Host::new();
     let first = host.start_load(LoadOptions::default());
     let busy = |host: &mut Host| {
-        let source = ModelSource::Held { name: "other.gguf".into(), size: 1 };
+        let source = held("other.gguf", 1);
         let options = LoadOptions::default();
         let error = host.ask(|id| Request::Load { id, source, options }).expect_err("busy");
         assert_eq!(error.code, "MODEL_BUSY");
@@ -152,7 +151,7 @@ fn sources_become_urls_or_what_the_host_holds() {
     for (source, url) in [
         (ModelSource::Url { url: URL.into() }, Some(URL)),
         (ModelSource::Url { url: "hf:owner/repo/m.gguf".into() }, Some(hosted)),
-        (ModelSource::Held { name: "m.gguf".into(), size }, None),
+        (held("m.gguf", size), None),
     ] {
         let mut host = Host::new();
         let options = LoadOptions { hub_url: Some(hub.clone()), ..LoadOptions::default() };

@@ -50,6 +50,8 @@ export async function findCapabilities(
     webgpu: probe && (await hasAdapter()),
     variant: variantOf(relaxedSimd, threadsReason === null),
     place,
+    cache: "memory",
+    cacheReason: null,
     fallbackReason: null,
   };
 }

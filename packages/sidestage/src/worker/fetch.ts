@@ -49,9 +49,11 @@ export class Readings {
   }
 
   async #read(effect: Extract<Effect, { type: "fetch" }>, signal: AbortSignal): Promise<void> {
-    const { stream, url, offset } = effect;
+    const { stream, from, offset } = effect;
     const { head, body } =
-      url === null ? heldAt(this.#held(), offset) : await request(url, offset, signal);
+      from.kind === "url"
+        ? await request(from.url, offset, signal)
+        : heldAt(this.#held(), offset);
     if (signal.aborted) return;
     this.#sink.completion({ type: "opened", stream, ...head });
     await this.#drain(stream, body, signal);
@@ -75,15 +77,25 @@ export class Readings {
 }
 
 interface Source {
-  head: { status: number; contentType: string | null; length: number | null };
+  head: Omit<Extract<Completion, { type: "opened" }>, "type" | "stream">;
   body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
+
+const LOCAL = {
+  status: 200,
+  contentType: null,
+  start: null,
+  validator: null,
+  retryAfterMs: null,
+  kept: false,
+};
 
 async function request(url: string, offset: number, signal: AbortSignal): Promise<Source> {
   const headers: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
   const response = await fetch(url, { signal, headers });
   return {
     head: {
+      ...LOCAL,
       status: response.status,
       contentType: response.headers.get("content-type"),
       length: wholeLength(response),
@@ -105,12 +117,11 @@ function wholeLength(response: Response): number | null {
 
 function heldAt(held: Held, offset: number): Source {
   if (held === undefined) throw new Error("the bytes of the source are not held any more");
-  const head = { status: 200, contentType: null };
   if (held instanceof Uint8Array) {
-    return { head: { ...head, length: held.byteLength }, body: slices(held.subarray(offset)) };
+    return { head: { ...LOCAL, length: held.byteLength }, body: slices(held.subarray(offset)) };
   }
   return {
-    head: { ...head, length: held.size },
+    head: { ...LOCAL, length: held.size },
     body: chunks(held.slice(offset).stream(), undefined),
   };
 }

@@ -227,7 +227,7 @@ export class Instance {
       if (this.#closed) return;
       if (effect.type === "post") this.#post(effect.event, engine);
       else if (effect.type === "fetch") this.#readings.start(effect);
-      else this.#readings.cancel(effect.stream);
+      else if (effect.type === "cancel") this.#readings.cancel(effect.stream);
     }
   }
 

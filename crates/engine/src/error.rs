@@ -1,6 +1,7 @@
 use crate::protocol::ErrorInfo;
 use serde_json::{Map, Value, json};
 use sidestage_formats::gguf::GgufError;
+use sidestage_formats::manifest::ManifestError;
 use sidestage_lm::{InvalidSampling, LmError};
 use sidestage_store::{Detail, StoreError};
 
@@ -31,6 +32,19 @@ impl From<GgufError> for ErrorInfo {
         match from.code() {
             "MODEL_TRUNCATED" => info.hint("The file is not whole. Download it again."),
             "MODEL_UNSUPPORTED" => info.hint("Convert the file with a current llama.cpp."),
+            _ => info,
+        }
+    }
+}
+
+impl From<ManifestError> for ErrorInfo {
+    fn from(from: ManifestError) -> Self {
+        let info = error(from.code(), from.to_string());
+        match from {
+            ManifestError::MissingSplit { missing, count } => info
+                .hint("Give all files of the split model.")
+                .with("missing", missing)
+                .with("count", count),
             _ => info,
         }
     }

@@ -6,6 +6,7 @@ use crate::protocol::{
 };
 use crate::session::Session;
 use crate::text::{Text, TextInfo};
+use sidestage_formats::Manifest;
 use sidestage_formats::gguf::{Gguf, GgufReader, Progress as HeaderProgress};
 use sidestage_lm::{Decoder, DecoderPlan, Memory};
 use sidestage_store::{Download, Meter, Phase, Source};
@@ -33,7 +34,7 @@ enum Stage {
 
 /// The header is known and the weights are coming.
 struct Weights {
-    gguf: Gguf,
+    manifest: Manifest,
     plan: DecoderPlan,
     text: Option<TextInfo>,
     placement: Placement,
@@ -140,13 +141,16 @@ impl Load {
                 .with("received", length));
         }
         self.meter.set_total(self.download.promised().unwrap_or(gguf.end));
+        let manifest = Manifest::gguf(vec![gguf])?;
         let context = self.options.context_length.map(|length| length as usize);
-        let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, context)?;
+        let plan = DecoderPlan::new(&manifest.metadata, &manifest.weights, context)?;
         let weights = plan.allocate(self.options.memory_limit)?;
-        let text = text.open(&gguf.metadata)?;
-        let mut placement = Placement::new(&plan, &gguf.tensors, weights, position);
+        let text = text.open(&manifest.metadata)?;
+        let mut placement = Placement::new(&plan, &manifest, weights)
+            .map_err(|_| error("OUT_OF_MEMORY", "no memory to convert weights"))?;
+        placement.begin(0, position);
         placement.copy(rest);
-        self.stage = Stage::Weights(Box::new(Weights { gguf, plan, text, placement }));
+        self.stage = Stage::Weights(Box::new(Weights { manifest, plan, text, placement }));
         Ok(())
     }
 
@@ -162,7 +166,7 @@ impl Load {
             Completion::Closed { .. } => {
                 let (needed, truncated) = match &self.stage {
                     Stage::Header { reader, .. } => (None, Some(reader.truncated())),
-                    Stage::Weights(weights) => (Some(weights.gguf.end), None),
+                    Stage::Weights(weights) => (weights.manifest.ends.first().copied(), None),
                 };
                 self.download.closed(needed)?;
                 // As long as promised, but the file itself is not whole.
@@ -192,19 +196,20 @@ impl Load {
         let Stage::Weights(weights) = self.stage else {
             return Err(error("MODEL_TRUNCATED", "the file ends inside its header"));
         };
-        let Weights { gguf, plan, text, placement } = *weights;
-        let bytes_read = placement.position();
-        let summary = gguf.summary();
+        let Weights { manifest, plan, text, placement } = *weights;
+        let bytes_read = self.download.bytes();
+        let name = manifest.metadata.get_str("general.name").ok().flatten();
+        let parameters = manifest.parameters();
         let (config, memory) = (plan.config.clone(), plan.memory);
         let context_length = plan.context_length as u32;
         let decoder = Decoder::new(plan, placement.into_weights())?;
         let load_ms = clock() - self.started;
         let info = ModelInfo {
             handle: self.id,
-            name: summary.name.unwrap_or_else(|| self.file.clone()),
+            name: name.map_or_else(|| self.file.clone(), str::to_owned),
             architecture: config.family.name.into(),
-            parameters: summary.parameters,
-            weight_type: summary.dtypes.first().map_or("", |count| count.dtype.name()).into(),
+            parameters,
+            weight_type: manifest.main_type().map_or("", |dtype| dtype.name()).into(),
             context_length,
             trained_context_length: config.trained_context as u32,
             vocab_size: config.vocab_size as u32,

@@ -1,72 +1,254 @@
-use sidestage_formats::WeightIndex;
+mod rows;
+
+use rows::{Rows, convert};
+use sidestage_formats::{Manifest, Part};
 use sidestage_lm::{DecoderPlan, Weights};
+use sidestage_tensor::DType;
+use std::collections::{BTreeMap, TryReserveError};
 
 /// Bytes that nobody needs are read in pieces of at most this size.
 const GAP_BYTES: usize = 64 << 10;
 
-/// Where the bytes of a file go: each to its weight, at once, or nowhere.
+/// Rows that must be converted are collected up to this size; a longer row is collected whole.
+const STAGE_BYTES: usize = 64 << 10;
+
+/// Rows that only move go to their place one by one if they have at least this size: a window for
+/// each shorter one would cost more than a second copy.
+const DIRECT_BYTES: usize = 1 << 10;
+
+/// Where the bytes of a model's files go: each to its weight, at once or converted, or nowhere.
 ///
-/// The file is read from start to end; a window is the place of the bytes that come next.
+/// Files are read one after the other, each from some offset to its last needed byte:
+/// [`Placement::position`] says which file and byte come next. A reading that starts there, or
+/// earlier ([`Placement::begin`]), fills one window after the other; what lies between weights is
+/// dropped. When `position` names another file, or nothing, the reading of this one may end. A
+/// file without a needed byte is never named.
 #[derive(Debug)]
 pub(crate) struct Placement {
     weights: Weights,
-    /// First byte in the file, length, weight; in file order.
-    parts: Vec<(u64, u64, usize)>,
+    pieces: Vec<Piece>,
+    /// The piece being filled, and how many of its bytes have come.
     next: usize,
-    position: u64,
+    filled: u64,
+    /// File and offset of the next byte that will arrive, while a file is read.
+    reading: Option<(u32, u64)>,
     gap: Vec<u8>,
+    stage: Vec<u8>,
+    staged: usize,
+    row: Vec<f32>,
+}
+
+/// A part of the manifest that the plan needs.
+#[derive(Debug)]
+struct Piece {
+    part: Part,
+    /// Position in the plan's weights, and its type.
+    weight: usize,
+    target: DType,
+    way: Way,
+}
+
+/// How the bytes of a piece reach their place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// All at once, as they lie.
+    Whole,
+    /// Row by row, as they lie.
+    Direct,
+    /// Through the stage, this many bytes at once.
+    Staged(usize),
+}
+
+impl Piece {
+    fn new(part: Part, weight: usize, target: DType) -> Self {
+        let row = (part.bytes / part.rows.max(1)) as usize;
+        let way = if part.is_verbatim(target) {
+            Way::Whole
+        } else if part.keeps_rows(target) && row >= DIRECT_BYTES {
+            Way::Direct
+        } else if part.transposed {
+            Way::Staged(part.bytes as usize)
+        } else {
+            let rows = (STAGE_BYTES / row.max(1)).clamp(1, part.rows.max(1) as usize);
+            Way::Staged(rows * row)
+        };
+        Self { part, weight, target, way }
+    }
+
+    /// Bytes of a row in the file.
+    fn source_row(&self) -> usize {
+        (self.part.bytes / self.part.rows.max(1)) as usize
+    }
+
+    /// Bytes of a row in the weight.
+    fn target_row(&self) -> usize {
+        self.target.bytes_for(self.part.width).unwrap_or(0) as usize
+    }
 }
 
 impl Placement {
-    /// For the weights of `plan`, starting at `position` of the file.
+    /// For the weights of `plan`, which was made from `manifest`; computed weights are filled here.
+    ///
+    /// # Errors
+    /// The allocator refuses the room in which rows are converted.
     pub(crate) fn new(
         plan: &DecoderPlan,
-        index: &WeightIndex,
+        manifest: &Manifest,
         weights: Weights,
-        position: u64,
-    ) -> Self {
-        let mut parts: Vec<(u64, u64, usize)> = plan
-            .weights()
+    ) -> Result<Self, TryReserveError> {
+        Self::of(plan.weights().map(|(name, _)| name), manifest, weights)
+    }
+
+    /// For the weights of these names, in the order of `weights`.
+    fn of<'a>(
+        names: impl Iterator<Item = &'a str>,
+        manifest: &Manifest,
+        mut weights: Weights,
+    ) -> Result<Self, TryReserveError> {
+        let index = &manifest.weights;
+        let wanted: BTreeMap<usize, usize> = names
             .enumerate()
-            .filter_map(|(weight, (name, _))| {
-                let info = index.get(name)?;
-                Some((info.offset, info.bytes, weight))
+            .filter_map(|(weight, name)| Some((index.position(name)?, weight)))
+            .collect();
+        for computed in &manifest.values {
+            if let Some(&weight) = wanted.get(&(computed.weight as usize)) {
+                let out = weights.get_mut(weight).as_chunks_mut().0;
+                for (out, value) in out.iter_mut().zip(&computed.values) {
+                    *out = value.to_le_bytes();
+                }
+            }
+        }
+        let mut pieces: Vec<Piece> = manifest
+            .parts
+            .iter()
+            .filter_map(|part| {
+                let at = part.weight as usize;
+                let target = index.as_slice().get(at)?.dtype;
+                Some(Piece::new(part.clone(), *wanted.get(&at)?, target))
             })
             .collect();
-        parts.sort_unstable();
-        Self { weights, parts, next: 0, position, gap: Vec::new() }
+        pieces.sort_by_key(|piece| (piece.part.file, piece.part.offset));
+        let staged = |piece: &Piece| if let Way::Staged(bytes) = piece.way { bytes } else { 0 };
+        let width = |piece: &Piece| if staged(piece) > 0 { piece.part.width as usize } else { 0 };
+        let (mut stage, mut row) = (Vec::new(), Vec::new());
+        let bytes = pieces.iter().map(staged).max().unwrap_or(0);
+        stage.try_reserve_exact(bytes)?;
+        stage.resize(bytes, 0);
+        let values = pieces.iter().map(width).max().unwrap_or(0);
+        row.try_reserve_exact(values)?;
+        row.resize(values, 0.0);
+        let (next, filled, staged) = (0, 0, 0);
+        Ok(Self {
+            weights,
+            pieces,
+            next,
+            filled,
+            reading: None,
+            gap: Vec::new(),
+            stage,
+            staged,
+            row,
+        })
     }
 
     /// Whether every weight is in place.
     pub(crate) fn is_done(&self) -> bool {
-        self.next == self.parts.len()
+        self.next == self.pieces.len()
     }
 
-    /// Bytes of the file read so far.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
+    /// File and offset of the next byte: of the one being read, else of the first one that is
+    /// needed. `None`: no more are needed.
+    pub(crate) fn position(&self) -> Option<(u32, u64)> {
+        let needed = self.needed()?;
+        Some(self.reading.filter(|reading| reading.0 == needed.0).unwrap_or(needed))
     }
 
-    /// The place of the next bytes, at most `want` and at least one unless all is done.
+    /// That a reading of `file` starts at `offset`; needed only where that is before `position`.
+    /// What has come already, or is not needed, is dropped. Another file than the one that
+    /// `position` names, or a later offset, is ignored.
+    pub(crate) fn begin(&mut self, file: u32, offset: u64) {
+        self.reading = self.needed().filter(|needed| needed.0 == file && offset <= needed.1);
+        if let Some(reading) = &mut self.reading {
+            reading.1 = offset;
+        }
+    }
+
+    /// The first byte that is needed and has not come.
+    fn needed(&self) -> Option<(u32, u64)> {
+        let part = &self.pieces.get(self.next)?.part;
+        Some((part.file, part.offset + self.filled))
+    }
+
+    /// Bytes until the first one that is needed.
+    fn gap(&self) -> u64 {
+        match (self.needed(), self.position()) {
+            (Some(needed), Some(position)) => needed.1.saturating_sub(position.1),
+            _ => 0,
+        }
+    }
+
+    /// The place of the next bytes of the file that [`Placement::position`] names, at most `want`
+    /// and at least one; empty when all is done, or when `want` is 0.
+    ///
+    /// It is the weight itself where bytes lie there as in the file.
     pub(crate) fn window(&mut self, want: usize) -> &mut [u8] {
-        let Some(&(offset, bytes, weight)) = self.parts.get(self.next) else { return &mut [] };
-        if self.position < offset {
-            let length = (offset - self.position).min(want as u64).min(GAP_BYTES as u64) as usize;
+        let gap = self.gap();
+        if gap > 0 {
             self.gap.resize(GAP_BYTES, 0);
+            let length = gap.min(want as u64).min(GAP_BYTES as u64) as usize;
             return &mut self.gap[..length];
         }
-        let from = (self.position - offset) as usize;
-        let to = (bytes as usize).min(from.saturating_add(want));
-        &mut self.weights.get_mut(weight)[from..to]
+        let Some(piece) = self.pieces.get(self.next) else { return &mut [] };
+        let (from, room) = match piece.way {
+            Way::Whole => {
+                let start = piece.part.first as usize * piece.target_row();
+                (start + self.filled as usize, (piece.part.bytes - self.filled) as usize)
+            }
+            Way::Direct => {
+                let row = piece.source_row();
+                let (index, inside) = (self.filled / row as u64, self.filled as usize % row);
+                let to = piece.part.first + piece.part.order.target(index);
+                (to as usize * row + inside, row - inside)
+            }
+            Way::Staged(bytes) => {
+                let left = (piece.part.bytes - self.filled).min((bytes - self.staged) as u64);
+                let to = self.staged.saturating_add(want.min(left as usize));
+                return &mut self.stage[self.staged..to];
+            }
+        };
+        &mut self.weights.get_mut(piece.weight)[from..from + room.min(want)]
     }
 
-    /// That `count` bytes of the window were written.
+    /// That `count` bytes of the last window were written.
     pub(crate) fn wrote(&mut self, count: usize) {
-        self.position += count as u64;
-        while let Some(&(offset, bytes, _)) = self.parts.get(self.next)
-            && self.position >= offset + bytes
-        {
+        let (Some(position), gap) = (self.position(), self.gap()) else { return };
+        self.reading = Some((position.0, position.1 + count as u64));
+        if gap > 0 || count == 0 {
+            return;
+        }
+        let piece = &self.pieces[self.next];
+        let from = self.filled;
+        self.filled += count as u64;
+        let is_full = self.filled >= piece.part.bytes;
+        if let Way::Staged(bytes) = piece.way {
+            self.staged += count;
+            if is_full || self.staged >= bytes {
+                let before = from + count as u64 - self.staged as u64;
+                let rows = Rows {
+                    bytes: &self.stage[..self.staged],
+                    first: before / piece.source_row().max(1) as u64,
+                };
+                let out = self.weights.get_mut(piece.weight);
+                convert(&piece.part, &rows, piece.target, &mut self.row, out);
+                self.staged = 0;
+            }
+        }
+        if is_full {
             self.next += 1;
+            self.filled = 0;
+        }
+        if self.needed().is_none_or(|needed| needed.0 != position.0) {
+            self.reading = None;
         }
     }
 
@@ -86,3 +268,6 @@ impl Placement {
         self.weights
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod gguf;
+pub mod manifest;
 mod weights;
 
+pub use manifest::{Manifest, Part, RowOrder, Split};
 pub use weights::{TensorInfo, WeightIndex};

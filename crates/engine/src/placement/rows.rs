@@ -1,6 +1,7 @@
 //! Rows on their way from the type and order of the file to those of the weight.
 
 use sidestage_formats::Part;
+use sidestage_kernels::quantize_row;
 use sidestage_tensor::DType;
 use sidestage_tensor::blocks::F16;
 
@@ -35,7 +36,7 @@ pub(super) fn convert(
             values.iter_mut().for_each(|value| *value += part.add);
         }
         let to = (part.first + part.order.target(rows.first + index as u64)) as usize;
-        write(target, values, &mut out[to * target_bytes..][..target_bytes]);
+        quantize_row(target, values, &mut out[to * target_bytes..][..target_bytes]);
     }
 }
 
@@ -59,12 +60,5 @@ fn read(source: DType, bytes: &[u8], stride: usize, out: &mut [f32]) {
             f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
         }),
         _ => all(bytes, stride, out, f32::from_le_bytes),
-    }
-}
-
-fn write(target: DType, values: &[f32], out: &mut [u8]) {
-    debug_assert_eq!(target, DType::F32);
-    for (out, value) in out.as_chunks_mut().0.iter_mut().zip(values) {
-        *out = value.to_le_bytes();
     }
 }

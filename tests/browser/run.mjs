@@ -41,8 +41,8 @@ await build({
 });
 // What the tests' pages run.
 await build({
-  entryPoints: [join(root, "page/inside.ts")],
-  outfile: join(out, "page.js"),
+  entryPoints: { page: join(root, "page/inside.ts"), storage: join(root, "worker/storage.ts") },
+  outdir: out,
   bundle: true,
   format: "esm",
   target: "es2022",

@@ -82,8 +82,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (path.startsWith("hostile/"))
     return hostile(path.slice("hostile/".length), request, response);
   if (path === "page.html") return send(response, ".html", PAGE);
-  if (path === "page.js")
-    return send(response, ".js", readFileSync(join(here, "page.js"), "utf8"));
+  if (path === "page.js" || path === "storage.js")
+    return send(response, ".js", readFileSync(join(here, path), "utf8"));
   const file = fileOf(path);
   if (!file) return void response.writeHead(404).end();
   const edit = site.edit?.[path];

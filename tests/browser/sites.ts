@@ -53,6 +53,20 @@ if (self.name === "sidestage-1") {
 }
 `;
 
+/** Before the worker's script: there is no way to write a file in the private file system. */
+const NO_FILES = `
+if (typeof FileSystemFileHandle === "function")
+  delete FileSystemFileHandle.prototype.createSyncAccessHandle;
+`;
+/** And none to keep a response. */
+const NO_CACHES = `
+Object.defineProperty(self, "caches", { get: () => { throw new DOMException("not here", "SecurityError"); } });
+`;
+/** A page that may load models from elsewhere. */
+const open = {
+  "content-security-policy": POLICY.replace("connect-src 'self'", "connect-src *"),
+};
+
 const each = <T>(paths: string[], value: T): Record<string, T> =>
   Object.fromEntries(paths.map((path) => [path, value]));
 const WASM = ["simd", "relaxed", "simd-threads", "relaxed-threads", "text"].map(
@@ -81,6 +95,11 @@ export const sites: Record<string, Site> = {
     },
   },
   "threads-trap": { headers: isolated, edit: { [WORKER]: (text) => NO_STACK + text } },
+
+  // Models from a hub, kept in different places.
+  hub: { headers: open },
+  "hub-cache-api": { headers: open, edit: { [WORKER]: (text) => NO_FILES + text } },
+  "hub-memory": { headers: open, edit: { [WORKER]: (text) => NO_FILES + NO_CACHES + text } },
 
   // The worker's script cannot start.
   "worker-404": { headers: strict, files: { [WORKER]: missing } },

@@ -1,6 +1,5 @@
 import { SidestageError } from "./errors.js";
-import type { Outcome } from "./protocol.js";
-import type { FromWorker, ToWorker } from "./wire.js";
+import type { AnyOutcome, FromWorker, ToWorker } from "./wire.js";
 
 /** Events of one request before its last. */
 export type RequestEvent = Extract<FromWorker, { type: "progress" | "working" | "delta" }>;
@@ -178,15 +177,15 @@ export class Connection {
 }
 
 /** The outcome of a request, of the kind that it must have. */
-export function expect<K extends Outcome["kind"]>(
+export function expect<K extends AnyOutcome["kind"]>(
   done: Settled,
   kind: K,
-): Extract<Outcome, { kind: K }> {
+): Extract<AnyOutcome, { kind: K }> {
   if (done.outcome.kind !== kind) {
     throw new SidestageError(
       "VERSION_MISMATCH",
       `the worker answered ${done.outcome.kind}, not ${kind}`,
     );
   }
-  return done.outcome as Extract<Outcome, { kind: K }>;
+  return done.outcome as Extract<AnyOutcome, { kind: K }>;
 }

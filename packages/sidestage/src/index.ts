@@ -13,9 +13,10 @@ export {
   type StreamTextResult,
 } from "./generate.js";
 export { loadModel } from "./load.js";
-export type { LoadModelOptions, ScriptUrl, WorkerOptions } from "./load-options.js";
+export type { CacheMode, LoadModelOptions, ScriptUrl, WorkerOptions } from "./load-options.js";
 export type { Message } from "./message.js";
 export type { Model } from "./model.js";
+export { deleteModel, listModels, storageEstimate, type StorageOptions } from "./models.js";
 export type { TextOptions } from "./options.js";
 export { canUseWorker } from "./place.js";
 export type {
@@ -31,3 +32,4 @@ export type {
 export type { TextStreamPart } from "./run.js";
 export type { Source } from "./source.js";
 export type { IterableStream } from "./stream.js";
+export type { CachedFile, CachedModel, StorageReport } from "./wire.js";

@@ -17,6 +17,17 @@ export interface WorkerOptions {
 /** A script's URL, or the `TrustedScriptURL` that a strict page makes of it. */
 export type ScriptUrl = string | URL | { toString(): string };
 
+/** What the kept files are used for. */
+export type CacheMode = "default" | "no-store" | "reload" | "force-cache" | "only-if-cached";
+
+const CACHE_MODES: readonly string[] = [
+  "default",
+  "no-store",
+  "reload",
+  "force-cache",
+  "only-if-cached",
+] satisfies CacheMode[];
+
 /** How to load a model. */
 export interface LoadModelOptions {
   /** Run in a worker; default: if the browser can. */
@@ -37,6 +48,19 @@ export interface LoadModelOptions {
   contextLength?: number | undefined;
   /** Base URL of `hf:` sources. */
   hubUrl?: string | URL | undefined;
+  /** Token for models of the hub that are not public; goes to the hub only. */
+  hubToken?: string | undefined;
+  /**
+   * What the files kept in the browser are used for, with the meanings of `Request.cache`:
+   * `default`, `no-store`, `reload`, `force-cache` or `only-if-cached`.
+   */
+  cache?: CacheMode | undefined;
+  /** Name under which a URL's file is kept, instead of the URL: for URLs that change. */
+  cacheKey?: string | undefined;
+  /** Type that the weights of a folder are turned into while they load, for example `q8_0`. */
+  dtype?: string | undefined;
+  /** Type of the KV cache's elements. */
+  kvType?: string | undefined;
   /** Bytes the model may take in all; default: what the browser allows. */
   memoryLimit?: number | undefined;
   /** Told how far the load is; never goes back. */
@@ -73,6 +97,11 @@ const KNOWN: ReadonlySet<string> = new Set<keyof LoadModelOptions>([
   "threads",
   "contextLength",
   "hubUrl",
+  "hubToken",
+  "cache",
+  "cacheKey",
+  "dtype",
+  "kvType",
   "memoryLimit",
   "onProgress",
   "signal",
@@ -124,11 +153,11 @@ export function checkLoad(given: LoadModelOptions, base: string | undefined): Ch
       threads: wholeIn("threads", given.threads, 1, 1024) ?? null,
       device: deviceOf(given.device),
       hubUrl: urlOf("hubUrl", given.hubUrl, base) ?? null,
-      hubToken: null,
-      cache: null,
-      cacheKey: null,
-      dtype: null,
-      kvType: null,
+      hubToken: tokenOf(given.hubToken),
+      cache: cacheOf(given.cache),
+      cacheKey: textOf("cacheKey", given.cacheKey),
+      dtype: textOf("dtype", given.dtype),
+      kvType: textOf("kvType", given.kvType),
       memoryLimit:
         wholeIn("memoryLimit", given.memoryLimit, 1, Number.MAX_SAFE_INTEGER) ?? null,
     },
@@ -155,6 +184,27 @@ function deviceOf(device: unknown): string {
     default:
       throw invalidOption("device", `must be "auto" or "cpu", not ${String(device)}`);
   }
+}
+
+function cacheOf(mode: unknown): string | null {
+  const text = textOf("cache", mode);
+  if (text === null || CACHE_MODES.includes(text)) return text;
+  throw invalidOption("cache", `must be one of ${CACHE_MODES.join(", ")}, not ${text}`);
+}
+
+function tokenOf(token: unknown): string | null {
+  const text = textOf("hubToken", token);
+  // It becomes a header, in which the browser allows no other characters.
+  if (text !== null && !/^[\x21-\x7e]+$/.test(text)) {
+    throw invalidOption("hubToken", "has characters that no token has");
+  }
+  return text;
+}
+
+function textOf(option: string, text: unknown): string | null {
+  if (text === undefined || text === null) return null;
+  if (typeof text === "string" && text !== "") return text;
+  throw invalidOption(option, "must be a string that is not empty");
 }
 
 function checkWorker(worker: unknown): void {

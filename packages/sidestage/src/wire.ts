@@ -1,4 +1,4 @@
-import type { Capabilities, Event, Request } from "./protocol.js";
+import type { Capabilities, Event, Outcome, Request } from "./protocol.js";
 
 /**
  * What the page and the worker's JavaScript say to each other beside the engine's protocol, which
@@ -11,19 +11,73 @@ export type ToWorker =
       probe?: boolean;
     })
   | (Extract<Request, { type: "load" }> & {
-      /** The bytes of a source of kind `held`. */
-      held?: Blob | Uint8Array;
+      /** The files of a source of kind `held`; of a folder the worker fills in names and sizes. */
+      held?: HeldFiles;
     })
+  /** The cache is the worker's JavaScript's: the engine knows nothing of these. */
+  | { type: "listModels"; id: number }
+  | { type: "deleteModel"; id: number; source: string }
+  | { type: "storageEstimate"; id: number }
   /** Asks for a sign of life, where no Web Lock tells of death. */
   | { type: "ping" };
 
 export type FromWorker =
   | Exclude<Event, { type: "done" }>
-  | (Extract<Event, { type: "done" }> & {
+  | (Omit<Extract<Event, { type: "done" }>, "outcome"> & {
+      outcome: AnyOutcome;
       /** With `loaded`: what this model really uses. */
       capabilities?: Capabilities;
     })
   | { type: "pong" };
+
+/** Files that are sent along: in order, or a folder. */
+export type HeldFiles = (Blob | Uint8Array)[] | FileSystemDirectoryHandle;
+
+/** What came of a request to the engine, or to the worker's JavaScript. */
+export type AnyOutcome =
+  | Outcome
+  | { kind: "models"; models: CachedModel[] }
+  | { kind: "deleted"; bytes: number }
+  | { kind: "storage"; storage: StorageReport };
+
+/** A model that is kept. */
+export interface CachedModel {
+  /** What `loadModel` was asked for; `deleteModel` takes it. */
+  source: string;
+  files: CachedFile[];
+  /** Bytes of all files. */
+  bytes: number;
+  /** Whether every file is whole; if not, the next load goes on where the last one ended. */
+  complete: boolean;
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Milliseconds since 1970 of the last load. */
+  used: number;
+}
+
+/** A file of a model that is kept. */
+export interface CachedFile {
+  file: string;
+  /** Bytes that are kept. */
+  bytes: number;
+  /** Bytes of the whole file, where known. */
+  length: number | null;
+  complete: boolean;
+}
+
+/** What the site keeps in this browser, models and all else. */
+export interface StorageReport {
+  /** Bytes used, as far as the browser says. */
+  usage: number | null;
+  /** Bytes that may be used, as far as the browser says. */
+  quota: number | null;
+  /** Whether the browser asks the user before it throws the site's data away. */
+  persisted: boolean;
+  /** Where models are kept; `memory`: nowhere, each load downloads anew. */
+  backend: "opfs" | "cache-api" | "memory";
+  /** Why not in a better place. */
+  reason: string | null;
+}
 
 /** Set by the build: the package's version and a hash of its sources and wasm files. */
 declare const __BUILD_ID__: string;

@@ -28,8 +28,11 @@ test("importing touches no browser global", async () => {
       "SidestageError",
       "canUseWorker",
       "capabilities",
+      "deleteModel",
       "generateText",
+      "listModels",
       "loadModel",
+      "storageEstimate",
       "streamText",
     ]);
     assert.deepEqual(touched, []);

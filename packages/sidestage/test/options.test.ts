@@ -196,7 +196,12 @@ test("every impossible option of a load is refused by name", () => {
     ["workerOptions.timeout", { workerOptions: { timeout: Infinity } }],
     ["workerOptions.terminateOnIdle", { workerOptions: { terminateOnIdle: 1 } }],
     ["workerOptions.shared", { workerOptions: { shared: true } }],
-    ["dtype", { dtype: "q4" }],
+    ["cache", { cache: "always" }],
+    ["cacheKey", { cacheKey: "" }],
+    ["hubToken", { hubToken: "hf_a\nb" }],
+    ["dtype", { dtype: 8 }],
+    ["kvType", { kvType: "" }],
+    ["quantize", { quantize: "q4" }],
   ];
   for (const [option, given] of bad) {
     refuses("INVALID_OPTION", option, () => checkLoad(given as LoadModelOptions, BASE));
@@ -214,9 +219,27 @@ test("sources: relative to the page, held ones named and measured, the rest refu
   assert.equal(file.reloadable, true);
   const view = checkSource(new Uint8Array([1, 2, 3, 4]).subarray(1, 3), BASE);
   assert.deepEqual(view.source, { kind: "held", files: [{ name: "bytes", size: 2 }] });
-  assert.deepEqual([...(view.held as Uint8Array)], [2, 3]);
+  assert.deepEqual([...((view.held as Uint8Array[])[0] ?? [])], [2, 3]);
   assert.equal(view.reloadable, false);
-  for (const given of ["", "http://", null, 3, {}, [1], new ArrayBuffer(0), new Blob([])]) {
+  const parts = [new File(["ab"], "m-1.gguf"), new File(["c"], "m-2.gguf")];
+  const folder = ["model/config.json", "model/onnx/config.json"].map((path) =>
+    Object.defineProperty(new File(["{}"], "config.json"), "webkitRelativePath", {
+      value: path,
+    }),
+  );
+  assert.deepEqual(checkSource([...parts, ...folder], BASE), {
+    source: {
+      kind: "held",
+      files: [
+        { name: "m-1.gguf", size: 2 },
+        { name: "m-2.gguf", size: 1 },
+        { name: "config.json", size: 2 },
+      ],
+    },
+    held: [...parts, folder[0]],
+    reloadable: true,
+  });
+  for (const given of ["", "http://", null, 3, {}, [], [1], new ArrayBuffer(0), new Blob([])]) {
     refuses("INVALID_SOURCE", undefined, () => checkSource(given, BASE));
   }
 });

@@ -1,4 +1,5 @@
 import type { Capabilities } from "../protocol.js";
+import type { ChosenCache } from "./cache/backend.js";
 
 // Modules of one function each; a browser that lacks the instruction finds them invalid.
 const HEADER = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10];
@@ -37,6 +38,7 @@ export function variantOf(relaxedSimd: boolean, threads: boolean): string {
 export async function findCapabilities(
   place: "worker" | "page",
   probe: boolean,
+  cache: ChosenCache,
 ): Promise<Capabilities> {
   const { simd, relaxedSimd } = wasmFeatures();
   const threadsReason = threadsRefused(place);
@@ -50,8 +52,8 @@ export async function findCapabilities(
     webgpu: probe && (await hasAdapter()),
     variant: variantOf(relaxedSimd, threadsReason === null),
     place,
-    cache: "memory",
-    cacheReason: null,
+    cache: cache.name,
+    cacheReason: cache.reason,
     fallbackReason: null,
   };
 }

@@ -1,4 +1,8 @@
 import type { Completion, Effect } from "../protocol.js";
+import type { CacheAccess } from "./cache/access.js";
+import type { KeptFile } from "./cache/kept-file.js";
+import { chunks, slices, Stall } from "./chunks.js";
+import { type Head, headOf, localHead } from "./response.js";
 
 /** Takes what a reading brings. */
 export interface Sink {
@@ -7,34 +11,45 @@ export interface Sink {
   bytes(stream: number, chunk: Uint8Array): void;
 }
 
-/** What the host holds under a load's id. */
-export type Held = Blob | Uint8Array | undefined;
+/** The files that the host holds under a load's id. */
+export type Held = readonly (Blob | Uint8Array)[];
+
+type Fetch = Extract<Effect, { type: "fetch" }>;
 
 const YIELD_MS = 12;
 
 /** The readings of one model: carries out `fetch` and `cancel`. */
 export class Readings {
   readonly #sink: Sink;
+  readonly #cache: CacheAccess;
   readonly #held: () => Held;
   readonly #pause: () => Promise<void>;
   readonly #open = new Map<number, AbortController>();
 
-  constructor(sink: Sink, held: () => Held, pause: () => Promise<void>) {
+  constructor(sink: Sink, cache: CacheAccess, held: () => Held, pause: () => Promise<void>) {
     this.#sink = sink;
+    this.#cache = cache;
     this.#held = held;
     this.#pause = pause;
   }
 
   /** Begins a reading. */
-  start(effect: Extract<Effect, { type: "fetch" }>): void {
+  start(effect: Fetch): void {
     const abort = new AbortController();
     this.#open.set(effect.stream, abort);
-    this.#read(effect, abort.signal).catch((error: unknown) => {
+    const { stream } = effect;
+    const end = (completion: Completion): void => {
       if (abort.signal.aborted) return;
-      this.#open.delete(effect.stream);
-      const message = error instanceof Error ? error.message : String(error);
-      this.#sink.completion({ type: "failed", stream: effect.stream, message });
-    });
+      this.#open.delete(stream);
+      this.#sink.completion(completion);
+    };
+    this.#read(effect, abort.signal).then(
+      () => end({ type: "closed", stream }),
+      (error: unknown) => {
+        const message = error instanceof Error ? error.message : String(error);
+        end({ type: "failed", stream, message });
+      },
+    );
   }
 
   /** Ends a reading; nothing more of it is told. */
@@ -48,24 +63,86 @@ export class Readings {
     for (const stream of [...this.#open.keys()]) this.cancel(stream);
   }
 
-  async #read(effect: Extract<Effect, { type: "fetch" }>, signal: AbortSignal): Promise<void> {
-    const { stream, from, offset } = effect;
-    const { head, body } =
-      from.kind === "url"
-        ? await request(from.url, offset, signal)
-        : heldAt(this.#held(), offset);
+  async #read(effect: Fetch, signal: AbortSignal): Promise<void> {
+    await delay(effect.delayMs, signal);
     if (signal.aborted) return;
-    this.#sink.completion({ type: "opened", stream, ...head });
-    await this.#drain(stream, body, signal);
-    if (signal.aborted) return;
-    this.#open.delete(stream);
-    this.#sink.completion({ type: "closed", stream });
+    switch (effect.from.kind) {
+      case "url":
+        return this.#network(effect, effect.from.url, signal);
+      case "held":
+        return this.#local(
+          effect,
+          heldAt(this.#held()[effect.from.index], effect.offset),
+          signal,
+        );
+      case "cache": {
+        const { key } = effect.from;
+        const body = chunks(await this.#cache.read(key, effect.offset), signal);
+        return this.#local(effect, { length: this.#cache.length(key), body }, signal);
+      }
+    }
   }
 
-  async #drain(stream: number, body: Source["body"], signal: AbortSignal): Promise<void> {
+  async #local({ stream }: Fetch, { length, body }: Local, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    this.#opened(stream, localHead(length), false);
+    await this.#drain(stream, body, signal);
+  }
+
+  async #network(effect: Fetch, url: string, signal: AbortSignal): Promise<void> {
+    const { stream, offset, keep, stallMs } = effect;
+    const network = new AbortController();
+    const cancel = (): void => network.abort();
+    signal.addEventListener("abort", cancel);
+    let stalled = false;
+    const stall = new Stall(stallMs, () => {
+      stalled = true;
+      network.abort();
+    });
+    let kept: KeptFile | null = null;
+    try {
+      stall.begin();
+      const response = await request(effect, url, network.signal);
+      stall.end();
+      const head = headOf(response);
+      const first = head.status === 206 ? (head.start ?? offset) : 0;
+      const whole = head.status === 200 || head.status === 206;
+      if (keep !== null && whole && !signal.aborted) {
+        kept = await this.#cache.keep(keep, head.length);
+      }
+      if (signal.aborted) return;
+      this.#opened(stream, head, kept !== null);
+      await this.#drain(stream, chunks(response.body, signal, stall), signal, kept, first);
+    } catch (error) {
+      throw stalled ? new Error(`no byte came for ${stallMs} ms`) : error;
+    } finally {
+      stall.close();
+      signal.removeEventListener("abort", cancel);
+      network.abort();
+      // Before anything is told: a record that says `complete` must come after the last byte.
+      await kept?.stop();
+    }
+  }
+
+  #opened(stream: number, head: Head, kept: boolean): void {
+    this.#sink.completion({ type: "opened", stream, ...head, kept });
+  }
+
+  async #drain(
+    stream: number,
+    body: Chunks,
+    signal: AbortSignal,
+    kept: KeptFile | null = null,
+    first = 0,
+  ): Promise<void> {
+    let at = first;
     let since = performance.now();
     for await (const chunk of body) {
       if (signal.aborted) return;
+      // Nothing is read ahead while storage is slower than the network.
+      await kept?.put(at, chunk);
+      if (signal.aborted) return;
+      at += chunk.length;
       this.#sink.bytes(stream, chunk);
       // A fast source is read from microtasks only: let messages in between.
       if (performance.now() - since > YIELD_MS) {
@@ -76,102 +153,47 @@ export class Readings {
   }
 }
 
-interface Source {
-  head: Omit<Extract<Completion, { type: "opened" }>, "type" | "stream">;
-  body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+interface Local {
+  length: number | null;
+  body: Chunks;
 }
 
-const LOCAL = {
-  status: 200,
-  contentType: null,
-  start: null,
-  validator: null,
-  retryAfterMs: null,
-  kept: false,
-};
-
-async function request(url: string, offset: number, signal: AbortSignal): Promise<Source> {
-  const headers: Record<string, string> = offset > 0 ? { Range: `bytes=${offset}-` } : {};
-  const response = await fetch(url, { signal, headers });
-  return {
-    head: {
-      ...LOCAL,
-      status: response.status,
-      contentType: response.headers.get("content-type"),
-      length: wholeLength(response),
-    },
-    body: chunks(response.body, signal),
-  };
+// The only header is a range of the simplest form: with any other the browser asks first whether it
+// may, and real hubs do not answer that.
+function request(effect: Fetch, url: string, signal: AbortSignal): Promise<Response> {
+  const { offset, keep, headers, method } = effect;
+  const all = new Headers(headers);
+  if (offset > 0) all.set("range", `bytes=${offset}-`);
+  return fetch(url, {
+    method: method === "head" ? "HEAD" : "GET",
+    headers: all,
+    signal,
+    // What is kept here need not be kept twice; and the browser's own cache would put an `If-Range`
+    // to a range.
+    cache: keep !== null || offset > 0 || method === "head" ? "no-store" : "default",
+  });
 }
 
-function wholeLength(response: Response): number | null {
-  // The length of a compressed transfer is not the file's. Another origin's response hides its
-  // encoding but not its length: without one, the model's header tells it, which is soon enough.
-  if (response.type === "cors" || response.headers.get("content-encoding")) return null;
-  const text =
-    response.status === 206
-      ? /\/(\d+)$/.exec(response.headers.get("content-range") ?? "")?.[1]
-      : response.headers.get("content-length");
-  return text != null && /^\d+$/.test(text) ? Number(text) : null;
-}
-
-function heldAt(held: Held, offset: number): Source {
-  if (held === undefined) throw new Error("the bytes of the source are not held any more");
-  if (held instanceof Uint8Array) {
-    return { head: { ...LOCAL, length: held.byteLength }, body: slices(held.subarray(offset)) };
+function heldAt(file: Blob | Uint8Array | undefined, offset: number): Local {
+  if (file === undefined) throw new Error("the bytes of the source are not held any more");
+  if (file instanceof Uint8Array) {
+    return { length: file.byteLength, body: slices(file.subarray(offset)) };
   }
-  return {
-    head: { ...LOCAL, length: held.size },
-    body: chunks(held.slice(offset).stream(), undefined),
-  };
+  const body = file.slice(offset).stream();
+  return { length: file.size, body: chunks(body, new AbortController().signal) };
 }
 
-const SLICE = 1 << 20;
-
-function* slices(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += SLICE) yield bytes.subarray(at, at + SLICE);
-}
-
-async function* chunks(
-  body: ReadableStream<Uint8Array> | null,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array> {
-  if (!body) return;
-  const stream = reading(body);
-  try {
-    for (;;) {
-      const { done, value } = await stream.read();
-      if (done || value === undefined || signal?.aborted) return;
-      yield value;
-    }
-  } finally {
-    // Leaving early must stop the source too; after the end this does nothing.
-    stream.cancel().catch(() => undefined);
-  }
-}
-
-interface Reading {
-  read(): Promise<{ done: boolean; value?: Uint8Array | undefined }>;
-  cancel(): Promise<void>;
-}
-
-// One buffer goes back and forth where the browser can: a new one for each chunk is garbage that
-// piles up to tens of megabytes before it is collected.
-function reading(body: ReadableStream<Uint8Array>): Reading {
-  let bytes: ReadableStreamBYOBReader;
-  try {
-    bytes = body.getReader({ mode: "byob" });
-  } catch {
-    const reader = body.getReader();
-    return { read: () => reader.read(), cancel: () => reader.cancel() };
-  }
-  let buffer = new ArrayBuffer(SLICE);
-  return {
-    read: async () => {
-      const result = await bytes.read(new Uint8Array(buffer));
-      if (result.value) buffer = result.value.buffer;
-      return result;
-    },
-    cancel: () => bytes.cancel(),
-  };
+function delay(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms <= 0) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener("abort", end);
+  });
 }

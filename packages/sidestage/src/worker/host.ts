@@ -1,6 +1,9 @@
 import { SidestageError } from "../errors.js";
-import { PROTOCOL } from "../protocol.js";
-import { BUILD_ID, type FromWorker, type ToWorker } from "../wire.js";
+import { type Capabilities, PROTOCOL } from "../protocol.js";
+import { type AnyOutcome, BUILD_ID, type FromWorker, type ToWorker } from "../wire.js";
+import type { ChosenCache } from "./cache/backend.js";
+import { chooseCache } from "./cache/choose.js";
+import { deleteModel, listModels, storageReport } from "./cache/models.js";
 import { infoOf } from "./errors.js";
 import { findCapabilities } from "./features.js";
 import { Instance } from "./instance.js";
@@ -31,7 +34,7 @@ export class Host {
   /** Why models are gone that nobody disposed of: whoever asks for one may load it again. */
   readonly #crashed = new Map<number, SidestageError>();
   #modules: Modules;
-  #capabilities: ReturnType<typeof findCapabilities> | undefined;
+  #found: Promise<Found> | undefined;
   // Messages are taken one after the other, also while the answer to hello is found.
   #before: Promise<void> = Promise.resolve();
 
@@ -73,8 +76,20 @@ export class Host {
           .get(message.model)
           ?.close(new SidestageError("MODEL_DISPOSED", "the model was disposed"));
         this.#crashed.delete(message.model);
-        this.#post({ type: "done", id: message.id, outcome: { kind: "disposed" } });
-        return;
+        return this.#done(message.id, { kind: "disposed" });
+      case "listModels":
+        return this.#done(message.id, {
+          kind: "models",
+          models: await listModels(await this.#cache()),
+        });
+      case "deleteModel": {
+        const bytes = await deleteModel(await this.#cache(), message.source);
+        return this.#done(message.id, { kind: "deleted", bytes });
+      }
+      case "storageEstimate": {
+        const storage = await storageReport(await this.#cache());
+        return this.#done(message.id, { kind: "storage", storage });
+      }
       default: {
         const model = this.#models.get(message.model);
         if (model) model.request(message);
@@ -91,17 +106,17 @@ export class Host {
   async #hello(message: Extract<ToWorker, { type: "hello" }>): Promise<void> {
     if (message.wasmUrl !== null)
       this.#modules = this.#options.modules(folder(message.wasmUrl));
-    this.#capabilities = findCapabilities(this.#options.place, message.probe ?? false);
-    const [capabilities, lock] = await Promise.all([this.#capabilities, this.#options.lock()]);
+    this.#found = find(this.#options.place, message.probe ?? false);
+    const [{ capabilities }, lock] = await Promise.all([this.#found, this.#options.lock()]);
     this.#post({ type: "welcome", protocol: PROTOCOL, build: BUILD_ID, capabilities, lock });
   }
 
   async #load(message: Extract<ToWorker, { type: "load" }>): Promise<void> {
-    this.#capabilities ??= findCapabilities(this.#options.place, false);
+    this.#found ??= find(this.#options.place, false);
     const { id } = message;
     const instance = new Instance(message, {
+      ...(await this.#found),
       modules: this.#modules,
-      capabilities: await this.#capabilities,
       script: this.#options.script,
       turns: this.#turns,
       budget: this.#options.budget,
@@ -113,6 +128,25 @@ export class Host {
     });
     this.#models.set(id, instance);
   }
+
+  async #cache(): Promise<ChosenCache> {
+    this.#found ??= find(this.#options.place, false);
+    return (await this.#found).cache;
+  }
+
+  #done(id: number, outcome: AnyOutcome): void {
+    this.#post({ type: "done", id, outcome });
+  }
+}
+
+interface Found {
+  capabilities: Capabilities;
+  cache: ChosenCache;
+}
+
+async function find(place: "worker" | "page", probe: boolean): Promise<Found> {
+  const cache = await chooseCache();
+  return { capabilities: await findCapabilities(place, probe, cache), cache };
 }
 
 /** The URL of a folder, its last slash included, so that names can be put to it. */

@@ -1,10 +1,21 @@
 import { SidestageError } from "../errors.js";
-import type { Capabilities, Event, Request } from "../protocol.js";
-import type { FromWorker, ToWorker } from "../wire.js";
+import type {
+  Capabilities,
+  Completion,
+  Effect,
+  Event,
+  ModelInfo,
+  ModelSource,
+  Request,
+} from "../protocol.js";
+import type { FromWorker, HeldFiles, ToWorker } from "../wire.js";
+import { CacheAccess } from "./cache/access.js";
+import type { ChosenCache } from "./cache/backend.js";
 import { Engine } from "./engine.js";
 import { infoOf } from "./errors.js";
 import { variantOf } from "./features.js";
 import { type Held, Readings } from "./fetch.js";
+import { filesOf } from "./folder.js";
 import type { Turns } from "./turns.js";
 import type { Modules } from "./wasm.js";
 
@@ -12,6 +23,7 @@ import type { Modules } from "./wasm.js";
 export interface InstanceHost {
   modules: Modules;
   capabilities: Capabilities;
+  cache: ChosenCache;
   script: string;
   turns: Turns;
   /** Milliseconds a slice may take. */
@@ -35,33 +47,35 @@ const LARGEST = 2 ** 32 - 65536;
  * whatever happens to the engine.
  */
 export class Instance {
-  readonly #load: Load;
+  readonly #load: Omit<Load, "held">;
   readonly #host: InstanceHost;
   readonly #open = new Set<number>();
   readonly #readings: Readings;
+  readonly #cache: CacheAccess;
   #engine: Engine | undefined;
   #early: ModelRequest[] = [];
-  #held: Held;
+  #held: Held = [];
   #scheduled = false;
   #wake: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #capabilities: Capabilities;
 
   constructor(load: Load, host: InstanceHost) {
-    this.#load = load;
+    const { held, ...rest } = load;
+    this.#load = rest;
     this.#host = host;
-    this.#held = load.held;
     this.#capabilities = host.capabilities;
     this.#open.add(load.id);
+    const tell = (completion: Completion): void =>
+      this.#enter((engine) => engine.completion(completion));
+    this.#cache = new CacheAccess(host.cache.backend, tell);
     this.#readings = new Readings(
-      {
-        completion: (completion) => this.#enter((engine) => engine.completion(completion)),
-        bytes: (stream, chunk) => this.#bytes(stream, chunk),
-      },
+      { completion: tell, bytes: (stream, chunk) => this.#bytes(stream, chunk) },
+      this.#cache,
       () => this.#held,
       () => host.turns.pause(),
     );
-    this.#start().catch((error: unknown) => this.#crash(error));
+    this.#start(held).catch((error: unknown) => this.#crash(error));
   }
 
   /** A request for this model. */
@@ -88,17 +102,19 @@ export class Instance {
     this.#closed = true;
     clearTimeout(this.#wake);
     this.#readings.close();
+    this.#cache.close();
     this.#engine?.close();
     this.#engine = undefined;
-    this.#held = undefined;
+    this.#held = [];
     const info = infoOf(error, error.code);
     for (const id of this.#open) this.#host.post({ type: "error", id, error: info });
     this.#open.clear();
     this.#host.gone(crash);
   }
 
-  async #start(): Promise<void> {
-    const { id, source, options } = this.#load;
+  async #start(held: HeldFiles | undefined): Promise<void> {
+    const { id, options } = this.#load;
+    const source = await this.#source(held);
     const { capabilities, modules, script } = this.#host;
     if (!capabilities.simd) {
       throw new SidestageError("WASM_UNSUPPORTED", "the browser's WebAssembly has no SIMD", {
@@ -153,6 +169,16 @@ export class Instance {
     const early = this.#early;
     this.#early = [];
     for (const request of early) this.request(request);
+  }
+
+  async #source(held: HeldFiles = []): Promise<ModelSource> {
+    if (Array.isArray(held)) {
+      this.#held = held;
+      return this.#load.source;
+    }
+    const files = await filesOf(held);
+    this.#held = files;
+    return { kind: "held", files: files.map(({ name, size }) => ({ name, size })) };
   }
 
   // A message that finds no memory fails alone; what belongs to another request must not be lost.
@@ -225,9 +251,26 @@ export class Instance {
   #carryOut(engine: Engine): void {
     for (const effect of engine.effects()) {
       if (this.#closed) return;
-      if (effect.type === "post") this.#post(effect.event, engine);
-      else if (effect.type === "fetch") this.#readings.start(effect);
-      else if (effect.type === "cancel") this.#readings.cancel(effect.stream);
+      this.#carryOutOne(effect, engine);
+    }
+  }
+
+  #carryOutOne(effect: Effect, engine: Engine): void {
+    switch (effect.type) {
+      case "post":
+        return this.#post(effect.event, engine);
+      case "fetch":
+        return this.#readings.start(effect);
+      case "cancel":
+        return this.#readings.cancel(effect.stream);
+      case "lookup":
+        return this.#cache.lookup(effect.key, effect.wait);
+      case "record":
+        return this.#cache.record(effect.key, effect.entry);
+      case "drop":
+        return this.#cache.drop(effect.key);
+      case "release":
+        return this.#cache.release(effect.key);
     }
   }
 
@@ -249,13 +292,22 @@ export class Instance {
     const { outcome } = event;
     if (outcome.kind === "loaded") {
       outcome.model.handle = this.#load.id;
+      this.#tellCache(outcome.model);
       // The weights are in place; what they came from need not stay.
-      this.#held = undefined;
+      this.#held = [];
       this.#host.post({ ...event, capabilities: this.#capabilities });
       return;
     }
     if (outcome.kind === "metrics") outcome.metrics.wasmBytes = engine.bytes;
     this.#host.post(event);
+  }
+
+  #tellCache(model: ModelInfo): void {
+    const { source, options } = this.#load;
+    const { name, reason } = this.#host.cache;
+    const asked = source.kind === "url" && options.cache !== "no-store";
+    model.cache = asked ? name : "none";
+    if (asked) model.cacheReason ??= reason;
   }
 
   #crash(error: unknown): void {

@@ -1,0 +1,226 @@
+import type { CacheEntry, Completion } from "../../protocol.js";
+import type { CacheBackend } from "./backend.js";
+import { KeptFile } from "./kept-file.js";
+import { type Release, takeLock } from "./locks.js";
+import { checkRoom, isQuota, roomMessage } from "./room.js";
+
+/** One key of one load. */
+interface Hold {
+  /** Ends when everything asked for this key has been done. */
+  before: Promise<unknown>;
+  lock: { mode: LockMode; release: Release } | undefined;
+  /** What the lookup found. */
+  entry: CacheEntry | null;
+  /** Bytes that are held. */
+  bytes: number;
+  writer: KeptFile | undefined;
+  /** Writing failed; nothing of this key is kept any more. */
+  refused: boolean;
+}
+
+/**
+ * What one load does with the cache: carries out `lookup`, `record`, `drop` and `release`, each
+ * key's in their order, and holds a key's lock between the first and the last of them.
+ */
+export class CacheAccess {
+  readonly #backend: CacheBackend | null;
+  readonly #tell: (completion: Completion) => void;
+  readonly #holds = new Map<string, Hold>();
+  readonly #closed = new AbortController();
+
+  constructor(backend: CacheBackend | null, tell: (completion: Completion) => void) {
+    this.#backend = backend;
+    this.#tell = tell;
+  }
+
+  /** Answers with `found`. */
+  lookup(key: string, wait: boolean): void {
+    const answer = (entry: CacheEntry | null, busy: boolean): void =>
+      this.#tell({ type: "found", key, entry, busy });
+    this.#do(key, async (hold, backend) => {
+      if (!backend) return answer(null, false);
+      let found: CacheEntry | null | undefined;
+      try {
+        found = await this.#enter(key, hold, backend, wait);
+      } catch {
+        // Nothing can be read of it, so nothing will be written either.
+        hold.refused = true;
+        found = null;
+      }
+      hold.entry = found ?? null;
+      hold.bytes = found?.bytes ?? 0;
+      if (!this.#closed.signal.aborted) answer(found ?? null, found === undefined);
+    });
+  }
+
+  /** Writes what is known of a file. */
+  record(key: string, entry: CacheEntry): void {
+    this.#do(key, async (hold, backend) => {
+      if (!backend || hold.refused || hold.lock?.mode !== "exclusive") return;
+      const now = Date.now();
+      const created = hold.entry?.created || now;
+      hold.entry = { ...entry, bytes: hold.bytes, created, used: now };
+      try {
+        await backend.record(key, hold.entry);
+      } catch (error) {
+        this.#refuse(key, error);
+      }
+    });
+  }
+
+  /** Throws a file away. */
+  drop(key: string): void {
+    this.#do(key, async (hold, backend) => {
+      if (!backend) return;
+      await hold.writer?.stop();
+      if (hold.lock?.mode === "shared") {
+        // Others read it, and let it go soon.
+        await this.#letGo(hold);
+        if (!(await this.#take(key, hold, "exclusive", true))) return;
+      }
+      hold.entry = null;
+      hold.bytes = 0;
+      await backend.drop(key).catch(() => undefined);
+    });
+  }
+
+  /** Gives a file's lock back. */
+  release(key: string): void {
+    this.#do(key, async (hold, backend) => {
+      await hold.writer?.stop();
+      const { entry } = hold;
+      if (entry?.complete && hold.lock?.mode === "shared") {
+        // Another reader may write the same now; one of the two times is as good as the other.
+        await backend?.record(key, { ...entry, used: Date.now() }).catch(() => undefined);
+      }
+      await this.#letGo(hold);
+      this.#holds.delete(key);
+    });
+  }
+
+  /** Gives everything back. */
+  close(): void {
+    this.#closed.abort();
+    for (const key of [...this.#holds.keys()]) this.release(key);
+  }
+
+  /** The bytes of a file from `offset` on. */
+  async read(key: string, offset: number): Promise<ReadableStream<Uint8Array>> {
+    const hold = this.#hold(key);
+    await hold.before;
+    // A reading that was given up may still have its file open.
+    await hold.writer?.done;
+    if (!this.#backend) throw new Error("nothing is kept here");
+    return this.#backend.read(key, offset);
+  }
+
+  /** The length of a whole file, where known. */
+  length(key: string): number | null {
+    return this.#holds.get(key)?.entry?.length ?? null;
+  }
+
+  /**
+   * Opens a file for bytes that come; `length`: of the whole file, where known. `null`: they cannot
+   * be kept.
+   */
+  async keep(key: string, length: number | null): Promise<KeptFile | null> {
+    const hold = this.#hold(key);
+    const backend = this.#backend;
+    await hold.before;
+    await hold.writer?.done;
+    if (!backend || hold.refused || hold.lock?.mode !== "exclusive") return null;
+    try {
+      if (length !== null) await checkRoom(length - hold.bytes);
+      const writer = await backend.open(key);
+      hold.bytes = writer.bytes;
+      hold.writer = new KeptFile(
+        writer,
+        (bytes) => {
+          hold.bytes = bytes;
+        },
+        (error) => this.#refuse(key, error),
+      );
+      return hold.writer;
+    } catch (error) {
+      this.#refuse(key, error);
+      return null;
+    }
+  }
+
+  #hold(key: string): Hold {
+    let hold = this.#holds.get(key);
+    if (!hold) {
+      hold = {
+        before: Promise.resolve(),
+        lock: undefined,
+        entry: null,
+        bytes: 0,
+        writer: undefined,
+        refused: false,
+      };
+      this.#holds.set(key, hold);
+    }
+    return hold;
+  }
+
+  #do(key: string, work: (hold: Hold, backend: CacheBackend | null) => Promise<void> | void) {
+    const hold = this.#hold(key);
+    hold.before = hold.before.then(() => work(hold, this.#backend));
+  }
+
+  // Whole files are shared; the lock cannot be changed, only given back and taken anew.
+  // `undefined`: another tab has it.
+  async #enter(
+    key: string,
+    hold: Hold,
+    backend: CacheBackend,
+    wait: boolean,
+  ): Promise<CacheEntry | null | undefined> {
+    await this.#letGo(hold);
+    for (;;) {
+      if (!(await this.#take(key, hold, "shared", wait))) return undefined;
+      const entry = await backend.lookup(key);
+      if (entry?.complete) return entry;
+      await this.#letGo(hold);
+      if (!(await this.#take(key, hold, "exclusive", wait))) return undefined;
+      const now = await backend.lookup(key);
+      if (now?.complete) {
+        // Another tab has finished it in between.
+        await this.#letGo(hold);
+        continue;
+      }
+      // What cannot be used makes room.
+      if (!now) await backend.drop(key);
+      return now;
+    }
+  }
+
+  async #take(key: string, hold: Hold, mode: LockMode, wait: boolean): Promise<boolean> {
+    const release = await takeLock(key, mode, wait && { signal: this.#closed.signal });
+    if (release) hold.lock = { mode, release };
+    return release !== null;
+  }
+
+  async #letGo(hold: Hold): Promise<void> {
+    const { lock } = hold;
+    hold.lock = undefined;
+    await lock?.release();
+  }
+
+  // What cannot grow any more is of no use: it goes, and the load goes on without it.
+  #refuse(key: string, error: unknown): void {
+    const hold = this.#hold(key);
+    if (hold.refused) return;
+    hold.refused = true;
+    this.#do(key, async (_, backend) => {
+      const code = isQuota(error) ? "QUOTA_EXCEEDED" : "CACHE_FAILED";
+      // Before anything is thrown away: the figures are those of the failure.
+      const message = await roomMessage(error);
+      await hold.writer?.stop();
+      await backend?.drop(key).catch(() => undefined);
+      hold.entry = null;
+      hold.bytes = 0;
+      if (!this.#closed.signal.aborted) this.#tell({ type: "notKept", key, code, message });
+    });
+  }
+}

@@ -1,0 +1,59 @@
+/** What the engine is told when a reading opens. */
+export interface Head {
+  status: number;
+  contentType: string | null;
+  /** Bytes of the whole file, if known. */
+  length: number | null;
+  /** Place of the first byte, if the answer says so. */
+  start: number | null;
+  validator: string | null;
+  retryAfterMs: number | null;
+}
+
+/** The head of what is not HTTP. */
+export function localHead(length: number | null): Head {
+  return {
+    status: 200,
+    contentType: null,
+    length,
+    start: null,
+    validator: null,
+    retryAfterMs: null,
+  };
+}
+
+/** What a response's headers say, as far as its origin lets them be seen. */
+export function headOf(response: Response, now = Date.now()): Head {
+  const { headers, status } = response;
+  const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get("content-range") ?? "");
+  return {
+    status,
+    contentType: headers.get("content-type"),
+    length: status === 206 || status === 416 ? ofRange(headers) : wholeLength(response),
+    start: range ? Number(range[1]) : null,
+    validator: headers.get("etag") ?? headers.get("last-modified"),
+    retryAfterMs: retryAfter(headers.get("retry-after"), now),
+  };
+}
+
+function wholeLength(response: Response): number | null {
+  // The length of a compressed transfer is not the file's. Another origin's response hides its
+  // encoding but not its length: without one, the model's header tells it, which is soon enough.
+  if (response.type === "cors" || response.headers.get("content-encoding")) return null;
+  return whole(response.headers.get("content-length"));
+}
+
+function ofRange(headers: Headers): number | null {
+  return whole(/\/(\d+)$/.exec(headers.get("content-range") ?? "")?.[1] ?? null);
+}
+
+function whole(text: string | null): number | null {
+  return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3) as milliseconds from now. */
+function retryAfter(text: string | null, now: number): number | null {
+  if (text === null) return null;
+  const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - now;
+  return Number.isNaN(ms) ? null : Math.max(0, ms);
+}

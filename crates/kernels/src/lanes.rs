@@ -74,8 +74,16 @@ pub(crate) trait Lanes {
     /// `byte << shift` for each byte, where nothing is shifted out.
     fn shl(value: Self::B, shift: u32) -> Self::B;
     fn or(a: Self::B, b: Self::B) -> Self::B;
-    /// Byte `i` is 16 where bit `i` is set, else 0.
-    fn sixteens(bits: u16) -> Self::B;
+    /// The first eight bytes and the last, little-endian.
+    fn words(from: [u64; 2]) -> Self::B;
+    /// Sixteen nibbles, the lowest first, to a byte each.
+    fn nibbles(from: u64) -> Self::B;
+    /// `(byte * power mod 256) * 3 / 256`, rounded down, for each byte.
+    fn trits(bytes: Self::B, powers: &[u8; 16]) -> Self::B;
+    /// Byte `i` is `value` where bit `i` is set, else 0.
+    fn flags(bits: u16, value: u8) -> Self::B;
+    /// `table[index]` for each byte of `index`, all in 0..16.
+    fn lookup(table: &[u8; 16], index: Self::B) -> Self::B;
 
     fn activations(from: &[i8; 16]) -> Self::X;
     /// `acc` plus the 16 products of activations in -127..=127 and weights in 0..=127, spread over

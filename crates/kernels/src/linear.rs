@@ -18,11 +18,12 @@ mod quantized;
 mod tile;
 
 use crate::activation::activation_dtype;
-use crate::dequantize::supports;
 use crate::lanes::{Lanes, Native};
+use crate::weights::supports;
 use sidestage_tensor::blocks::{
-    Act8, BlockQ2_K, BlockQ3_K, BlockQ4_0, BlockQ4_1, BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K,
-    BlockQ6_K, BlockQ8_0,
+    Act8, BlockIQ1_M, BlockIQ1_S, BlockIQ2_S, BlockIQ2_XS, BlockIQ2_XXS, BlockIQ3_S, BlockIQ3_XXS,
+    BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockNVFP4, BlockQ2_K, BlockQ3_K, BlockQ4_0, BlockQ4_1,
+    BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K, BlockQ6_K, BlockQ8_0, BlockTQ1_0, BlockTQ2_0,
 };
 use sidestage_tensor::{DType, SharedOut};
 use std::fmt;
@@ -186,6 +187,19 @@ pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
             DType::Q4_K => quantized::run::<L, BlockQ4_K>(args, x, columns),
             DType::Q5_K => quantized::run::<L, BlockQ5_K>(args, x, columns),
             DType::Q6_K => quantized::run::<L, BlockQ6_K>(args, x, columns),
+            DType::TQ1_0 => quantized::run::<L, BlockTQ1_0>(args, x, columns),
+            DType::TQ2_0 => quantized::run::<L, BlockTQ2_0>(args, x, columns),
+            DType::MXFP4 => quantized::run::<L, BlockMXFP4>(args, x, columns),
+            DType::NVFP4 => quantized::run::<L, BlockNVFP4>(args, x, columns),
+            DType::IQ1_S => quantized::run::<L, BlockIQ1_S>(args, x, columns),
+            DType::IQ1_M => quantized::run::<L, BlockIQ1_M>(args, x, columns),
+            DType::IQ2_XXS => quantized::run::<L, BlockIQ2_XXS>(args, x, columns),
+            DType::IQ2_XS => quantized::run::<L, BlockIQ2_XS>(args, x, columns),
+            DType::IQ2_S => quantized::run::<L, BlockIQ2_S>(args, x, columns),
+            DType::IQ3_XXS => quantized::run::<L, BlockIQ3_XXS>(args, x, columns),
+            DType::IQ3_S => quantized::run::<L, BlockIQ3_S>(args, x, columns),
+            DType::IQ4_NL => quantized::run::<L, BlockIQ4_NL>(args, x, columns),
+            DType::IQ4_XS => quantized::run::<L, BlockIQ4_XS>(args, x, columns),
             _ => quantized::run::<L, BlockQ8_0>(args, x, columns),
         },
     }
@@ -220,8 +234,8 @@ mod tests {
         let bad = Linear { n: usize::MAX, ..good };
         assert_eq!(bad.check(), Err(LinearError::TooLarge));
 
-        let bad = Linear { dtype: DType::IQ2_S, ..good };
-        assert_eq!(bad.check(), Err(LinearError::Weights { dtype: DType::IQ2_S }));
+        let bad = Linear { dtype: DType::Q8_K, ..good };
+        assert_eq!(bad.check(), Err(LinearError::Weights { dtype: DType::Q8_K }));
         let (weights, found) = (DType::Q8_0, DType::F32);
         let bad = Linear { dtype: weights, ..good };
         assert_eq!(bad.check(), Err(LinearError::Activations { weights, found }));

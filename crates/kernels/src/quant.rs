@@ -1,8 +1,10 @@
 //! One scheme for all quantised weights: a part of 32 values is unpacked to small integers `u`, a
 //! scale and an offset or a minimum, so that a weight is `scale * (u - ZERO) - minimum`.
 
+mod iq;
 mod k;
 mod simple;
+mod small;
 
 use crate::lanes::Lanes;
 use sidestage_tensor::blocks::{Block, F16};

@@ -4,6 +4,13 @@
 //! file type has alignment 1, so a block can be viewed at any address of a file; [`Act8`] exists
 //! only in memory.
 
+mod codebook;
+
+pub use codebook::{
+    BlockIQ1_M, BlockIQ1_S, BlockIQ2_S, BlockIQ2_XS, BlockIQ2_XXS, BlockIQ3_S, BlockIQ3_XXS,
+    BlockIQ4_NL, BlockIQ4_XS,
+};
+
 use crate::DType;
 use bytemuck::{Pod, Zeroable};
 
@@ -162,6 +169,54 @@ pub struct BlockQ6_K {
     pub d: F16,
 }
 
+/// 256 values `d * (t - 1)`, t in 0..3: five of them in a byte, as a fraction of 243.
+///
+/// The `n`-th digit of a byte is `(byte * 3^n mod 256) * 3 / 256`, rounded down. Values 0..160 are
+/// the digits of `qs[..32]` (all first ones, then all second ones), 160..240 those of `qs[32..]`,
+/// the last 16 the first four of `qh`.
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub struct BlockTQ1_0 {
+    /// Five digits a byte.
+    pub qs: [u8; 48],
+    /// Four digits a byte.
+    pub qh: [u8; 4],
+    /// Scale.
+    pub d: F16,
+}
+
+/// 256 values `d * (q - 1)`, q in 0..3.
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub struct BlockTQ2_0 {
+    /// Pairs of bits, as in [`BlockQ2_K`].
+    pub qs: [u8; 64],
+    /// Scale.
+    pub d: F16,
+}
+
+/// 32 numbers of 4 bits (E2M1: 0, 0.5, 1, 1.5, 2, 3, 4, 6 and their negatives) times a power of two.
+///
+/// Source: OCP Microscaling Formats (MX) 1.0, "MXFP4".
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub struct BlockMXFP4 {
+    /// The power's exponent plus 127.
+    pub e: u8,
+    /// Numbers, as the nibbles of [`BlockQ4_0`].
+    pub qs: [u8; 16],
+}
+
+/// 64 numbers as in [`BlockMXFP4`], in 4 groups of 16 with a scale each.
+#[derive(Clone, Copy, Zeroable, Pod)]
+#[repr(C)]
+pub struct BlockNVFP4 {
+    /// Scales: 4 bits of exponent (bias 7), 3 of fraction (E4M3 without its sign).
+    pub d: [u8; 4],
+    /// Eight bytes a group: the low nibbles are its first numbers, the high ones its last.
+    pub qs: [u8; 32],
+}
+
 /// 32 activations `d * q`, made at run time for the integer kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Zeroable, Pod)]
 #[repr(C)]
@@ -189,6 +244,19 @@ const _: () = assert!(fits::<BlockQ3_K>(110) && align_of::<BlockQ3_K>() == 1);
 const _: () = assert!(fits::<BlockQ4_K>(144) && align_of::<BlockQ4_K>() == 1);
 const _: () = assert!(fits::<BlockQ5_K>(176) && align_of::<BlockQ5_K>() == 1);
 const _: () = assert!(fits::<BlockQ6_K>(210) && align_of::<BlockQ6_K>() == 1);
+const _: () = assert!(fits::<BlockTQ1_0>(54) && align_of::<BlockTQ1_0>() == 1);
+const _: () = assert!(fits::<BlockTQ2_0>(66) && align_of::<BlockTQ2_0>() == 1);
+const _: () = assert!(fits::<BlockMXFP4>(17) && align_of::<BlockMXFP4>() == 1);
+const _: () = assert!(fits::<BlockNVFP4>(36) && align_of::<BlockNVFP4>() == 1);
+const _: () = assert!(fits::<BlockIQ1_S>(50) && align_of::<BlockIQ1_S>() == 1);
+const _: () = assert!(fits::<BlockIQ1_M>(56) && align_of::<BlockIQ1_M>() == 1);
+const _: () = assert!(fits::<BlockIQ2_XXS>(66) && align_of::<BlockIQ2_XXS>() == 1);
+const _: () = assert!(fits::<BlockIQ2_XS>(74) && align_of::<BlockIQ2_XS>() == 1);
+const _: () = assert!(fits::<BlockIQ2_S>(82) && align_of::<BlockIQ2_S>() == 1);
+const _: () = assert!(fits::<BlockIQ3_XXS>(98) && align_of::<BlockIQ3_XXS>() == 1);
+const _: () = assert!(fits::<BlockIQ3_S>(110) && align_of::<BlockIQ3_S>() == 1);
+const _: () = assert!(fits::<BlockIQ4_NL>(18) && align_of::<BlockIQ4_NL>() == 1);
+const _: () = assert!(fits::<BlockIQ4_XS>(136) && align_of::<BlockIQ4_XS>() == 1);
 const _: () = assert!(fits::<Act8>(40) && align_of::<Act8>() == 4);
 
 /// A block type of this module, with the element type it belongs to.
@@ -226,5 +294,18 @@ blocks! {
     BlockQ4_K Q4_K 256,
     BlockQ5_K Q5_K 256,
     BlockQ6_K Q6_K 256,
+    BlockTQ1_0 TQ1_0 256,
+    BlockTQ2_0 TQ2_0 256,
+    BlockMXFP4 MXFP4 32,
+    BlockNVFP4 NVFP4 64,
+    BlockIQ1_S IQ1_S 256,
+    BlockIQ1_M IQ1_M 256,
+    BlockIQ2_XXS IQ2_XXS 256,
+    BlockIQ2_XS IQ2_XS 256,
+    BlockIQ2_S IQ2_S 256,
+    BlockIQ3_XXS IQ3_XXS 256,
+    BlockIQ3_S IQ3_S 256,
+    BlockIQ4_NL IQ4_NL 32,
+    BlockIQ4_XS IQ4_XS 256,
     Act8 Act8 32,
 }

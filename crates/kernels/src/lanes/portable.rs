@@ -96,8 +96,24 @@ impl Lanes for Portable {
         from_fn(|i| a[i] | b[i])
     }
     #[inline(always)]
-    fn sixteens(bits: u16) -> Self::B {
-        from_fn(|i| ((bits >> i & 1) as u8) << 4)
+    fn words(from: [u64; 2]) -> Self::B {
+        bytemuck::cast(from.map(u64::to_le_bytes))
+    }
+    #[inline(always)]
+    fn nibbles(from: u64) -> Self::B {
+        from_fn(|i| (from >> (4 * i) & 15) as u8)
+    }
+    #[inline(always)]
+    fn trits(bytes: Self::B, powers: &[u8; 16]) -> Self::B {
+        from_fn(|i| ((u16::from(bytes[i].wrapping_mul(powers[i])) * 3) >> 8) as u8)
+    }
+    #[inline(always)]
+    fn flags(bits: u16, value: u8) -> Self::B {
+        from_fn(|i| (bits >> i & 1) as u8 * value)
+    }
+    #[inline(always)]
+    fn lookup(table: &[u8; 16], index: Self::B) -> Self::B {
+        index.map(|i| table[usize::from(i & 15)])
     }
 
     #[inline(always)]

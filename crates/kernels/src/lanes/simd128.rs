@@ -132,11 +132,39 @@ impl Lanes for Simd128 {
         v128_or(a, b)
     }
     #[inline(always)]
-    fn sixteens(bits: u16) -> Self::B {
+    fn words(from: [u64; 2]) -> Self::B {
+        u64x2(from[0], from[1])
+    }
+    #[inline(always)]
+    fn nibbles(from: u64) -> Self::B {
+        let bytes = u64x2_splat(from);
+        let (low, high) = (Self::shr_and(bytes, 0, 15), Self::shr_and(bytes, 4, 15));
+        i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(low, high)
+    }
+    #[inline(always)]
+    fn trits(bytes: Self::B, powers: &[u8; 16]) -> Self::B {
+        let powers = load_bytes(powers);
+        let product = |wide: v128| {
+            let low = v128_and(wide, u16x8_splat(255));
+            u16x8_shr(u16x8_mul(low, u16x8_splat(3)), 8)
+        };
+        let first = product(u16x8_extmul_low_u8x16(bytes, powers));
+        u8x16_narrow_i16x8(first, product(u16x8_extmul_high_u8x16(bytes, powers)))
+    }
+    #[inline(always)]
+    fn flags(bits: u16, value: u8) -> Self::B {
         let [low, high] = bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
         let each = u64x2_splat(0x8040_2010_0804_0201);
         let set = i8x16_eq(v128_and(u64x2(low, high), each), each);
-        v128_and(set, u8x16_splat(16))
+        v128_and(set, u8x16_splat(value))
+    }
+    #[inline(always)]
+    fn lookup(table: &[u8; 16], index: Self::B) -> Self::B {
+        // The relaxed instruction differs only for indices past the table.
+        #[cfg(target_feature = "relaxed-simd")]
+        return i8x16_relaxed_swizzle(load_bytes(table), index);
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        i8x16_swizzle(load_bytes(table), index)
     }
 
     #[inline(always)]

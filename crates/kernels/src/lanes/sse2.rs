@@ -146,15 +146,46 @@ impl Lanes for Sse2 {
         sse2!(_mm_or_si128(a, b))
     }
     #[inline(always)]
-    fn sixteens(bits: u16) -> Self::B {
+    fn words(from: [u64; 2]) -> Self::B {
+        sse2!(_mm_set_epi64x(from[1] as i64, from[0] as i64))
+    }
+    #[inline(always)]
+    fn nibbles(from: u64) -> Self::B {
+        sse2!({
+            let bytes = _mm_set_epi64x(0, from as i64);
+            _mm_unpacklo_epi8(Self::shr_and(bytes, 0, 15), Self::shr_and(bytes, 4, 15))
+        })
+    }
+    #[inline(always)]
+    fn trits(bytes: Self::B, powers: &[u8; 16]) -> Self::B {
+        sse2!({
+            let (powers, zero) = (load_bytes(powers), _mm_setzero_si128());
+            let product = |bytes, powers| {
+                let low = _mm_and_si128(_mm_mullo_epi16(bytes, powers), _mm_set1_epi16(255));
+                _mm_srli_epi16::<8>(_mm_mullo_epi16(low, _mm_set1_epi16(3)))
+            };
+            let first = product(_mm_unpacklo_epi8(bytes, zero), _mm_unpacklo_epi8(powers, zero));
+            let last = product(_mm_unpackhi_epi8(bytes, zero), _mm_unpackhi_epi8(powers, zero));
+            _mm_packus_epi16(first, last)
+        })
+    }
+    #[inline(always)]
+    fn flags(bits: u16, value: u8) -> Self::B {
         sse2!({
             let [low, high] =
                 bits.to_le_bytes().map(|byte| u64::from(byte) * 0x0101_0101_0101_0101);
             let spread = _mm_set_epi64x(high as i64, low as i64);
             let each = _mm_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
             let set = _mm_cmpeq_epi8(_mm_and_si128(spread, each), each);
-            _mm_and_si128(set, _mm_set1_epi8(16))
+            _mm_and_si128(set, _mm_set1_epi8(value as i8))
         })
+    }
+    #[inline(always)]
+    fn lookup(table: &[u8; 16], index: Self::B) -> Self::B {
+        // SSE2 has no such instruction; SSSE3 brought it.
+        let mut bytes = [0; 16];
+        sse2!(_mm_storeu_si128(bytes.as_mut_ptr().cast(), index));
+        load_bytes(&bytes.map(|i: u8| table[usize::from(i & 15)]))
     }
 
     #[inline(always)]

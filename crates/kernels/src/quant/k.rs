@@ -43,9 +43,9 @@ fn table_of_8(d: f32, dmin: f32, packed: &[u8; 12]) -> Table<8> {
     Table { scale: scale.map(|s| d * f32::from(s)), minimum: minimum.map(|m| dmin * f32::from(m)) }
 }
 
-/// The pairs of bits of Q2_K and Q3_K.
+/// The pairs of bits of Q2_K, Q3_K and TQ2_0.
 #[inline(always)]
-fn twos<L: Lanes>(qs: &[u8; 64], part: usize) -> [L::B; 2] {
+pub(super) fn twos<L: Lanes>(qs: &[u8; 64], part: usize) -> [L::B; 2] {
     let (start, shift) = (32 * (part / 4), 2 * (part % 4) as u32);
     from_fn(|half| L::shr_and(L::bytes(sixteen(qs, start + 16 * half)), shift, 3))
 }

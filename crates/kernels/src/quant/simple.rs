@@ -6,7 +6,7 @@ use sidestage_tensor::blocks::{BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, Block
 
 /// Low nibbles first, then high ones.
 #[inline(always)]
-fn nibbles<L: Lanes>(qs: &[u8; 16]) -> [L::B; 2] {
+pub(super) fn nibbles<L: Lanes>(qs: &[u8; 16]) -> [L::B; 2] {
     let qs = L::bytes(qs);
     [L::shr_and(qs, 0, 15), L::shr_and(qs, 4, 15)]
 }
@@ -15,8 +15,8 @@ fn nibbles<L: Lanes>(qs: &[u8; 16]) -> [L::B; 2] {
 fn five_bits<L: Lanes>(qs: &[u8; 16], qh: [u8; 4]) -> [L::B; 2] {
     let [low, high] = nibbles::<L>(qs);
     let [a, b, c, d] = qh;
-    let first = L::sixteens(u16::from_le_bytes([a, b]));
-    let last = L::sixteens(u16::from_le_bytes([c, d]));
+    let first = L::flags(u16::from_le_bytes([a, b]), 16);
+    let last = L::flags(u16::from_le_bytes([c, d]), 16);
     [L::or(low, first), L::or(high, last)]
 }
 

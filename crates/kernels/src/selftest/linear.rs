@@ -11,7 +11,7 @@ use sidestage_tensor::blocks::Act8;
 use sidestage_tensor::{DType, SharedOut};
 
 /// The types, with the places of their binary16 scales in a block.
-const TYPES: [(DType, &[usize]); 13] = [
+const TYPES: [(DType, &[usize]); 26] = [
     (DType::F32, &[]),
     (DType::F16, &[0]),
     (DType::BF16, &[]),
@@ -25,6 +25,19 @@ const TYPES: [(DType, &[usize]); 13] = [
     (DType::Q4_K, &[0, 2]),
     (DType::Q5_K, &[0, 2]),
     (DType::Q6_K, &[208]),
+    (DType::TQ1_0, &[52]),
+    (DType::TQ2_0, &[64]),
+    (DType::MXFP4, &[]),
+    (DType::NVFP4, &[]),
+    (DType::IQ1_S, &[0]),
+    (DType::IQ1_M, &[]),
+    (DType::IQ2_XXS, &[0]),
+    (DType::IQ2_XS, &[0]),
+    (DType::IQ2_S, &[0]),
+    (DType::IQ3_XXS, &[0]),
+    (DType::IQ3_S, &[0]),
+    (DType::IQ4_NL, &[0]),
+    (DType::IQ4_XS, &[0]),
 ];
 
 /// Outputs, rows: fewer than a tile, whole tiles, and every kind of rest.
@@ -44,6 +57,12 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
         }
     }
     Ok(compared)
+}
+
+/// Down to subnormal ones, which K types have.
+fn scale(random: &mut Random) -> f16 {
+    let size = [0.5, 0.01, 3e-5][random.below(3)];
+    f16::from_f32(random.float() * size)
 }
 
 struct Case {
@@ -76,10 +95,19 @@ impl Case {
                 _ => bytes.iter_mut().for_each(|byte| *byte = random.bits() as u8),
             }
             for &at in scales {
-                // Down to subnormal scales, which K types have.
-                let size = [0.5, 0.01, 3e-5][random.below(3)];
-                let scale = f16::from_f32(random.float() * size);
-                bytes[at..at + 2].copy_from_slice(&scale.to_le_bytes());
+                bytes[at..at + 2].copy_from_slice(&scale(random).to_le_bytes());
+            }
+            match dtype {
+                // A power of two near 1.
+                DType::MXFP4 => bytes[0] = 117 + random.below(16) as u8,
+                // The scale's nibbles are the highest of four words.
+                DType::IQ1_M => {
+                    let scale = scale(random).to_bits();
+                    for (i, word) in bytes[48..].chunks_exact_mut(2).enumerate() {
+                        word[1] = word[1] & 15 | ((scale >> (4 * i)) as u8) << 4;
+                    }
+                }
+                _ => {}
             }
         }
         let x = random.floats(rows * k);

@@ -19,8 +19,8 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
         compared += activations(length, random)? + singles(length, random)?;
         compared += layer(length, random)?;
     }
-    if supports(DType::IQ1_S) {
-        return Err("IQ1_S is said to be supported".into());
+    if supports(DType::Q8_K) {
+        return Err("Q8_K is said to be supported".into());
     }
     Ok(compared)
 }

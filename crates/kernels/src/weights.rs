@@ -1,0 +1,58 @@
+//! The types of weights there are kernels for.
+
+use sidestage_tensor::DType;
+
+/// How the linear layer reads weights of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightKernel {
+    /// Floats, widened in registers, times floats.
+    Floats,
+    /// Small integers, unpacked in registers, times activations of 8 bits.
+    Integers,
+    /// As integers, but several values at once are looked up in a list that the format fixes: about
+    /// half of the speed.
+    Lists,
+}
+
+/// The kernel for weights of this type; `None` if there is none.
+pub fn weight_kernel(dtype: DType) -> Option<WeightKernel> {
+    match dtype {
+        DType::F32 | DType::F16 | DType::BF16 => Some(WeightKernel::Floats),
+        DType::Q8_0
+        | DType::Q4_0
+        | DType::Q4_1
+        | DType::Q5_0
+        | DType::Q5_1
+        | DType::Q2_K
+        | DType::Q3_K
+        | DType::Q4_K
+        | DType::Q5_K
+        | DType::Q6_K
+        | DType::TQ1_0
+        | DType::TQ2_0
+        | DType::MXFP4
+        | DType::NVFP4
+        | DType::IQ4_NL
+        | DType::IQ4_XS => Some(WeightKernel::Integers),
+        DType::IQ1_S
+        | DType::IQ1_M
+        | DType::IQ2_XXS
+        | DType::IQ2_XS
+        | DType::IQ2_S
+        | DType::IQ3_XXS
+        | DType::IQ3_S => Some(WeightKernel::Lists),
+        DType::F64
+        | DType::I8
+        | DType::I16
+        | DType::I32
+        | DType::I64
+        | DType::Q8_1
+        | DType::Q8_K
+        | DType::Act8 => None,
+    }
+}
+
+/// Whether the kernels take weights of this type.
+pub fn supports(dtype: DType) -> bool {
+    weight_kernel(dtype).is_some()
+}

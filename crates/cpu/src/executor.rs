@@ -12,6 +12,12 @@ use std::ops::Range;
 /// rows of 576 values, measured in `research/kernels.md` §5).
 const ALONE: usize = 120_000;
 
+/// Shares are not made smaller than this: claiming one costs about as much as a hundred elements.
+const SHARE: usize = 60_000;
+
+/// Most shares of a thread. Several even out threads that run at different speeds.
+const SHARES: usize = 4;
+
 /// Work over this cost is done in pieces, so that the caller can stop within a few milliseconds.
 const PIECE: usize = 48_000_000;
 
@@ -156,10 +162,11 @@ impl Executor {
         let args = Args { inputs: &inputs, outputs: &outputs };
         let work = node.op.work(&args);
         let units = self.unit..piece_end(self.unit, &work);
-        if units.len().saturating_mul(work.cost) <= ALONE || pool.threads() == 1 {
+        let cost = units.len().saturating_mul(work.cost);
+        if cost <= ALONE || pool.threads() == 1 {
             node.op.run(&args, units.clone());
         } else {
-            let parts = pool.threads();
+            let parts = (cost / SHARE).clamp(pool.threads(), SHARES * pool.threads());
             pool.run(parts, &|part| {
                 let share = share(&units, work.grain, part, parts);
                 if !share.is_empty() {
@@ -193,7 +200,7 @@ fn piece_end(unit: usize, work: &Work) -> usize {
     work.units.min(unit.saturating_add(grains.saturating_mul(work.grain.max(1))))
 }
 
-/// The units of one of `parts` threads: whole grains, as even as they go.
+/// The units of one of `parts` shares: whole grains, as even as they go.
 fn share(units: &Range<usize>, grain: usize, part: usize, parts: usize) -> Range<usize> {
     let grain = grain.max(1);
     let grains = units.len().div_ceil(grain);

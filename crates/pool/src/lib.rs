@@ -12,7 +12,7 @@ mod team;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use team::Team;
+use team::{MAX_PARTS, Team};
 
 /// A fixed team of threads; the caller of [`Pool::run`] is thread 0.
 pub struct Pool {
@@ -66,23 +66,21 @@ impl Pool {
 
     /// Calls `f(0)`, …, `f(parts - 1)`, each exactly once, and returns when all have returned.
     ///
-    /// Part `i` runs on thread `i % threads`; part 0 on the caller. A call from inside a part, or
-    /// while another thread's call is going on, does all parts on its own thread.
+    /// Each thread takes the next part when it has done its last one: several parts a thread even out
+    /// threads that run at different speeds or have no processor at the moment. A call from inside a
+    /// part, or while another thread's call is going on, does all parts on its own thread.
     ///
     /// # Panics
     /// If a part panics, after all parts have ended; if a thread is gone ([`Pool::fail`]), at once.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
-        let parts_of_mine = |index: usize, step: usize| (index..parts).step_by(step).for_each(f);
-        if parts < 2 || self.team.threads() == 1 {
-            return parts_of_mine(0, 1);
+        let all = || (0..parts).for_each(f);
+        if !(2..=MAX_PARTS).contains(&parts) || self.team.threads() == 1 {
+            return all();
         }
-        let Some(turn) = self.team.take_turn() else { return parts_of_mine(0, 1) };
-        self.team.start(&turn, parts, f);
-        // The others borrow `f`: they must end before a panic here unwinds past it.
-        let mine = catch_unwind(AssertUnwindSafe(|| parts_of_mine(0, self.team.threads())));
-        let others = self.team.finish(&turn);
+        let Some(turn) = self.team.take_turn() else { return all() };
+        let result = self.team.run(&turn, parts as u16, f);
         drop(turn);
-        if let Err(panic) = mine.and(others) {
+        if let Err(panic) = result {
             resume_unwind(panic);
         }
     }

@@ -9,14 +9,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 /// `spin_loop` is no instruction, where natively it is one of 40 to 140 cycles.
 const SPINS: u32 = if cfg!(target_arch = "wasm32") { 2_000_000 } else { 20_000 };
 
-/// The closure of the current job; its lifetime is that of the call of `start` … `finish`.
+/// The closure of the current job; its lifetime is that of the call of `run`.
 type Job = *const (dyn Fn(usize) + Sync);
 
 /// What the threads share.
 ///
-/// The state is one word: how many jobs there have been, and how many parts the newest has. A
-/// thread without a part in a job never looks at the job itself, so the caller need not wait for
-/// it.
+/// A part is claimed by raising the next number in the state. A thread looks at the job only after it
+/// has claimed a part of it: until that part has ended the caller waits and the job stays. So a thread
+/// that has no processor just now is waited for only if it has a part in hand, and the others do the
+/// rest.
 pub(crate) struct Team {
     threads: usize,
     /// Which indices are serving.
@@ -24,22 +25,44 @@ pub(crate) struct Team {
     complete: AtomicBool,
     /// Held by the caller for the length of a job.
     turn: Mutex<()>,
-    /// `jobs << 16 | threads taking part`.
+    /// [`State`] in one word.
     state: AtomicU64,
-    job: UnsafeCell<Option<(Job, usize)>>,
-    /// Threads (other than the caller) still at work.
-    busy: AtomicUsize,
+    job: UnsafeCell<Option<Job>>,
+    /// Parts that have not ended.
+    left: AtomicUsize,
     panic: Mutex<Option<Panic>>,
     resting: AtomicBool,
     over: AtomicBool,
-    /// A thread is gone without having lowered `busy`; it never will.
+    /// A thread is gone without having lowered `left`; it never will.
     broken: AtomicBool,
     workers: Bed,
     caller: Bed,
 }
 
-// SAFETY: `job` is written by the holder of `turn` while nobody is at work and read only by threads
-// that take part in the job (see `serve`); it points to a `Sync` closure.
+/// The newest job's number (it may wrap: a thread that sleeps through 2^32 jobs misses one), how many
+/// parts it has, and the next one to be claimed.
+#[derive(Clone, Copy)]
+struct State {
+    job: u32,
+    parts: u16,
+    next: u16,
+}
+
+impl State {
+    fn of(word: u64) -> Self {
+        Self { job: (word >> 32) as u32, parts: (word >> 16) as u16, next: word as u16 }
+    }
+
+    fn word(self) -> u64 {
+        u64::from(self.job) << 32 | u64::from(self.parts) << 16 | u64::from(self.next)
+    }
+}
+
+/// Most parts of a job.
+pub(crate) const MAX_PARTS: usize = u16::MAX as usize;
+
+// SAFETY: `job` is written by the holder of `turn` while no part is claimed and read only by threads
+// that have claimed one (see `work`); it points to a `Sync` closure.
 unsafe impl Sync for Team {}
 // SAFETY: as above; the pointer is not tied to a thread.
 unsafe impl Send for Team {}
@@ -51,7 +74,6 @@ pub(crate) struct Turn<'a> {
 
 impl Team {
     pub(crate) fn new(threads: usize) -> Self {
-        let threads = threads.min(usize::from(u16::MAX));
         let mut present = vec![false; threads];
         present[0] = true;
         Self {
@@ -61,7 +83,7 @@ impl Team {
             turn: Mutex::new(()),
             state: AtomicU64::new(0),
             job: UnsafeCell::new(None),
-            busy: AtomicUsize::new(0),
+            left: AtomicUsize::new(0),
             panic: Mutex::new(None),
             resting: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -89,29 +111,61 @@ impl Team {
         (self.complete() && !self.over.load(Ordering::Acquire)).then_some(Turn { _lock: lock })
     }
 
-    /// Gives the other threads their parts. The caller must call `finish` before `f` goes away,
-    /// whatever happens.
-    pub(crate) fn start(&self, _turn: &Turn<'_>, parts: usize, f: &(dyn Fn(usize) + Sync)) {
-        let taking_part = parts.min(self.threads);
-        // SAFETY: only the lifetime changes; `finish` returns after the last use.
+    /// Does all parts of a job together with the other threads. Gives the first panic among them.
+    /// Panics itself if a thread is gone, which others still at work may outlive: see [`Team::fail`].
+    pub(crate) fn run(
+        &self,
+        _turn: &Turn<'_>,
+        parts: u16,
+        f: &(dyn Fn(usize) + Sync),
+    ) -> Result<(), Panic> {
+        // SAFETY: only the lifetime changes; this returns after the last use, panics of parts are
+        // caught.
         let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(f) };
-        // SAFETY: the turn is ours and nobody is at work, so nobody reads it.
-        unsafe { *self.job.get() = Some((job, parts)) };
-        self.busy.store(taking_part - 1, Ordering::Relaxed);
+        // SAFETY: the turn is ours and no part is claimed, so nobody reads it.
+        unsafe { *self.job.get() = Some(job) };
+        self.left.store(parts.into(), Ordering::Relaxed);
         self.resting.store(false, Ordering::Relaxed);
-        let jobs = self.state.load(Ordering::Relaxed) >> 16;
-        self.state.store((jobs + 1) << 16 | taking_part as u64, Ordering::SeqCst);
+        let number = State::of(self.state.load(Ordering::Relaxed)).job.wrapping_add(1);
+        let state = State { job: number, parts, next: 0 };
+        self.state.store(state.word(), Ordering::SeqCst);
         self.workers.wake();
-    }
-
-    /// Waits for the other threads; gives the first panic among them. Panics itself if a thread is
-    /// gone, which others still at work may outlive: see [`Team::fail`].
-    pub(crate) fn finish(&self, _turn: &Turn<'_>) -> Result<(), Panic> {
+        self.work(number);
         let broken = || self.broken.load(Ordering::SeqCst);
-        self.caller.wait(|| self.busy.load(Ordering::SeqCst) == 0 || broken(), || false);
+        self.caller.wait(|| self.left.load(Ordering::SeqCst) == 0 || broken(), || false);
         // A fresh panic, not a passed-on one: only this reaches the panic hook, which tells the host.
         assert!(!broken(), "a thread of the pool crashed");
         lock(&self.panic).take().map_or(Ok(()), Err)
+    }
+
+    /// Does parts of a job while there are any.
+    fn work(&self, number: u32) {
+        while let Some(part) = self.claim(number) {
+            // SAFETY: a part is claimed and has not ended, so the caller waits in `run` and neither
+            // changes the cell nor lets the closure go.
+            let job = unsafe { *self.job.get() };
+            if let Some(job) = job {
+                // SAFETY: as above.
+                let f = unsafe { &*job };
+                if let Err(panic) = caught(|| f(part)) {
+                    lock(&self.panic).get_or_insert(panic);
+                }
+            }
+            if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+                self.caller.wake();
+            }
+        }
+    }
+
+    /// The next part of this job; none if all are claimed or another job has begun.
+    fn claim(&self, number: u32) -> Option<usize> {
+        let next = |word| {
+            let state = State::of(word);
+            let open = state.job == number && state.next < state.parts;
+            open.then(|| State { next: state.next + 1, ..state }.word())
+        };
+        let claimed = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
+        claimed.ok().map(|word| State::of(word).next.into())
     }
 
     /// Says that a thread is gone. The job going on fails, and so does every later one.
@@ -136,33 +190,17 @@ impl Team {
             }
         }
         // The first job begins only when all are present, so this thread has missed none.
-        let mut seen = 0;
+        let mut seen = State::of(0).job;
         loop {
-            let changed =
-                || self.state.load(Ordering::SeqCst) != seen || self.over.load(Ordering::SeqCst);
+            let newest = || State::of(self.state.load(Ordering::SeqCst)).job;
+            let changed = || newest() != seen || self.over.load(Ordering::SeqCst);
             self.workers.wait(changed, || self.resting.load(Ordering::Relaxed));
-            let state = self.state.load(Ordering::SeqCst);
-            if state == seen {
+            let number = newest();
+            if number == seen {
                 return;
             }
-            seen = state;
-            if (state & 0xffff) as usize <= index {
-                continue;
-            }
-            // SAFETY: this thread is counted in `busy`, so the caller waits in `finish` and neither
-            // changes the cell nor lets the closure go before `busy` is lowered below.
-            let job = unsafe { *self.job.get() };
-            if let Some((job, parts)) = job {
-                // SAFETY: as above.
-                let f = unsafe { &*job };
-                let work = || (index..parts).step_by(self.threads).for_each(f);
-                if let Err(panic) = caught(work) {
-                    lock(&self.panic).get_or_insert(panic);
-                }
-            }
-            if self.busy.fetch_sub(1, Ordering::SeqCst) == 1 {
-                self.caller.wake();
-            }
+            seen = number;
+            self.work(number);
         }
     }
 
@@ -171,7 +209,7 @@ impl Team {
     }
 
     pub(crate) fn shut_down(&self) {
-        // In a job a thread could leave before it has seen its part.
+        // A thread that leaves in mid-job would leave its parts to the others.
         let _turn = lock(&self.turn);
         self.over.store(true, Ordering::SeqCst);
         self.workers.wake();

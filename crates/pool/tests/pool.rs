@@ -3,8 +3,8 @@
 
 use sidestage_pool::{Pool, worker_main};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex};
 use std::thread::ThreadId;
 
 /// Runs `parts` and checks that each was called once; gives the thread of each.
@@ -28,23 +28,40 @@ fn wait_for(pool: &Pool) {
 }
 
 #[test]
-fn each_part_is_called_once_on_its_thread() {
+fn each_part_is_called_once_and_the_threads_share_them() {
     for threads in [1, 2, 3, 5] {
         let pool = Pool::native(threads);
         wait_for(&pool);
         assert_eq!(pool.threads(), threads);
         for parts in 0..12 {
-            let on = each_once(&pool, parts);
-            for (part, thread) in on.iter().enumerate() {
-                assert_eq!(*thread, on[part % threads], "part {part} of {parts}");
-            }
-            if let Some(first) = on.first() {
-                assert_eq!(*first, std::thread::current().id());
-            }
-            let different: std::collections::HashSet<_> = on.iter().collect();
-            assert_eq!(different.len(), threads.min(parts));
+            each_once(&pool, parts);
         }
+        let all_here = Barrier::new(threads);
+        pool.run(threads, &|_| drop(all_here.wait()));
     }
+}
+
+#[test]
+fn a_thread_that_is_held_up_is_left_behind() {
+    let pool = Pool::native(2);
+    wait_for(&pool);
+    let here = std::thread::current().id();
+    let (done, on_others) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    pool.run(16, &|_| {
+        if std::thread::current().id() != here {
+            // Goes on when the caller has done all but this.
+            on_others.fetch_add(1, Ordering::SeqCst);
+            while done.load(Ordering::SeqCst) < 15 {
+                std::thread::yield_now();
+            }
+        } else {
+            while on_others.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+        }
+        done.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((done.into_inner(), on_others.into_inner()), (16, 1));
 }
 
 #[test]
@@ -86,8 +103,7 @@ fn a_panicking_part_reaches_the_caller_and_leaves_the_pool_usable() {
             });
         }));
         assert!(outcome.is_err(), "the panic of part {bad} was lost");
-        // Part 3 comes after part 0 on the same thread, so it falls with it.
-        assert_eq!(done.load(Ordering::Relaxed), if bad == 0 { 2 } else { 3 });
+        assert_eq!(done.load(Ordering::Relaxed), 3);
         each_once(&pool, 4);
     }
 }
@@ -130,7 +146,8 @@ fn an_external_pool_works_alone_until_its_threads_come_and_after_they_go() {
         scope.spawn(|| worker_main(&pool, 2));
         wait_for(&pool);
         worker_main(&pool, 2);
-        assert!(each_once(&pool, 3).iter().filter(|&&thread| thread != here).count() == 2);
+        let all_here = Barrier::new(3);
+        pool.run(3, &|_| drop(all_here.wait()));
         pool.shut_down();
     });
     assert!(each_once(&pool, 3).iter().all(|&thread| thread == here));
@@ -158,13 +175,17 @@ fn a_thread_that_is_gone_fails_the_job_going_on_and_every_later_one() {
     wait_for(pool);
     let (say, hear) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
+        static LOST: AtomicBool = AtomicBool::new(false);
+        let here = std::thread::current().id();
         for round in 0..2 {
             let outcome = catch_unwind(AssertUnwindSafe(|| {
-                pool.run(2, &|part| {
-                    if part == 1 {
-                        loop {
-                            std::thread::park();
-                        }
+                pool.run(2, &move |_| {
+                    while std::thread::current().id() != here {
+                        LOST.store(true, Ordering::SeqCst);
+                        std::thread::park();
+                    }
+                    while !LOST.load(Ordering::SeqCst) {
+                        std::thread::yield_now();
                     }
                 });
             }));

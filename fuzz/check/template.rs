@@ -21,7 +21,8 @@ pub(crate) fn check(input: &[u8]) {
         "tools": [{ "type": "function", "function": { "name": "add", "parameters": {} } }],
     });
     let now = Now { unix_seconds: 1_700_000_000, utc_offset_minutes: 60 };
-    let first = render(&template, "<s>", "</s>", &context, true, Some(now));
+    let variables = [("bos_token".to_owned(), "<s>".to_owned())];
+    let first = render(&template, &variables, &context, true, Some(now));
     match &first {
         Ok(text) => assert!(text.len() <= 16 << 20),
         Err(error) => {
@@ -29,5 +30,5 @@ pub(crate) fn check(input: &[u8]) {
             assert!(!error.to_string().is_empty());
         }
     }
-    assert_eq!(render(&template, "<s>", "</s>", &context, true, Some(now)), first);
+    assert_eq!(render(&template, &variables, &context, true, Some(now)), first);
 }

@@ -13,6 +13,13 @@ pub trait Text {
     /// A tokenizer that is unknown or contradicts itself.
     fn open(&mut self, metadata: &Metadata) -> Result<Option<TextInfo>, ErrorInfo>;
 
+    /// Reads the tokenizer of a Hugging Face folder: names in the folder and bytes. Files that it
+    /// does not want (see [`wants`](sidestage_text::Files::wants)) are left alone.
+    ///
+    /// # Errors
+    /// No `tokenizer.json`, or files that are unknown, broken or contradict each other.
+    fn open_files(&mut self, files: &[(&str, &[u8])]) -> Result<TextInfo, ErrorInfo>;
+
     /// Text to tokens; `add_special` adds the model's begin and end tokens, `parse_special` reads
     /// special tokens in the text.
     ///

@@ -6,7 +6,7 @@
 const PRINTABLE: [(u8, u8); 3] = [(b'!', b'~'), (0xA1, 0xAC), (0xAE, 0xFF)];
 
 /// Both directions of the table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ByteChars {
     chars: [char; 256],
     /// Indexed by code point; the largest in use is U+0143.

@@ -2,7 +2,6 @@
 //!
 //! Files name one or two of them; the others are known by their text, as in llama.cpp.
 
-use crate::TokenizerSpec;
 use crate::vocabulary::{Kind, Vocabulary};
 
 const NAMES: [&str; 22] = [
@@ -46,10 +45,11 @@ const FILE_NAMES: [&str; 9] = [
 /// gpt-oss structures its answers with these; they are part of the text.
 const PRINTED: [&str; 4] = ["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
-/// The ids of the tokens that end an answer, ascending. Marks those known by name as control
+/// The ids of the tokens that end an answer, ascending: those the file names, and those known by
+/// name. Marks those known by name as control
 /// tokens, because some files forget it.
-pub(crate) fn end_tokens(vocabulary: &mut Vocabulary, spec: &TokenizerSpec) -> Vec<u32> {
-    let mut ends = Vec::new();
+pub(crate) fn end_tokens(vocabulary: &mut Vocabulary, named: Vec<u32>) -> Vec<u32> {
+    let mut ends = named;
     for name in NAMES.into_iter().chain(FILE_NAMES) {
         if let Some(id) = vocabulary.id(name.as_bytes()) {
             vocabulary.kinds[id as usize] = Kind::Control;
@@ -61,7 +61,6 @@ pub(crate) fn end_tokens(vocabulary: &mut Vocabulary, spec: &TokenizerSpec) -> V
             vocabulary.kinds[id as usize] = Kind::UserDefined;
         }
     }
-    ends.extend([spec.eos, spec.eot, spec.eom].into_iter().flatten());
 
     let mut keep_going = |name: &str, kind: Kind, because: &[&str]| {
         let all = because.iter().all(|other| vocabulary.id(other.as_bytes()).is_some());

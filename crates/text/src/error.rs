@@ -5,12 +5,12 @@ use std::fmt;
 /// An error of the text room. [`TextError::code`] is what reaches the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TextError {
-    /// The file's tokenizer is of a kind that this crate does not know.
+    /// The file asks for something that this crate does not know.
     TokenizerUnsupported {
-        /// `tokenizer.ggml.model` of the file.
-        model: String,
-        /// `tokenizer.ggml.pre` of the file, where that is what is unknown or missing.
-        pre: Option<String>,
+        /// What kind of thing: `model`, `pre-tokenizer`, `normalizer`, `decoder`, …
+        part: &'static str,
+        /// Its name in the file.
+        name: String,
     },
     /// The vocabulary contradicts itself.
     TokenizerInvalid {
@@ -65,6 +65,10 @@ impl TextError {
         }
     }
 
+    pub(crate) fn unsupported(part: &'static str, name: impl Into<String>) -> Self {
+        Self::TokenizerUnsupported { part, name: name.into() }
+    }
+
     pub(crate) fn tokenizer(what: impl Into<String>) -> Self {
         Self::TokenizerInvalid { what: what.into() }
     }
@@ -77,14 +81,8 @@ impl TextError {
 impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TokenizerUnsupported { model, pre: None } if model == "gpt2" => {
-                f.write_str("the vocabulary does not name its pre-tokenizer (tokenizer.ggml.pre)")
-            }
-            Self::TokenizerUnsupported { model, pre: None } => {
-                write!(f, "tokenizer model {model:?} is not supported")
-            }
-            Self::TokenizerUnsupported { pre: Some(pre), .. } => {
-                write!(f, "pre-tokenizer {pre:?} is not supported")
+            Self::TokenizerUnsupported { part, name } => {
+                write!(f, "the tokenizer's {part} {name:?} is not supported")
             }
             Self::TokenizerInvalid { what } => write!(f, "invalid vocabulary: {what}"),
             Self::TemplateInvalid { message } => write!(f, "invalid chat template: {message}"),

@@ -26,17 +26,23 @@
 //! 45 ms warm; in wasm it encodes English at 15 MB/s, and one megabyte of a single letter or of
 //! spaces in 0.6 s (two shared cores, Node 20).
 
-mod bpe;
+mod added;
 mod byte_chars;
+mod charsmap;
+mod class;
+mod cut;
+mod decode;
 mod end;
 mod error;
+mod gguf;
+mod hugging_face;
 mod merge;
+mod model;
+mod normalize;
 mod pre;
 mod reasoning;
 mod spec;
-mod special;
 mod split;
-mod spm;
 mod stop;
 mod stream;
 mod strings;
@@ -47,6 +53,7 @@ mod vocabulary;
 pub mod wire;
 
 pub use error::TextError;
+pub use hugging_face::Files;
 pub use spec::TokenizerSpec;
 pub use stream::{Delta, StreamOptions, TextStream};
 pub use strings::StringList;

@@ -10,42 +10,33 @@ const NONE: u32 = u32::MAX;
 
 /// A rule that says whether two neighbours merge, how urgently, and into what.
 pub(crate) trait Rule {
-    /// Merges with a greater priority come first; ties go from left to right.
-    type Priority: Ord + Copy;
-
-    /// The priority and the merged symbol of two neighbours.
-    fn merge(&self, left: u32, right: u32) -> Option<(Self::Priority, u32)>;
+    /// The priority and the merged symbol of two neighbours. Merges with a greater priority come
+    /// first; ties go from left to right.
+    fn merge(&self, left: u32, right: u32) -> Option<(u32, u32)>;
 }
 
-struct Candidate<P> {
-    priority: P,
+#[derive(Debug, PartialEq, Eq)]
+struct Candidate {
+    priority: u32,
     left: u32,
     left_symbol: u32,
     right_symbol: u32,
     merged: u32,
 }
 
-impl<P: Ord> Ord for Candidate<P> {
+impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
         self.priority.cmp(&other.priority).then_with(|| other.left.cmp(&self.left))
     }
 }
 
-impl<P: Ord> PartialOrd for Candidate<P> {
+impl PartialOrd for Candidate {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl<P: Ord> PartialEq for Candidate<P> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl<P: Ord> Eq for Candidate<P> {}
-
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Link {
     symbol: u32,
     previous: u32,
@@ -53,18 +44,15 @@ struct Link {
 }
 
 /// Space that is kept from word to word.
-pub(crate) struct Merger<P> {
+#[derive(Debug, Default)]
+pub(crate) struct Merger {
     links: Vec<Link>,
-    heap: BinaryHeap<Candidate<P>>,
+    heap: BinaryHeap<Candidate>,
 }
 
-impl<P: Ord + Copy> Merger<P> {
-    pub(crate) fn new() -> Self {
-        Self { links: Vec::new(), heap: BinaryHeap::new() }
-    }
-
+impl Merger {
     /// Merges `symbols` as far as `rule` goes and gives what is left to `emit`, in order.
-    pub(crate) fn run<R: Rule<Priority = P>>(
+    pub(crate) fn run<R: Rule>(
         &mut self,
         rule: &R,
         symbols: impl Iterator<Item = u32>,
@@ -111,7 +99,7 @@ impl<P: Ord + Copy> Merger<P> {
         }
     }
 
-    fn consider<R: Rule<Priority = P>>(&mut self, rule: &R, left: u32) {
+    fn consider<R: Rule>(&mut self, rule: &R, left: u32) {
         let link = self.links[left as usize];
         if link.next == NONE {
             return;

@@ -9,6 +9,11 @@
 //! `superbpe`, `kimi-k2`, `afmoe`, `gemma4`, `sarvam-moe`, `whitespace`, `jina-v1-en`,
 //! `jina-v2-code`, `roberta-bpe` and the granite embedders.
 
+use crate::TextError;
+use crate::cut::{Behavior, Cut};
+use crate::normalize::Pattern;
+use crate::split::Pass;
+
 /// The rule behind a `tokenizer.ggml.pre`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pre {
@@ -109,6 +114,17 @@ const BLOOM: &str = r" ?[^(\s|.,!?…。，、।۔،)]+";
 const FALCON_PUNCTUATION: &str = r"[\p{P}\$\+<=>\^~\|`]+";
 const DEFAULT_PUNCTUATION: &str = r"[\p{P}\$\+<=>\^~\|]+";
 const THREE_DIGITS: &str = "[0-9][0-9][0-9]";
+
+impl Pre {
+    /// The steps of the rule.
+    pub(crate) fn cuts(&self) -> Result<Vec<Cut>, TextError> {
+        let cut = |expression: &&str| {
+            let pattern = Pattern::Regex(Pass::new(expression)?);
+            Ok(Cut::Split { pattern, behavior: Behavior::Isolated, invert: false })
+        };
+        self.passes.iter().map(cut).collect()
+    }
+}
 
 const fn plain(passes: &'static [&'static str]) -> Pre {
     Pre { passes, ignore_merges: false, add_bos: false }

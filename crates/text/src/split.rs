@@ -8,54 +8,32 @@
 use crate::TextError;
 use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
+use std::borrow::Cow;
 
 const TRAILING_SPACE: &str = r"|\s+(?!\S)";
 
-/// The compiled expressions of one `tokenizer.ggml.pre`.
-#[derive(Debug)]
-pub(crate) struct Splitter {
-    passes: Vec<Pass>,
-}
-
-#[derive(Debug)]
-struct Pass {
+/// A compiled expression.
+#[derive(Clone, Debug)]
+pub(crate) struct Pass {
     /// Pattern 1, where there is one, is white space as described above.
     regex: Regex,
 }
 
-impl Splitter {
-    pub(crate) fn new(passes: &[&str]) -> Result<Self, TextError> {
-        let passes = passes.iter().map(|pass| Pass::new(pass)).collect::<Result<_, _>>()?;
-        Ok(Self { passes })
-    }
-
-    /// Calls `emit` with every piece of `text`, in order; together they are the text.
-    pub(crate) fn split<'t>(&self, text: &'t str, emit: &mut dyn FnMut(&'t str)) {
-        split_with(&self.passes, text, emit);
-    }
-}
-
-fn split_with<'t>(passes: &[Pass], text: &'t str, emit: &mut dyn FnMut(&'t str)) {
-    match passes {
-        [] => emit(text),
-        [last] => last.split(text, emit),
-        [first, rest @ ..] => first.split(text, &mut |piece| split_with(rest, piece, emit)),
-    }
-}
-
 impl Pass {
-    fn new(expression: &str) -> Result<Self, TextError> {
-        let built = match expression.split_once(TRAILING_SPACE) {
+    /// # Errors
+    ///
+    /// `TOKENIZER_UNSUPPORTED` names an expression with another look-ahead or a syntax that is not
+    /// known.
+    pub(crate) fn new(expression: &str) -> Result<Self, TextError> {
+        let unsupported = || TextError::unsupported("expression", expression);
+        let plain = plain(expression);
+        let regex = match plain.split_once(TRAILING_SPACE) {
             // `\s+` after it can only match where the look-ahead leaves a single character.
             Some((head, "" | r"|\s+")) => Regex::new_many(&[head, r"\s+"]),
-            Some(_) => return Err(TextError::tokenizer("a look-ahead that is not supported")),
-            None => Regex::new_many(&[expression]),
+            Some(_) => return Err(unsupported()),
+            None => Regex::new_many(&[plain.as_ref()]),
         };
-        let regex = built.map_err(|error| {
-            let cause = error.syntax_error().map_or(error.to_string(), |syntax| syntax.to_string());
-            TextError::tokenizer(cause)
-        })?;
-        Ok(Self { regex })
+        Ok(Self { regex: regex.map_err(|_| unsupported())? })
     }
 
     /// The next match at or after `from`.
@@ -76,36 +54,46 @@ impl Pass {
         Some((start, end))
     }
 
-    fn split<'t>(&self, text: &'t str, emit: &mut dyn FnMut(&'t str)) {
+    /// Calls `found` with the start and end of every match, in order.
+    pub(crate) fn matches(&self, text: &str, found: &mut dyn FnMut(usize, usize)) {
         let mut done = 0;
         while done < text.len() {
-            let Some((start, end)) = self.find(text, done).filter(|(start, end)| start < end)
-            else {
-                break;
-            };
-            if done < start {
-                emit(&text[done..start]);
+            let Some((start, end)) = self.find(text, done) else { break };
+            if start < end {
+                found(start, end);
+                done = end;
+            } else {
+                done = end + text[end..].chars().next().map_or(1, char::len_utf8);
             }
-            emit(&text[start..end]);
-            done = end;
-        }
-        if done < text.len() {
-            emit(&text[done..]);
         }
     }
 }
 
+/// The expression in the syntax of the engine: letters of either case are those of ASCII, and the
+/// possessive quantifiers of published expressions are greedy ones, which find the same.
+fn plain(expression: &str) -> Cow<'_, str> {
+    const SAME: [(&str, &str); 3] = [
+        ("(?i:", "(?i-u:"),
+        (r"[^\r\n\p{L}\p{N}]?+\p{L}", r"[^\r\n\p{L}\p{N}]?\p{L}"),
+        (r"[^\s\p{L}\p{N}]++[\r\n]*", r"[^\s\p{L}\p{N}]+[\r\n]*"),
+    ];
+    let mut plain = Cow::Borrowed(expression);
+    for (theirs, ours) in SAME {
+        if plain.contains(theirs) {
+            plain = Cow::Owned(plain.replace(theirs, ours));
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::pre;
+    use crate::{cut, pre};
 
-    fn pieces<'t>(name: &str, text: &'t str) -> Vec<&'t str> {
+    fn pieces(name: &str, text: &str) -> Vec<String> {
         let mut found = Vec::new();
-        let rule = pre::named(name).expect("a known name");
-        Splitter::new(rule.passes)
-            .expect("it compiles")
-            .split(text, &mut |piece| found.push(piece));
+        let cuts = pre::named(name).expect("a known name").cuts().expect("it compiles");
+        cut::apply(&cuts, text, true, &mut |piece| found.push(piece.to_owned()));
         found
     }
 

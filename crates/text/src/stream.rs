@@ -1,6 +1,7 @@
 //! One answer being written out, token by token.
 
 use crate::Tokenizer;
+use crate::decode::Place;
 use crate::reasoning::Reasoning;
 use crate::stop::Stops;
 use crate::utf8::Utf8;
@@ -46,6 +47,8 @@ pub struct TextStream {
     stops: Stops,
     reasoning: Reasoning,
     at_start: bool,
+    /// Set by the first token.
+    place: Option<Place>,
     stopped: bool,
     bytes: Vec<u8>,
 }
@@ -58,6 +61,7 @@ impl TextStream {
             stops: Stops::new(options.stops),
             reasoning: Reasoning::new(options.in_reasoning, options.split_reasoning),
             at_start: options.at_text_start,
+            place: None,
             stopped: false,
             bytes: Vec::new(),
         }
@@ -69,16 +73,10 @@ impl TextStream {
             return Delta::default();
         }
         self.bytes.clear();
-        tokenizer.piece(id, false, &mut self.bytes);
-        let mut bytes = &self.bytes[..];
-        if self.at_start && !bytes.is_empty() {
-            self.at_start = false;
-            if tokenizer.strips_first_space(id) {
-                bytes = bytes.strip_prefix(b" ").unwrap_or(bytes);
-            }
-        }
+        let place = self.place.get_or_insert_with(|| tokenizer.place(self.at_start));
+        tokenizer.piece(id, false, place, &mut self.bytes);
         let mut text = String::new();
-        self.utf8.push(bytes, &mut text);
+        self.utf8.push(&self.bytes, &mut text);
         self.pass_on(&text, false)
     }
 

@@ -37,8 +37,8 @@ const RECURSION: usize = 150;
 /// Renders a chat template.
 ///
 /// `context` is an object with `messages` and, where wanted, `tools` and whatever else the template
-/// reads. `bos` and `eos` become `bos_token` and `eos_token` unless `context` has them. Without
-/// `now`, a template that asks for the date fails.
+/// reads. `variables` are the model's own (`bos_token`, `eos_token`); those of `context` hide them.
+/// Without `now`, a template that asks for the date fails.
 ///
 /// # Errors
 ///
@@ -47,8 +47,7 @@ const RECURSION: usize = 150;
 /// limit.
 pub fn render(
     template: &str,
-    bos: &str,
-    eos: &str,
+    variables: &[(String, String)],
     context: &serde_json::Value,
     add_generation_prompt: bool,
     now: Option<Now>,
@@ -63,10 +62,10 @@ pub fn render(
         .template_from_named_str("chat", &source)
         .map_err(|error| TextError::TemplateInvalid { message: describe(&error) })?;
 
-    let fixed = [("bos_token", Value::from(bos)), ("eos_token", Value::from(eos))];
+    let fixed = variables.iter().map(|(name, text)| (name.as_str(), Value::from(text.as_str())));
     let given = context.iter().map(|(key, value)| (key.as_str(), python::from_json(value)));
     let last = [("add_generation_prompt", Value::from(add_generation_prompt))];
-    let context = Value::from_pairs(fixed.into_iter().chain(given).chain(last));
+    let context = Value::from_pairs(fixed.chain(given).chain(last));
 
     let mut output = Bounded(Vec::new());
     template.render_captured_to(context, &mut output).map_err(|error| failed(&error))?;

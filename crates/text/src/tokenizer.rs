@@ -1,9 +1,13 @@
 //! Text to token ids and back.
 
-use crate::bpe::Bpe;
-use crate::special::Specials;
+use crate::added::{AddedTokens, Part};
+use crate::cut::{self, Cut};
+use crate::decode::{Decoder, Place, clean_up};
+use crate::merge::Merger;
+use crate::model::Model;
+use crate::normalize::{self, Normalizer};
 use crate::vocabulary::{Kind, Vocabulary};
-use crate::{Now, TextError, TokenizerSpec, end, pre, spm, template};
+use crate::{Now, TextError, TokenizerSpec, gguf, template};
 
 /// The tags around a model's reasoning are printed even where they are control tokens, because
 /// [`TextStream`](crate::TextStream) looks for them.
@@ -12,110 +16,74 @@ pub(crate) const REASONING_TAGS: [&str; 2] = ["<think>", "</think>"];
 /// A vocabulary that is ready for use.
 #[derive(Debug)]
 pub struct Tokenizer {
-    vocabulary: Vocabulary,
-    scheme: Scheme,
-    /// Those found when special tokens are read from text, and those found always.
-    specials: [Specials; 2],
-    strip_after_special: bool,
-    space_prefix: bool,
-    bos: Option<u32>,
-    eos: Option<u32>,
-    unk: Option<u32>,
-    add_bos: bool,
-    add_eos: bool,
-    end_tokens: Vec<u32>,
-    chat_template: Option<String>,
+    pub(crate) vocabulary: Vocabulary,
+    /// Tokens found in the text as it is.
+    pub(crate) added: AddedTokens,
+    pub(crate) normalizers: Vec<Normalizer>,
+    /// Tokens found in the normalised text.
+    pub(crate) added_normalized: AddedTokens,
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) model: Model,
+    pub(crate) decoder: Decoder,
+    pub(crate) around: Around,
+    /// English punctuation is joined to the word before it.
+    pub(crate) clean_up: bool,
+    pub(crate) bos: Option<u32>,
+    pub(crate) eos: Option<u32>,
+    pub(crate) unk: Option<u32>,
+    pub(crate) end_tokens: Vec<u32>,
+    pub(crate) templates: Templates,
 }
 
-#[derive(Debug)]
-enum Scheme {
-    SentencePiece,
-    BytePairs(Box<Bpe>),
+/// The tokens that stand around a text where special tokens are asked for.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Around {
+    pub(crate) before: Vec<u32>,
+    /// Between two texts.
+    pub(crate) between: Vec<u32>,
+    pub(crate) after: Vec<u32>,
+}
+
+impl Around {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &u32> {
+        self.before.iter().chain(&self.between).chain(&self.after)
+    }
+}
+
+/// What a model says of its chat template.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Templates {
+    /// Templates by name; `default` is the one for any use.
+    pub(crate) named: Vec<(String, String)>,
+    /// The texts of special tokens, by their names in templates (`bos_token`, …).
+    pub(crate) variables: Vec<(String, String)>,
+}
+
+impl Templates {
+    /// The template for a conversation. With tools it is `tool_use`, where there is one.
+    fn of(&self, tools: bool) -> Option<&str> {
+        let named = |wanted: &str| self.named.iter().find(|(name, _)| name == wanted);
+        let template = named("tool_use").filter(|_| tools).or_else(|| named("default"));
+        template.or(self.named.first()).map(|(_, template)| template.as_str())
+    }
 }
 
 impl Tokenizer {
-    /// Checks a vocabulary and builds its tables.
+    /// Checks the vocabulary of a GGUF file and builds its tables.
     ///
     /// # Errors
     ///
     /// `TOKENIZER_UNSUPPORTED` names a model or pre-tokenizer that is not known,
     /// `TOKENIZER_INVALID` says what contradicts itself.
-    pub fn new(mut spec: TokenizerSpec) -> Result<Self, TextError> {
-        let sentence_piece = match spec.model.as_str() {
-            "llama" => true,
-            "gpt2" => false,
-            _ => return Err(TextError::TokenizerUnsupported { model: spec.model, pre: None }),
-        };
-        let rule = match &spec.pre {
-            _ if sentence_piece => None,
-            Some(name) => pre::named(name),
-            None => None,
-        };
-        if rule.is_none() && !sentence_piece {
-            return Err(TextError::TokenizerUnsupported { model: spec.model, pre: spec.pre });
-        }
-
-        let mut vocabulary = Vocabulary::new(&mut spec)?;
-        // These ids hold in llama.cpp for SentencePiece files that do not name theirs.
-        let untyped = spec.token_types.is_empty();
-        let unknown_default =
-            if untyped || vocabulary.kind(0) == Kind::Unknown { 0 } else { u32::MAX };
-        let named = [
-            ("bos", &mut spec.bos, 1),
-            ("eos", &mut spec.eos, 2),
-            ("unknown", &mut spec.unk, unknown_default),
-            ("eot", &mut spec.eot, u32::MAX),
-            ("eom", &mut spec.eom, u32::MAX),
-        ];
-        for (name, id, sentence_piece_default) in named {
-            match *id {
-                Some(id) if id as usize >= vocabulary.len() => {
-                    let count = vocabulary.len();
-                    let what = format!("the {name} token is {id} of {count} tokens");
-                    return Err(TextError::tokenizer(what));
-                }
-                None if sentence_piece && (sentence_piece_default as usize) < vocabulary.len() => {
-                    *id = Some(sentence_piece_default);
-                }
-                _ => {}
-            }
-        }
-        let end_tokens = end::end_tokens(&mut vocabulary, &spec);
-        let specials = [Specials::new(&vocabulary, false)?, Specials::new(&vocabulary, true)?];
-        let scheme = match &rule {
-            None => Scheme::SentencePiece,
-            Some(rule) => Scheme::BytePairs(Box::new(Bpe::new(&vocabulary, &spec.merges, rule)?)),
-        };
-
-        let add_bos = spec.add_bos.unwrap_or(rule.is_none_or(|rule| rule.add_bos));
-        let add_eos = spec.add_eos.unwrap_or(false);
-        for (add, id, name) in [(add_bos, spec.bos, "BOS"), (add_eos, spec.eos, "EOS")] {
-            if add && id.is_none() {
-                return Err(TextError::tokenizer(format!("{name} is to be added, but has no id")));
-            }
-        }
-        let name = spec.name.unwrap_or_default().to_lowercase();
-        Ok(Self {
-            vocabulary,
-            scheme,
-            specials,
-            strip_after_special: name.contains("phi-3") || name.contains("phi3"),
-            space_prefix: spec.add_space_prefix.unwrap_or(sentence_piece),
-            bos: spec.bos,
-            eos: spec.eos,
-            unk: spec.unk,
-            add_bos,
-            add_eos,
-            end_tokens,
-            chat_template: spec.chat_template.filter(|template| !template.is_empty()),
-        })
+    pub fn new(spec: TokenizerSpec) -> Result<Self, TextError> {
+        gguf::tokenizer(spec)
     }
 
     /// Token ids of `text`.
     ///
-    /// `add_special` puts BOS and EOS where the model wants them; `parse_special` reads control
-    /// tokens that are spelt in the text (a rendered chat template), otherwise they stay text.
-    /// User-defined tokens are always read.
+    /// `add_special` puts the tokens around it that the model wants (BOS, EOS, `[CLS]`, …);
+    /// `parse_special` reads control tokens that are spelt in the text (a rendered chat template),
+    /// otherwise they stay text. User-defined tokens are always read.
     ///
     /// # Errors
     ///
@@ -127,102 +95,116 @@ impl Tokenizer {
         parse_special: bool,
     ) -> Result<Vec<u32>, TextError> {
         let mut ids = Vec::new();
-        if add_special && self.add_bos {
-            ids.extend(self.bos);
+        if add_special {
+            ids.extend_from_slice(&self.around.before);
         }
-        let specials = &self.specials[usize::from(parse_special)];
-        let mut at = 0;
-        let mut after_special = true;
-        while let Some((start, id)) = specials.find(&self.vocabulary, text.as_bytes(), at) {
-            self.encode_piece(&text[at..start], after_special, &mut ids)?;
-            ids.push(id);
-            after_special = true;
-            at = start + self.vocabulary.text(id).len();
-            if self.strip_after_special && self.strips_space(id) {
-                let spaces = text[at..].bytes().take_while(|b| matches!(b, b' ' | 9..=13)).count();
-                at += spaces;
-            }
-        }
-        self.encode_piece(&text[at..], after_special, &mut ids)?;
-        if add_special && self.add_eos {
-            ids.extend(self.eos);
+        self.encode_into(text, parse_special, &mut ids)?;
+        if add_special {
+            ids.extend_from_slice(&self.around.after);
         }
         Ok(ids)
     }
 
-    /// Phi-3's special tokens swallow white space after them, all but these three.
-    fn strips_space(&self, id: u32) -> bool {
-        !matches!(self.vocabulary.text(id), b"<unk>" | b"<s>" | b"<|endoftext|>")
+    /// Token ids of two texts that belong together (a question and its answer), with the tokens
+    /// around and between them that the model wants.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encode_pair(
+        &self,
+        first: &str,
+        second: &str,
+        parse_special: bool,
+    ) -> Result<Vec<u32>, TextError> {
+        let mut ids = self.around.before.clone();
+        self.encode_into(first, parse_special, &mut ids)?;
+        ids.extend_from_slice(&self.around.between);
+        self.encode_into(second, parse_special, &mut ids)?;
+        ids.extend_from_slice(&self.around.after);
+        Ok(ids)
     }
 
-    fn encode_piece(
+    fn encode_into(
         &self,
         text: &str,
-        after_special: bool,
+        parse_special: bool,
         ids: &mut Vec<u32>,
     ) -> Result<(), TextError> {
-        if text.is_empty() {
-            return Ok(());
-        }
-        match &self.scheme {
-            Scheme::BytePairs(bpe) => bpe.encode(&self.vocabulary, self.unk, text, ids),
-            Scheme::SentencePiece if self.space_prefix && after_special => {
-                spm::encode(&self.vocabulary, self.unk, &format!(" {text}"), ids)?;
+        let mut merger = Merger::default();
+        let mut failed = None;
+        let mut first = true;
+        self.added.parts(text, parse_special, &mut |part| {
+            match part {
+                Part::Token(id) => ids.push(id),
+                Part::Text(section) => {
+                    let section = normalize::apply(&self.normalizers, section);
+                    let mut first = first;
+                    self.added_normalized.parts(&section, parse_special, &mut |part| {
+                        match part {
+                            Part::Token(id) => ids.push(id),
+                            Part::Text(piece) => {
+                                cut::apply(&self.cuts, piece, first, &mut |word| {
+                                    if let Err(error) = self.word(&mut merger, word, ids) {
+                                        failed.get_or_insert(error);
+                                    }
+                                });
+                            }
+                        }
+                        first = false;
+                    });
+                }
             }
-            Scheme::SentencePiece => spm::encode(&self.vocabulary, self.unk, text, ids)?,
-        }
-        Ok(())
+            first = false;
+        });
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn word(&self, merger: &mut Merger, word: &str, ids: &mut Vec<u32>) -> Result<(), TextError> {
+        self.model.encode(&self.vocabulary, self.unk, merger, word, ids)
     }
 
     /// The text of `ids`. With `special` false, control tokens print nothing. Bytes that are not
-    /// UTF-8, and ids past the vocabulary, become U+FFFD.
+    /// UTF-8, and ids past the vocabulary, become U+FFFD. It is what a stream of the same tokens
+    /// writes, except that `clean_up_tokenization_spaces` of a folder is heeded only here.
     pub fn decode(&self, ids: &[u32], special: bool) -> String {
         let mut bytes = Vec::new();
-        let mut at_start = true;
+        let mut place = self.place(true);
         for &id in ids {
-            self.piece(id, special, &mut bytes);
-            if at_start && !bytes.is_empty() {
-                at_start = false;
-                // The space that `encode` put before the first word.
-                if self.strips_first_space(id) && bytes.first() == Some(&b' ') {
-                    bytes.remove(0);
-                }
-            }
+            self.piece(id, special, &mut place, &mut bytes);
         }
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if self.clean_up { clean_up(&text) } else { text }
+    }
+
+    /// The place before the first token; `at_start`: no text precedes it.
+    pub(crate) fn place(&self, at_start: bool) -> Place {
+        self.decoder.place(at_start)
     }
 
     /// Appends the bytes that a token prints.
-    pub(crate) fn piece(&self, id: u32, special: bool, out: &mut Vec<u8>) {
+    pub(crate) fn piece(&self, id: u32, special: bool, place: &mut Place, out: &mut Vec<u8>) {
         if id as usize >= self.vocabulary.len() {
             out.extend_from_slice("\u{FFFD}".as_bytes());
             return;
         }
         let text = self.vocabulary.text(id);
-        match self.vocabulary.kind(id) {
+        let kind = self.vocabulary.kind(id);
+        match kind {
             Kind::Control | Kind::Unknown => {
                 if special || REASONING_TAGS.iter().any(|tag| tag.as_bytes() == text) {
-                    out.extend_from_slice(text);
+                    self.decoder.token(text, true, place, out);
                 }
             }
-            Kind::UserDefined => out.extend_from_slice(text),
-            Kind::Byte => match self.vocabulary.byte(id) {
-                Some(byte) => out.push(byte),
-                None => out.extend_from_slice(text),
-            },
-            Kind::Normal => match &self.scheme {
-                Scheme::SentencePiece => spm::decode(text, out),
-                Scheme::BytePairs(bpe) => bpe.decode(text, out),
-            },
             Kind::Unused | Kind::Undefined => {}
+            Kind::Normal | Kind::UserDefined | Kind::Byte => {
+                let is_byte = self.decoder.byte_tokens || kind == Kind::Byte;
+                match self.vocabulary.byte(id).filter(|_| is_byte) {
+                    Some(byte) => self.decoder.byte(byte, place, out),
+                    None => self.decoder.token(text, kind != Kind::Normal, place, out),
+                }
+            }
         }
-    }
-
-    /// Whether a space that this token prints at the beginning of a text is not part of the text.
-    pub(crate) fn strips_first_space(&self, id: u32) -> bool {
-        self.space_prefix
-            && matches!(self.scheme, Scheme::SentencePiece)
-            && self.vocabulary.kind(id) == Kind::Normal
     }
 
     /// How many tokens there are.
@@ -248,7 +230,7 @@ impl Tokenizer {
 
     /// Whether [`encode`](Self::encode) adds BOS when special tokens are asked for.
     pub fn adds_bos(&self) -> bool {
-        self.add_bos
+        self.bos.is_some_and(|bos| self.around.before.contains(&bos))
     }
 
     /// How a token is written in a chat template; lossy where the file is not UTF-8.
@@ -268,14 +250,13 @@ impl Tokenizer {
         add_generation_prompt: bool,
         now: Option<Now>,
     ) -> Result<String, TextError> {
-        let template = template.or(self.chat_template()).ok_or(TextError::NoChatTemplate)?;
-        let text = |id: Option<u32>| id.map(|id| self.token_text(id)).unwrap_or_default();
-        let (bos, eos) = (text(self.bos), text(self.eos));
-        template::render(template, &bos, &eos, context, add_generation_prompt, now)
+        let tools = context.get("tools").is_some_and(|tools| !tools.is_null());
+        let template = template.or(self.templates.of(tools)).ok_or(TextError::NoChatTemplate)?;
+        template::render(template, &self.templates.variables, context, add_generation_prompt, now)
     }
 
-    /// The model's own chat template.
+    /// The model's own chat template for a conversation without tools.
     pub fn chat_template(&self) -> Option<&str> {
-        self.chat_template.as_deref()
+        self.templates.of(false)
     }
 }

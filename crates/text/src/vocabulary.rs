@@ -1,6 +1,6 @@
 //! The tokens of a model: their bytes, kinds and ids.
 
-use crate::{StringList, TextError, TokenizerSpec};
+use crate::{StringList, TextError};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
@@ -24,7 +24,7 @@ impl Kind {
         !matches!(self, Self::Control | Self::Unknown | Self::Byte)
     }
 
-    fn from_type(value: i32) -> Self {
+    pub(crate) fn from_type(value: i32) -> Self {
         match value {
             1 => Self::Normal,
             2 => Self::Unknown,
@@ -50,8 +50,12 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    pub(crate) fn new(spec: &mut TokenizerSpec) -> Result<Self, TextError> {
-        let tokens = std::mem::take(&mut spec.tokens);
+    /// Tokens by id. `kinds` and `scores` are as many as the tokens.
+    pub(crate) fn new(
+        tokens: StringList,
+        kinds: Vec<Kind>,
+        scores: Vec<f32>,
+    ) -> Result<Self, TextError> {
         let count = tokens.len();
         if count == 0 {
             return Err(TextError::tokenizer("it has no tokens"));
@@ -59,19 +63,6 @@ impl Vocabulary {
         if u32::try_from(count).is_err() {
             return Err(TextError::tokenizer(format!("it has {count} tokens")));
         }
-        let kinds = if spec.token_types.is_empty() {
-            vec![Kind::Normal; count]
-        } else {
-            per_token("token types", &spec.token_types, count)?;
-            spec.token_types[..count].iter().map(|&value| Kind::from_type(value)).collect()
-        };
-        let scores = if spec.scores.is_empty() {
-            vec![0.0; count]
-        } else {
-            per_token("scores", &spec.scores, count)?;
-            spec.scores[..count].to_vec()
-        };
-
         let hasher = DefaultHashBuilder::default();
         let mut ids: HashTable<u32> = HashTable::with_capacity(count);
         let text = |id: u32| tokens.get(id as usize).unwrap_or_default();
@@ -123,11 +114,4 @@ impl Vocabulary {
         let digits = self.text(id).strip_prefix(b"<0x")?.strip_suffix(b">")?;
         u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     }
-}
-
-fn per_token<T>(what: &str, values: &[T], count: usize) -> Result<(), TextError> {
-    if values.len() < count {
-        return Err(TextError::tokenizer(format!("{count} tokens but {} {what}", values.len())));
-    }
-    Ok(())
 }

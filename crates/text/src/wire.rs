@@ -15,12 +15,15 @@
 //! | 7 decode | flags (bit 0 special), `u32`s | UTF-8 |
 //! | 8 info | nothing | msgpack [`Info`] |
 //! | 9 drop a stream | stream: `u32` | nothing, whether there was one or not |
+//! | 10 name a file | UTF-8 | nothing |
+//! | 11 a file | its bytes | nothing; the file of the name before was read |
+//! | 12 open the files | nothing | nothing; every stream is gone |
 //!
 //! Every `u32` is little-endian. A delta is one byte (1: a stop string was found), the length of
 //! the text (`u32`), the text, the length of the reasoning (`u32`), the reasoning, and for the rest
 //! the stop string. An error is msgpack [`WireError`].
 
-use crate::{Delta, Now, StreamOptions, TextError, TextStream, Tokenizer, TokenizerSpec};
+use crate::{Delta, Files, Now, StreamOptions, TextError, TextStream, Tokenizer, TokenizerSpec};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +39,9 @@ pub mod op {
     pub const DECODE: u32 = 7;
     pub const INFO: u32 = 8;
     pub const STREAM_DROP: u32 = 9;
+    pub const FILE_NAME: u32 = 10;
+    pub const FILE: u32 = 11;
+    pub const OPEN_FILES: u32 = 12;
 }
 
 /// What is to be rendered by a chat template.
@@ -83,6 +89,8 @@ pub struct WireError {
 #[derive(Debug, Default)]
 pub struct Server {
     tokenizer: Option<Tokenizer>,
+    files: Files,
+    file_name: String,
     streams: HashMap<u32, TextStream>,
     next_stream: u32,
 }
@@ -105,12 +113,38 @@ impl Server {
         })
     }
 
+    /// Forgets the vocabulary before the next one takes memory.
+    fn close(&mut self) {
+        self.streams.clear();
+        self.tokenizer = None;
+    }
+
     fn answer(&mut self, op: u32, message: &[u8]) -> Result<Vec<u8>, TextError> {
-        if op == op::OPEN {
-            self.streams.clear();
-            self.tokenizer = None;
-            self.tokenizer = Some(Tokenizer::new(unpack(message)?)?);
-            return Ok(Vec::new());
+        match op {
+            op::OPEN => {
+                self.close();
+                self.tokenizer = Some(Tokenizer::new(unpack(message)?)?);
+                return Ok(Vec::new());
+            }
+            op::FILE_NAME => {
+                let name = std::str::from_utf8(message);
+                let name = name.map_err(|_| TextError::message("the name is not UTF-8"))?;
+                self.file_name = name.to_owned();
+                return Ok(Vec::new());
+            }
+            op::FILE => {
+                // A file that cannot be read spoils those before it.
+                let mut files = std::mem::take(&mut self.files);
+                files.add(&std::mem::take(&mut self.file_name), message)?;
+                self.files = files;
+                return Ok(Vec::new());
+            }
+            op::OPEN_FILES => {
+                self.close();
+                self.tokenizer = Some(std::mem::take(&mut self.files).tokenizer()?);
+                return Ok(Vec::new());
+            }
+            _ => {}
         }
         let Some(tokenizer) = &self.tokenizer else {
             return Err(TextError::message("no vocabulary is open"));
@@ -198,6 +232,20 @@ impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> Client<F> {
     /// As [`Tokenizer::new`]; here and below errors of the other side are [`TextError::Remote`].
     pub fn open(&mut self, spec: &TokenizerSpec) -> Result<(), TextError> {
         self.call(op::OPEN, &pack(spec)).map(|_| ())
+    }
+
+    /// Opens the tokenizer of a Hugging Face folder in place of the one before. `files`: names in
+    /// the folder and bytes, which cross the border as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Files::add`] and [`Files::tokenizer`].
+    pub fn open_files(&mut self, files: &[(&str, &[u8])]) -> Result<(), TextError> {
+        for (name, bytes) in files.iter().filter(|(name, _)| Files::wants(name)) {
+            self.call(op::FILE_NAME, name.as_bytes())?;
+            self.call(op::FILE, bytes)?;
+        }
+        self.call(op::OPEN_FILES, &[]).map(|_| ())
     }
 
     /// Token ids of a text.

@@ -3,11 +3,23 @@
 mod shared;
 
 use serde_json::{Value, json};
-use sidestage_text::{Now, TextError, render};
+use sidestage_text::{Now, TextError};
 use std::collections::BTreeMap;
 
 /// 2025-07-10 12:00, the time of the reference renders.
 const NOW: Now = Now { unix_seconds: 1_752_148_800, utc_offset_minutes: 0 };
+
+fn render(
+    template: &str,
+    bos: &str,
+    eos: &str,
+    context: &Value,
+    add_generation_prompt: bool,
+    now: Option<Now>,
+) -> Result<String, TextError> {
+    let variables = [("bos_token", bos), ("eos_token", eos)].map(|(k, v)| (k.into(), v.into()));
+    sidestage_text::render(template, &variables, context, add_generation_prompt, now)
+}
 
 /// Renders that differ, with the reason: template, context (`*` for any), reason.
 const EXCEPTIONS: [(&str, &str, &str); 0] = [];

@@ -3,7 +3,7 @@
 mod shared;
 
 use serde_json::Value;
-use sidestage_text::{StreamOptions, TextError, TextStream, Tokenizer};
+use sidestage_text::{StreamOptions, TextStream, Tokenizer};
 use std::time::Instant;
 
 fn llama_cpp(name: &str, round_trip: bool) {
@@ -55,14 +55,6 @@ fn llama_cpp_qwen2() {
 #[test]
 fn llama_cpp_falcon() {
     llama_cpp("falcon", true);
-}
-
-#[test]
-fn an_unknown_model_is_named() {
-    let Some(data) = shared::data("the BERT vocabulary") else { return };
-    let path = data.join("tokenizers/llamacpp-vocab/ggml-vocab-bert-bge.gguf");
-    let error = Tokenizer::new(shared::vocabulary(&path)).unwrap_err();
-    assert_eq!(error, TextError::TokenizerUnsupported { model: "bert".into(), pre: None });
 }
 
 #[test]

@@ -20,13 +20,24 @@ impl<F> TextRoom<F> {
     }
 }
 
+impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> TextRoom<F> {
+    fn info(&mut self) -> Result<TextInfo, ErrorInfo> {
+        let info = self.client.info()?;
+        let has_chat_template = info.has_chat_template;
+        Ok(TextInfo { end_tokens: info.end_tokens, has_chat_template })
+    }
+}
+
 impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> Text for TextRoom<F> {
     fn open(&mut self, metadata: &Metadata) -> Result<Option<TextInfo>, ErrorInfo> {
         let Some(spec) = vocabulary(metadata)? else { return Ok(None) };
         self.client.open(&spec)?;
-        let info = self.client.info()?;
-        let has_chat_template = info.has_chat_template;
-        Ok(Some(TextInfo { end_tokens: info.end_tokens, has_chat_template }))
+        self.info().map(Some)
+    }
+
+    fn open_files(&mut self, files: &[(&str, &[u8])]) -> Result<TextInfo, ErrorInfo> {
+        self.client.open_files(files)?;
+        self.info()
     }
 
     fn encode(

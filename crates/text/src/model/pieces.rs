@@ -1,12 +1,10 @@
 //! SentencePiece vocabularies: merges by score, unknown characters as byte tokens.
 
+use super::inexpressible;
 use crate::TextError;
 use crate::merge::{Merger, Rule};
 use crate::vocabulary::Vocabulary;
 use std::cell::RefCell;
-
-/// `▁`, which stands for a space in the vocabulary.
-pub(crate) const SPACE: char = '\u{2581}';
 
 /// Marks a symbol that is a character without a token of its own.
 const CHARACTER: u32 = 1 << 31;
@@ -26,9 +24,7 @@ impl ByScore<'_> {
 }
 
 impl Rule for ByScore<'_> {
-    type Priority = i32;
-
-    fn merge(&self, left: u32, right: u32) -> Option<(i32, u32)> {
+    fn merge(&self, left: u32, right: u32) -> Option<(u32, u32)> {
         let mut joined = self.joined.borrow_mut();
         joined.clear();
         self.append(left, &mut joined);
@@ -47,26 +43,26 @@ fn as_character(symbol: u32) -> Option<char> {
 }
 
 /// A float as an integer with the same order.
-fn ordered(score: f32) -> i32 {
+fn ordered(score: f32) -> u32 {
     // Both zeros are one score.
-    let bits = (score + 0.0).to_bits() as i32;
-    bits ^ ((bits >> 31) & i32::MAX)
+    let bits = (score + 0.0).to_bits();
+    if bits >> 31 == 0 { bits | 1 << 31 } else { !bits }
 }
 
 pub(crate) fn encode(
     vocabulary: &Vocabulary,
     unk: Option<u32>,
+    merger: &mut Merger,
     text: &str,
     ids: &mut Vec<u32>,
 ) -> Result<(), TextError> {
     let rule = ByScore { vocabulary, joined: RefCell::new(Vec::new()) };
     let symbols = text.chars().map(|c| {
-        let c = if c == ' ' { SPACE } else { c };
         let id = vocabulary.id(c.encode_utf8(&mut [0; 4]).as_bytes());
         id.filter(|&id| vocabulary.kind(id).is_text()).unwrap_or(c as u32 | CHARACTER)
     });
     let mut missing = None;
-    Merger::new().run(&rule, symbols, |symbol| {
+    merger.run(&rule, symbols, |symbol| {
         let Some(c) = as_character(symbol) else {
             ids.push(symbol);
             return;
@@ -89,24 +85,6 @@ pub(crate) fn encode(
     });
     match missing {
         None => Ok(()),
-        Some(c) => Err(TextError::PromptInvalid {
-            what: format!("the vocabulary has no token for {c:?} and none for the unknown"),
-        }),
-    }
-}
-
-/// Appends the bytes that a normal token's text stands for.
-pub(crate) fn decode(text: &[u8], out: &mut Vec<u8>) {
-    let mut space = [0; 4];
-    let space = SPACE.encode_utf8(&mut space).as_bytes();
-    let mut rest = text;
-    while let Some(&byte) = rest.first() {
-        if let Some(after) = rest.strip_prefix(space) {
-            out.push(b' ');
-            rest = after;
-        } else {
-            out.push(byte);
-            rest = &rest[1..];
-        }
+        Some(c) => Err(inexpressible(c.encode_utf8(&mut [0; 4]))),
     }
 }

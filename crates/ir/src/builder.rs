@@ -67,6 +67,19 @@ impl GraphBuilder {
         first.ok_or_else(|| GraphError::Size { value: name.into() })
     }
 
+    /// Applies an operator with any number of results.
+    ///
+    /// # Errors
+    /// The operator's refusal.
+    pub fn apply_all(
+        &mut self,
+        name: &str,
+        op: impl Operator + 'static,
+        inputs: &[ValueId],
+    ) -> Result<Vec<ValueId>, GraphError> {
+        self.node(name, op, inputs)
+    }
+
     /// Applies an operator that only changes a state.
     ///
     /// # Errors

@@ -5,6 +5,8 @@
 
 mod add;
 mod attention;
+mod combine_experts;
+mod expert_linear;
 mod gather;
 mod geglu;
 mod gelu;
@@ -18,12 +20,15 @@ mod rotary_embedding;
 mod rows;
 mod rules;
 mod scale;
+mod select_experts;
 mod soft_cap;
 mod swiglu;
 mod take_rows;
 
 pub use add::Add;
 pub use attention::Attention;
+pub use combine_experts::CombineExperts;
+pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
 pub use geglu::GeGlu;
 pub use gelu::Gelu;
@@ -35,6 +40,7 @@ pub use rms_normalization::RmsNormalization;
 pub use rotary_angles::RotaryAngles;
 pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
 pub use scale::Scale;
+pub use select_experts::SelectExperts;
 pub use soft_cap::SoftCap;
 pub use swiglu::SwiGlu;
 pub use take_rows::TakeRows;
@@ -52,6 +58,8 @@ pub struct OpInfo {
 pub const OPS: &[OpInfo] = &[
     add::INFO,
     attention::INFO,
+    combine_experts::INFO,
+    expert_linear::INFO,
     gather::INFO,
     geglu::INFO,
     gelu::INFO,
@@ -63,6 +71,7 @@ pub const OPS: &[OpInfo] = &[
     rotary_angles::INFO,
     rotary_embedding::INFO,
     scale::INFO,
+    select_experts::INFO,
     soft_cap::INFO,
     swiglu::INFO,
     take_rows::INFO,
@@ -80,6 +89,8 @@ mod tests {
         vec![
             Box::new(Add),
             Box::new(Attention { heads, kv_heads, head_dim, scale, window: None, softcap: None }),
+            Box::new(CombineExperts),
+            Box::new(ExpertLinear),
             Box::new(Gather),
             Box::new(GeGlu),
             Box::new(Gelu::Exact),
@@ -91,6 +102,7 @@ mod tests {
             Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
             Box::new(RotaryEmbedding { head_dim, style }),
             Box::new(Scale { factor: 2.0 }),
+            Box::new(SelectExperts { used: 2, normalized: true }),
             Box::new(SoftCap { cap: 30.0 }),
             Box::new(SwiGlu),
             Box::new(TakeRows),
@@ -116,7 +128,9 @@ mod tests {
                 }
                 let fits = match op.name() {
                     "Add" | "GeGLU" | "SwiGLU" => 2,
-                    "Gelu" | "Quantize" | "Scale" | "SoftCap" => 1,
+                    // A weight of 32 for each part of one value.
+                    "CombineExperts" => 2,
+                    "Gelu" | "Quantize" | "Scale" | "SelectExperts" | "SoftCap" => 1,
                     "Linear" => 2,
                     _ => usize::MAX,
                 };

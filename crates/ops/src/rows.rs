@@ -12,7 +12,16 @@ pub(crate) fn rows<'a, T: Pod>(
     args: &Args<'a>,
     units: Range<usize>,
 ) -> (Range<usize>, &'a mut [T]) {
-    let out = args.outputs[0];
+    rows_of(args, 0, units)
+}
+
+/// As [`rows`], of any of the results.
+pub(crate) fn rows_of<'a, T: Pod>(
+    args: &Args<'a>,
+    result: usize,
+    units: Range<usize>,
+) -> (Range<usize>, &'a mut [T]) {
+    let out = args.outputs[result];
     let width = out.extents.inner() / out.dtype.block_len();
     let span = units.start * width..units.end * width;
     // SAFETY: units are whole rows, and no two threads have the same.

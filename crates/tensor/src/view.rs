@@ -149,6 +149,15 @@ impl<'a, T> SharedOut<'a, T> {
         self.len == 0
     }
 
+    /// A part, shared again.
+    ///
+    /// # Panics
+    /// If the range is out of bounds.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= self.len, "slice out of bounds");
+        Self { start: self.start.wrapping_add(range.start), len: range.len(), of: PhantomData }
+    }
+
     /// A part, to be written.
     ///
     /// # Safety

@@ -3,7 +3,7 @@
 use super::{Random, compare};
 use crate::{
     RopeStyle, add, gelu_erf, gelu_glu, gelu_tanh, layer_norm, quantize_act8, rms_norm, rope,
-    rope_angles, scale, softcap, supports, swiglu,
+    rope_angles, scale, select_experts, softcap, supports, swiglu, weighted_sum,
 };
 use bytemuck::Zeroable;
 use sidestage_tensor::DType;
@@ -17,7 +17,7 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
     for length in LENGTHS {
         compared += pairs(length, random)? + norm(length, random)? + turn(length, random)?;
         compared += activations(length, random)? + singles(length, random)?;
-        compared += layer(length, random)?;
+        compared += layer(length, random)? + experts(length, random)?;
     }
     if supports(DType::Q8_K) {
         return Err("Q8_K is said to be supported".into());
@@ -103,6 +103,31 @@ fn layer(length: usize, random: &mut Random) -> Result<usize, String> {
         (f64::from(x[i]) - mean) * scale * f64::from(weight[i % width]) + bias
     });
     compare("layer_norm", &out, exact, 4e-6, |_| 1.0)
+}
+
+fn experts(count: usize, random: &mut Random) -> Result<usize, String> {
+    let (logits, used) = (random.floats(count), 1 + random.below(count.min(8)));
+    let normalized = random.below(2) == 1;
+    let (mut chosen, mut weights) = (vec![-1; used], vec![f32::NAN; used]);
+    select_experts(&logits, normalized, &mut chosen, &mut weights);
+    let mut order: Vec<usize> = (0..count).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+    if !chosen.iter().map(|&at| at as usize).eq(order[..used].iter().copied()) {
+        return Err(format!("select_experts: {chosen:?} of {logits:?}"));
+    }
+    let among = if normalized { &order[..used] } else { &order[..] };
+    let sum: f64 = among.iter().map(|&at| f64::from(logits[at]).exp()).sum();
+    let exact = order[..used].iter().map(|&at| f64::from(logits[at]).exp() / sum);
+    let compared = compare("select_experts", &weights, exact, 2e-6, |_| 1.0)?;
+
+    let parts = random.floats(used * 33);
+    let mut out = vec![f32::NAN; 33];
+    weighted_sum(&parts, &weights, &mut out);
+    let exact = (0..33).map(|i| {
+        let part = |(at, weight): (usize, &f32)| f64::from(*weight) * f64::from(parts[33 * at + i]);
+        weights.iter().enumerate().map(part).sum::<f64>()
+    });
+    Ok(compared + compare("weighted_sum", &out, exact, 1e-6, |_| 1.0)?)
 }
 
 fn norm(length: usize, random: &mut Random) -> Result<usize, String> {

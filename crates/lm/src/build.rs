@@ -2,7 +2,7 @@ mod attention;
 mod feed_forward;
 mod weights;
 
-use crate::family::NormPlacement;
+use crate::family::{NormPlacement, Residual};
 use crate::{Config, LmError};
 use attention::Angles;
 use sidestage_formats::WeightIndex;
@@ -100,8 +100,15 @@ impl Builder<'_> {
             NormPlacement::After => (false, true),
             NormPlacement::Both => (true, true),
         };
-        let own_norm = self.has(&name("ffn_norm.weight"));
-        let parallel = self.config.parallel.unwrap_or(!own_norm);
+        let (parallel, shared) = match self.config.family.residual {
+            Residual::Sequential => (false, false),
+            Residual::Shared => (true, true),
+            Residual::Stated => (self.config.parallel, false),
+            Residual::ByNorm => {
+                let shared = !self.has(&name("ffn_norm.weight"));
+                (shared, shared)
+            }
+        };
 
         let normed = if before { self.norm(&name("attn_norm"), x)? } else { x };
         // Falcon 40B: the first norm is the feed-forward part's.
@@ -118,9 +125,9 @@ impl Builder<'_> {
         let sum = self.apply(&name("attention_residual"), Add, &[x, attended])?;
 
         let from = if parallel { x } else { sum };
-        let taken = match (before, parallel && !own_norm) {
-            (_, true) => normed,
-            (true, false) => self.norm(&name("ffn_norm"), from)?,
+        let taken = match (shared, before) {
+            (true, _) => normed,
+            (false, true) => self.norm(&name("ffn_norm"), from)?,
             (false, false) => from,
         };
         let mut fed = self.feed_forward(layer, taken)?;

@@ -1,7 +1,7 @@
 mod keys;
 mod rope;
 
-use crate::family::{Positions, Residual, WindowRope};
+use crate::family::{Positions, WindowRope};
 use crate::{Family, LmError, Norm};
 use keys::Keys;
 pub use rope::{Rope, RopeScaling};
@@ -25,9 +25,8 @@ pub struct Config {
     pub trained_context: usize,
     /// Added to the mean square or the variance in norms.
     pub epsilon: f32,
-    /// Whether attention and feed-forward part both take the layer's input; `None`: where the
-    /// latter has no norm of its own.
-    pub parallel: Option<bool>,
+    /// What `use_parallel_residual` says; yes without it.
+    pub parallel: bool,
     /// Rotary positions; `None`: learned ones.
     pub rope: Option<Rope>,
     /// Those of layers with a window.
@@ -137,12 +136,7 @@ impl Config {
             vocab_size,
             trained_context,
             epsilon: keys.float(epsilon, None)?,
-            parallel: match family.residual {
-                Residual::Sequential => Some(false),
-                Residual::Parallel => Some(true),
-                Residual::Stated => Some(keys.flag("use_parallel_residual")?.unwrap_or(true)),
-                Residual::ByNorm => None,
-            },
+            parallel: keys.flag("use_parallel_residual")?.unwrap_or(true),
             rope,
             window_rope,
             attention_scale: scale.unwrap_or(1.0 / (divisor as f32).sqrt()),

@@ -53,11 +53,12 @@ pub enum NormPlacement {
 pub enum Residual {
     /// The second takes the sum of the layer's input and the first.
     Sequential,
-    /// Both take the layer's input.
-    Parallel,
-    /// As `use_parallel_residual` says; parallel without it.
+    /// Both take the layer's input after one norm.
+    Shared,
+    /// Both take the layer's input, each after a norm of its own, or as [`Residual::Sequential`],
+    /// if `use_parallel_residual` says no.
     Stated,
-    /// Sequential, but parallel where the feed-forward part has no norm of its own.
+    /// As [`Residual::Shared`] where the feed-forward part has no norm, else sequential.
     ByNorm,
 }
 
@@ -161,7 +162,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family { name: "gpt2", positions: Positions::Learned, ..CLASSIC },
     Family { name: "starcoder2", ..CLASSIC },
-    Family { name: "phi2", residual: Residual::Parallel, ..CLASSIC },
+    Family { name: "phi2", residual: Residual::Shared, ..CLASSIC },
     Family {
         name: "gptneox",
         residual: Residual::Stated,
@@ -170,7 +171,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "falcon",
-        residual: Residual::Parallel,
+        residual: Residual::Shared,
         activation: Activation::Gelu(Gelu::Exact),
         ..CLASSIC
     },

@@ -4,6 +4,7 @@ mod families;
 mod forks;
 mod goldens;
 mod logits;
+mod metadata;
 mod npz;
 mod reference;
 mod refusals;

@@ -1,31 +1,44 @@
-//! A decoder as its papers write it: `f64`, every position anew, no cache, no graph.
+//! Decoders as their papers write them: `f64`, every position anew, no cache, no graph.
 //!
-//! Llama (arXiv:2302.13971), Qwen2 (biases of queries, keys and values) and Qwen3 (norms of each
-//! head's query and key), with the sliding window of Mistral (arXiv:2310.06825), and the rotary
-//! pairs of their GGUF files: neighbours for Llama, halves for Qwen.
+//! What a family does stands in [`logits`], [`Layer::run`] and the functions they call, by its
+//! name and by nothing that the builder has; rotary pairs are those of its GGUF files.
 
 use crate::tiny::{EPSILON, Model, Shape};
 
 /// The logits after each of `tokens`.
 pub(crate) fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
-    let Shape { width, vocab, .. } = model.shape;
+    let Shape { width, vocab, family, .. } = model.shape;
     let weight = |name: &str| model.get(name).unwrap_or_else(|| panic!("no weight {name}"));
     let table = weight("token_embd.weight");
-    let row = |&token: &u32| {
-        let row = &table[token as usize * width..][..width];
-        row.iter().map(|&value| f64::from(value)).collect()
+    let scale = match family {
+        "gemma" | "gemma2" | "gemma3" => (width as f64).sqrt(),
+        "granite" => 3.0,
+        _ => 1.0,
     };
-    let mut xs: Vec<Vec<f64>> = tokens.iter().map(row).collect();
+    let row = |(position, &token): (usize, &u32)| {
+        let row = table[token as usize * width..][..width].iter();
+        let mut x: Vec<f64> = row.map(|&value| f64::from(value) * scale).collect();
+        if family == "gpt2" {
+            let learned = &weight("position_embd.weight")[position * width..];
+            x.iter_mut().zip(learned).for_each(|(x, more)| *x += f64::from(*more));
+        }
+        x
+    };
+    let mut xs: Vec<Vec<f64>> = tokens.iter().enumerate().map(row).collect();
     for layer in 0..model.shape.layers {
-        let layer = Layer { model, layer };
-        let attended = layer.attention(&xs);
-        add(&mut xs, &attended);
-        let fed: Vec<Vec<f64>> = xs.iter().map(|x| layer.feed_forward(x)).collect();
-        add(&mut xs, &fed);
+        xs = Layer { model, layer }.run(&xs);
     }
     let head = model.get("output.weight").unwrap_or(table);
-    let last = weight("output_norm.weight");
-    xs.iter().map(|x| linear(head, None, &norm(last, x), vocab)).collect()
+    let logit = |logit: f64| match family {
+        "granite" => logit / 2.5,
+        "gemma2" => 3.0 * (logit / 3.0).tanh(),
+        _ => logit,
+    };
+    let last = |x: &Vec<f64>| {
+        let x = norm(model, "output_norm", x);
+        linear(head, model.get("output.bias"), &x, vocab).into_iter().map(logit).collect()
+    };
+    xs.iter().map(last).collect()
 }
 
 struct Layer<'a> {
@@ -46,24 +59,117 @@ impl Layer<'_> {
         linear(self.weight(&format!("{name}.weight")), self.find(&format!("{name}.bias")), x, n)
     }
 
+    fn norm(&self, name: &str, x: &[f64]) -> Vec<f64> {
+        norm(self.model, &format!("blk.{}.{name}", self.layer), x)
+    }
+
+    fn norms(&self, name: &str, xs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        xs.iter().map(|x| self.norm(name, x)).collect()
+    }
+
+    fn feed(&self, xs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        xs.iter().map(|x| self.feed_forward(x)).collect()
+    }
+
+    fn run(&self, xs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let parallel = self.model.shape.parallel;
+        match self.model.shape.family {
+            "olmo2" => {
+                let attended = self.norms("post_attention_norm", &self.attention(xs));
+                let xs = add(xs, &attended);
+                let fed = self.norms("post_ffw_norm", &self.feed(&xs));
+                add(&xs, &fed)
+            }
+            "gemma2" | "gemma3" => {
+                let attended = self.attention(&self.norms("attn_norm", xs));
+                let xs = add(xs, &self.norms("post_attention_norm", &attended));
+                let fed = self.feed(&self.norms("ffn_norm", &xs));
+                add(&xs, &self.norms("post_ffw_norm", &fed))
+            }
+            "granite" => {
+                let small = |xs: Vec<Vec<f64>>| -> Vec<Vec<f64>> {
+                    let factor = f64::from(0.3f32);
+                    xs.into_iter().map(|x| x.iter().map(|x| x * factor).collect()).collect()
+                };
+                let xs = add(xs, &small(self.attention(&self.norms("attn_norm", xs))));
+                add(&xs, &small(self.feed(&self.norms("ffn_norm", &xs))))
+            }
+            "phi2" | "stablelm" | "falcon" if parallel => {
+                let normed = self.norms("attn_norm", xs);
+                add(&add(xs, &self.attention(&normed)), &self.feed(&normed))
+            }
+            // The 40B model: two norms of the same input.
+            "falcon" => {
+                let attended = self.attention(&self.norms("attn_norm_2", xs));
+                add(&add(xs, &attended), &self.feed(&self.norms("attn_norm", xs)))
+            }
+            "gptneox" if parallel => {
+                let attended = self.attention(&self.norms("attn_norm", xs));
+                add(&add(xs, &attended), &self.feed(&self.norms("ffn_norm", xs)))
+            }
+            _ => {
+                let xs = add(xs, &self.attention(&self.norms("attn_norm", xs)));
+                add(&xs, &self.feed(&self.norms("ffn_norm", &xs)))
+            }
+        }
+    }
+
+    /// Query, key and value of one position, before they are rotated.
+    fn projections(&self, x: &[f64]) -> [Vec<f64>; 3] {
+        let Shape { heads, kv_heads, head_dim, .. } = self.model.shape;
+        let (q, kv) = (heads * head_dim, kv_heads * head_dim);
+        let [mut q, mut k, v] = if self.find("attn_qkv.weight").is_some() {
+            let mut q_k_v = self.linear("attn_qkv", x, q + 2 * kv);
+            let v = q_k_v.split_off(q + kv);
+            let k = q_k_v.split_off(q);
+            [q_k_v, k, v]
+        } else {
+            [("attn_q", q), ("attn_k", kv), ("attn_v", kv)]
+                .map(|(name, size)| self.linear(name, x, size))
+        };
+        for (all, name) in [(&mut q, "attn_q_norm.weight"), (&mut k, "attn_k_norm.weight")] {
+            let Some(weight) = self.find(name) else { continue };
+            match self.model.shape.family {
+                "olmo2" => *all = rms_norm(weight, all),
+                "stablelm" => {
+                    let heads = all.chunks_mut(head_dim).zip(weight.chunks(head_dim));
+                    heads.for_each(|(head, w)| head.copy_from_slice(&layer_norm(w, None, head)));
+                }
+                _ => {
+                    let heads = all.chunks_mut(head_dim);
+                    heads.for_each(|head| head.copy_from_slice(&rms_norm(weight, head)));
+                }
+            }
+        }
+        [q, k, v]
+    }
+
+    /// How many of the latest positions this layer sees, if not all.
+    fn window(&self) -> Option<usize> {
+        let every = |period: usize| self.layer % period == period - 1;
+        let all = match self.model.shape.family {
+            "gemma2" => every(2),
+            "gemma3" => every(6),
+            "olmo2" => every(4),
+            _ => false,
+        };
+        self.model.shape.window.filter(|_| !all)
+    }
+
     fn attention(&self, xs: &[Vec<f64>]) -> Vec<Vec<f64>> {
-        let Shape { width, heads, kv_heads, head_dim, window, .. } = self.model.shape;
+        let Shape { family, width, heads, kv_heads, head_dim, .. } = self.model.shape;
         let (mut qs, mut ks, mut vs) = (Vec::new(), Vec::new(), Vec::new());
         for (position, x) in xs.iter().enumerate() {
-            let x = norm(self.weight("attn_norm.weight"), x);
-            let mut q = self.linear("attn_q", &x, heads * head_dim);
-            let mut k = self.linear("attn_k", &x, kv_heads * head_dim);
-            for (all, name) in [(&mut q, "attn_q_norm.weight"), (&mut k, "attn_k_norm.weight")] {
-                for head in all.chunks_mut(head_dim) {
-                    if let Some(weight) = self.find(name) {
-                        head.copy_from_slice(&norm(weight, head));
-                    }
+            let [mut q, mut k, v] = self.projections(x);
+            let rotated = family != "gpt2" && !(family == "smollm3" && self.layer % 4 == 3);
+            for head in q.chunks_mut(head_dim).chain(k.chunks_mut(head_dim)) {
+                if rotated {
                     self.rotate(head, position);
                 }
             }
             qs.push(q);
             ks.push(k);
-            vs.push(self.linear("attn_v", &x, kv_heads * head_dim));
+            vs.push(v);
         }
         let mut results = Vec::new();
         for (position, q) in qs.iter().enumerate() {
@@ -71,12 +177,18 @@ impl Layer<'_> {
             for head in 0..heads {
                 let q = &q[head * head_dim..][..head_dim];
                 let span = head / (heads / kv_heads) * head_dim;
-                let seen = match window {
+                let seen = match self.window() {
                     Some(window) => (position + 1).saturating_sub(window)..position + 1,
                     None => 0..position + 1,
                 };
-                let scale = (head_dim as f64).sqrt();
-                let score = |at: usize| dot(q, &ks[at][span..][..head_dim]) / scale;
+                let score = |at: usize| {
+                    let product = dot(q, &ks[at][span..][..head_dim]);
+                    match family {
+                        "granite" => product * f64::from(0.4f32),
+                        "gemma2" => 2.0 * (product / (head_dim as f64).sqrt() / 2.0).tanh(),
+                        _ => product / (head_dim as f64).sqrt(),
+                    }
+                };
                 let scores: Vec<f64> = seen.clone().map(score).collect();
                 let top = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let sum: f64 = scores.iter().map(|score| (score - top).exp()).sum();
@@ -95,31 +207,126 @@ impl Layer<'_> {
     }
 
     fn rotate(&self, head: &mut [f64], position: usize) {
-        let Shape { rope_base, rope_divisor, family, .. } = self.model.shape;
-        let half = head.len() / 2;
+        let Shape { family, context, longrope, rotated, rope_divisor, .. } = self.model.shape;
+        let size = rotated.unwrap_or(head.len());
+        let local = self.window().is_some() && ["gemma3", "olmo2"].contains(&family);
+        let base = match family {
+            "gemma3" if local => 10_000.0,
+            _ => f64::from(self.model.shape.rope_base),
+        };
+        let factors = match longrope {
+            Some(original) if context > original => self.model.get("rope_factors_long.weight"),
+            Some(_) => self.model.get("rope_factors_short.weight"),
+            None => self.model.get("rope_freqs.weight"),
+        };
         let before = head.to_vec();
-        for pair in 0..half {
-            let exponent = -2.0 * pair as f64 / head.len() as f64;
-            let factor =
-                self.model.get("rope_freqs.weight").map_or(1.0, |all| f64::from(all[pair]));
-            let divisor = f64::from(rope_divisor.unwrap_or(1.0)) * factor;
-            let angle = position as f64 * f64::from(rope_base).powf(exponent) / divisor;
+        for pair in 0..size / 2 {
+            let mut angle = position as f64 * base.powf(-2.0 * pair as f64 / size as f64);
+            let mut magnitude = 1.0;
+            if let Some(factors) = factors {
+                angle /= f64::from(factors[pair]);
+            }
+            if longrope.is_some() {
+                magnitude = 1.25;
+            }
+            if !local {
+                angle /= f64::from(rope_divisor.unwrap_or(1.0));
+            }
+            if let (Some(factor), false) = (self.model.shape.yarn, local) {
+                let factor = f64::from(factor);
+                angle *= yarn(pair, size, base, factor);
+                magnitude = 0.1 * factor.ln() + 1.0;
+            }
+            let neighbours = ["llama", "smollm3", "granite"].contains(&family);
             let (a, b) =
-                if family == "llama" { (2 * pair, 2 * pair + 1) } else { (pair, pair + half) };
-            head[a] = before[a] * angle.cos() - before[b] * angle.sin();
-            head[b] = before[a] * angle.sin() + before[b] * angle.cos();
+                if neighbours { (2 * pair, 2 * pair + 1) } else { (pair, pair + size / 2) };
+            let (sin, cos) = (angle.sin() * magnitude, angle.cos() * magnitude);
+            head[a] = before[a] * cos - before[b] * sin;
+            head[b] = before[a] * sin + before[b] * cos;
         }
     }
 
     fn feed_forward(&self, x: &[f64]) -> Vec<f64> {
-        let Shape { width, feed_forward, .. } = self.model.shape;
-        let x = norm(self.weight("ffn_norm.weight"), x);
-        let gate = self.linear("ffn_gate", &x, feed_forward);
-        let up = self.linear("ffn_up", &x, feed_forward);
+        let Shape { family, width, feed_forward: size, .. } = self.model.shape;
+        if let Some((_, used)) = self.model.shape.experts {
+            return self.experts(x, used);
+        }
+        let tanh_gelu = |x: f64| {
+            let z = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);
+            0.5 * x * (1.0 + z.tanh())
+        };
         let silu = |x: f64| x / (1.0 + (-x).exp());
-        let inner: Vec<f64> = gate.iter().zip(&up).map(|(gate, up)| silu(*gate) * up).collect();
+        let inner: Vec<f64> = match family {
+            "gpt2" | "phi2" | "starcoder2" => {
+                self.linear("ffn_up", x, size).into_iter().map(tanh_gelu).collect()
+            }
+            "gptneox" | "falcon" => self.linear("ffn_up", x, size).into_iter().map(gelu).collect(),
+            "phi3" => {
+                let both = self.linear("ffn_up", x, 2 * size);
+                let (gate, up) = both.split_at(size);
+                gate.iter().zip(up).map(|(gate, up)| silu(*gate) * up).collect()
+            }
+            _ => {
+                let gate = self.linear("ffn_gate", x, size);
+                let up = self.linear("ffn_up", x, size);
+                let gemma = family.starts_with("gemma");
+                let act = |x: f64| if gemma { tanh_gelu(x) } else { silu(x) };
+                gate.iter().zip(&up).map(|(gate, up)| act(*gate) * up).collect()
+            }
+        };
         self.linear("ffn_down", &inner, width)
     }
+
+    /// Mixtral (arXiv:2401.04088): a softmax over the logits of the experts that are used.
+    fn experts(&self, x: &[f64], used: usize) -> Vec<f64> {
+        let Shape { width, feed_forward: size, experts, .. } = self.model.shape;
+        let count = experts.map_or(0, |(count, _)| count);
+        let logits = self.linear("ffn_gate_inp", x, count);
+        let mut order: Vec<usize> = (0..count).collect();
+        order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]));
+        let sum: f64 = order[..used].iter().map(|&at| logits[at].exp()).sum();
+        let mut mixed = vec![0.0; width];
+        for &expert in &order[..used] {
+            let part = |name: &str, n: usize, x: &[f64]| {
+                let all = self.weight(name);
+                linear(&all[expert * n * x.len()..][..n * x.len()], None, x, n)
+            };
+            let gate = part("ffn_gate_exps.weight", size, x);
+            let up = part("ffn_up_exps.weight", size, x);
+            let silu = |x: f64| x / (1.0 + (-x).exp());
+            let inner: Vec<f64> = gate.iter().zip(&up).map(|(gate, up)| silu(*gate) * up).collect();
+            let down = part("ffn_down_exps.weight", width, &inner);
+            let share = logits[expert].exp() / sum;
+            mixed.iter_mut().zip(down).for_each(|(to, value)| *to += share * value);
+        }
+        mixed
+    }
+}
+
+/// What a frequency is multiplied by (arXiv:2309.00071, 3.2): 1 where a pair turns more than four
+/// times within 24 positions, `1 / factor` where it turns less than once, between them by pairs.
+fn yarn(pair: usize, size: usize, base: f64, factor: f64) -> f64 {
+    let pair_of = |turns: f64| {
+        size as f64 * (24.0 / (turns * 2.0 * std::f64::consts::PI)).ln() / (2.0 * base.ln())
+    };
+    let (low, high) = (pair_of(4.0).floor().max(0.0), pair_of(1.0).ceil());
+    let ramp = ((pair as f64 - low) / (high - low)).clamp(0.0, 1.0);
+    ramp / factor + (1.0 - ramp)
+}
+
+/// By the series of the error function (DLMF 7.6.2).
+fn gelu(x: f64) -> f64 {
+    let z = x.abs() / 2f64.sqrt();
+    if z > 6.0 {
+        return x.max(0.0);
+    }
+    let mut term = z * (-z * z).exp() * 2.0 / std::f64::consts::PI.sqrt();
+    let mut erf = term;
+    for n in 1..200 {
+        term *= 2.0 * z * z / f64::from(2 * n + 1);
+        erf += term;
+    }
+    0.5 * x * (1.0 + erf.copysign(x))
 }
 
 fn linear(weight: &[f32], bias: Option<&[f32]>, x: &[f64], n: usize) -> Vec<f64> {
@@ -133,18 +340,35 @@ fn linear(weight: &[f32], bias: Option<&[f32]>, x: &[f64], n: usize) -> Vec<f64>
     out
 }
 
-fn norm(weight: &[f32], x: &[f64]) -> Vec<f64> {
+fn norm(model: &Model, name: &str, x: &[f64]) -> Vec<f64> {
+    let weight = model.get(&format!("{name}.weight")).unwrap_or_else(|| panic!("no norm {name}"));
+    match model.get(&format!("{name}.bias")) {
+        Some(bias) => layer_norm(weight, Some(bias), x),
+        None => rms_norm(weight, x),
+    }
+}
+
+fn rms_norm(weight: &[f32], x: &[f64]) -> Vec<f64> {
     let square = x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64;
     let factor = 1.0 / (square + f64::from(EPSILON)).sqrt();
     x.iter().zip(weight).map(|(x, w)| x * factor * f64::from(*w)).collect()
+}
+
+fn layer_norm(weight: &[f32], bias: Option<&[f32]>, x: &[f64]) -> Vec<f64> {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / x.len() as f64;
+    let factor = 1.0 / (variance + f64::from(EPSILON)).sqrt();
+    let scaled = x.iter().zip(weight).map(|(x, w)| (x - mean) * factor * f64::from(*w));
+    let mut out: Vec<f64> = scaled.collect();
+    out.iter_mut().zip(bias.unwrap_or_default()).for_each(|(out, b)| *out += f64::from(*b));
+    out
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-fn add(xs: &mut [Vec<f64>], more: &[Vec<f64>]) {
-    for (x, more) in xs.iter_mut().zip(more) {
-        x.iter_mut().zip(more).for_each(|(x, more)| *x += more);
-    }
+fn add(xs: &[Vec<f64>], more: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let sum = |(x, more): (&Vec<f64>, &Vec<f64>)| x.iter().zip(more).map(|(x, m)| x + m).collect();
+    xs.iter().zip(more).map(sum).collect()
 }

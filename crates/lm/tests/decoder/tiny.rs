@@ -20,7 +20,17 @@ pub(crate) struct Shape {
     pub(crate) rope_divisor: Option<f32>,
     /// Whether the file has Llama 3's `rope_freqs.weight`.
     pub(crate) rope_factors: bool,
+    /// YaRN by this factor, from a context of 24.
+    pub(crate) yarn: Option<f32>,
+    /// Whether the file has LongRoPE's two lists of factors, from a context of this many positions.
+    pub(crate) longrope: Option<usize>,
+    /// Values of a head that are rotated; `None`: all.
+    pub(crate) rotated: Option<usize>,
     pub(crate) window: Option<usize>,
+    /// Experts, and how many of them a position takes.
+    pub(crate) experts: Option<(usize, usize)>,
+    /// Whether attention and feed-forward part take the same input, in families that have both.
+    pub(crate) parallel: bool,
     /// Whether the embedding is also the output matrix.
     pub(crate) tied: bool,
     pub(crate) seed: u64,
@@ -44,28 +54,46 @@ impl Shape {
             rope_base: 10_000.0,
             rope_divisor: None,
             rope_factors: false,
+            yarn: None,
+            longrope: None,
+            rotated: None,
             window: None,
+            experts: None,
+            parallel: true,
             tied: true,
             seed: 1,
         }
     }
 
+    /// Whether values are normalised to mean 0 and variance 1.
+    pub(crate) fn layer_norms(&self) -> bool {
+        let classic = ["gpt2", "gptneox", "phi2", "falcon", "starcoder2", "stablelm"];
+        classic.contains(&self.family)
+    }
+
     /// What such a file says of itself.
     pub(crate) fn metadata(&self) -> Vec<(String, Value)> {
         let size = |value: usize| Value::from(value as u32);
+        let epsilon = match self.layer_norms() {
+            true => "attention.layer_norm_epsilon",
+            false => "attention.layer_norm_rms_epsilon",
+        };
         let mut pairs = vec![
             ("embedding_length", size(self.width)),
             ("block_count", size(self.layers)),
             ("feed_forward_length", size(self.feed_forward)),
             ("attention.head_count", size(self.heads)),
             ("attention.head_count_kv", size(self.kv_heads)),
-            ("attention.layer_norm_rms_epsilon", Value::from(EPSILON)),
+            (epsilon, Value::from(EPSILON)),
             ("context_length", size(self.context)),
             ("rope.freq_base", Value::from(self.rope_base)),
         ];
         if self.head_dim * self.heads != self.width {
             pairs.push(("attention.key_length", size(self.head_dim)));
             pairs.push(("attention.value_length", size(self.head_dim)));
+        }
+        if let Some(rotated) = self.rotated {
+            pairs.push(("rope.dimension_count", size(rotated)));
         }
         if let Some(window) = self.window {
             pairs.push(("attention.sliding_window", size(window)));
@@ -74,6 +102,34 @@ impl Shape {
             pairs.push(("rope.scaling.type", "linear".into()));
             pairs.push(("rope.scaling.factor", divisor.into()));
         }
+        if let Some(factor) = self.yarn {
+            pairs.push(("rope.scaling.type", "yarn".into()));
+            pairs.push(("rope.scaling.factor", factor.into()));
+            pairs.push(("rope.scaling.original_context_length", size(24)));
+            pairs.push(("rope.scaling.yarn_beta_fast", 4.0f32.into()));
+        }
+        if let Some(original) = self.longrope {
+            pairs.push(("rope.scaling.original_context_length", size(original)));
+            pairs.push(("rope.scaling.attn_factor", 1.25f32.into()));
+        }
+        if let Some((count, used)) = self.experts {
+            pairs.push(("expert_count", size(count)));
+            pairs.push(("expert_used_count", size(used)));
+        }
+        match self.family {
+            "gptneox" => pairs.push(("use_parallel_residual", self.parallel.into())),
+            "gemma2" => {
+                pairs.push(("attn_logit_softcapping", 2.0f32.into()));
+                pairs.push(("final_logit_softcapping", 3.0f32.into()));
+            }
+            "granite" => {
+                pairs.push(("attention.scale", 0.4f32.into()));
+                pairs.push(("embedding_scale", 3.0f32.into()));
+                pairs.push(("residual_scale", 0.3f32.into()));
+                pairs.push(("logit_scale", 2.5f32.into()));
+            }
+            _ => {}
+        }
         let named = |(key, value)| (format!("{}.{key}", self.family), value);
         let name = ("general.architecture".to_owned(), Value::from(self.family));
         std::iter::once(name).chain(pairs.into_iter().map(named)).collect()
@@ -81,41 +137,32 @@ impl Shape {
 
     /// A model of this shape.
     pub(crate) fn model(&self) -> Model {
-        let Self { width, heads, kv_heads, head_dim, feed_forward, vocab, .. } = *self;
-        let (q, kv) = (heads * head_dim, kv_heads * head_dim);
+        let Self { width, vocab, head_dim, .. } = *self;
         let mut model = Model { shape: self.clone(), tensors: Vec::new() };
-        model.matrix("token_embd", vocab, width, 4.0);
+        // Gemma's are multiplied by the square root of the width, 8.
+        let gain = if self.family.starts_with("gemma") { 0.5 } else { 4.0 };
+        model.matrix("token_embd", vocab, width, gain);
+        if self.family == "gpt2" {
+            model.matrix("position_embd", self.context, width, 2.0);
+        }
         for layer in 0..self.layers {
-            let name = |part: &str| format!("blk.{layer}.{part}");
-            model.norm(&name("attn_norm"), width);
-            // Strong enough that attention looks at some positions more than at others.
-            model.matrix(&name("attn_q"), q, width, 2.0);
-            model.matrix(&name("attn_k"), kv, width, 2.0);
-            model.matrix(&name("attn_v"), kv, width, 1.0);
-            match self.family {
-                "qwen2" => {
-                    for (part, size) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
-                        model.vector(&format!("{}.bias", name(part)), size, 0.0, 0.7);
-                    }
-                }
-                "qwen3" => {
-                    model.norm(&name("attn_q_norm"), head_dim);
-                    model.norm(&name("attn_k_norm"), head_dim);
-                }
-                _ => {}
-            }
-            model.matrix(&name("attn_output"), width, q, 1.0);
-            model.norm(&name("ffn_norm"), width);
-            model.matrix(&name("ffn_gate"), feed_forward, width, 1.0);
-            model.matrix(&name("ffn_up"), feed_forward, width, 1.0);
-            model.matrix(&name("ffn_down"), width, feed_forward, 1.0);
+            model.attention(layer);
+            model.feed_forward(layer);
         }
         model.norm("output_norm", width);
         if !self.tied {
             model.matrix("output", vocab, width, 1.0);
         }
+        if self.family == "phi2" {
+            model.vector("output.bias", vocab, 0.0, 0.7);
+        }
+        let pairs = self.rotated.unwrap_or(head_dim) / 2;
         if self.rope_factors {
-            model.vector("rope_freqs.weight", head_dim / 2, 4.5, 3.5);
+            model.vector("rope_freqs.weight", pairs, 4.5, 3.5);
+        }
+        if self.longrope.is_some() {
+            model.vector("rope_factors_short.weight", pairs, 1.5, 0.5);
+            model.vector("rope_factors_long.weight", pairs, 6.0, 2.0);
         }
         model
     }
@@ -144,10 +191,36 @@ impl Model {
         Some(&tensor.values)
     }
 
-    /// As a GGUF file of F32 weights, with more metadata than the shape's.
+    /// Adds rows of zeros to a matrix of rows of `k`.
+    #[allow(dead_code, reason = "only some tests change a model")]
+    pub(crate) fn widen(&mut self, name: &str, from: usize, to: usize, k: usize) {
+        let tensor = self.tensors.iter_mut().find(|tensor| tensor.name == name).expect(name);
+        assert_eq!(tensor.extents, [from as u64, k as u64]);
+        tensor.extents[0] = to as u64;
+        tensor.values.resize(to * k, 0.0);
+    }
+
+    /// Adds random values to the end of each row of a matrix.
+    #[allow(dead_code, reason = "only some tests change a model")]
+    pub(crate) fn lengthen(&mut self, name: &str, from: usize, to: usize) {
+        let mut random = Random::new(self.shape.seed, "more");
+        let tensor = self.tensors.iter_mut().find(|tensor| tensor.name == name).expect(name);
+        assert_eq!(tensor.extents[1], from as u64);
+        tensor.extents[1] = to as u64;
+        let longer = tensor.values.chunks(from).flat_map(|row| {
+            let more: Vec<f32> = (from..to).map(|_| random.signed()).collect();
+            row.iter().copied().chain(more)
+        });
+        tensor.values = longer.collect();
+    }
+
+    /// As a GGUF file of F32 weights, with more metadata than the shape's, or other values.
     pub(crate) fn file(&self, more: Vec<(String, Value)>) -> Vec<u8> {
         let mut writer = GgufWriter::new();
-        for (key, value) in self.shape.metadata().into_iter().chain(more) {
+        let replaced = |key: &str| more.iter().any(|(other, _)| other == key);
+        let mut pairs = self.shape.metadata();
+        pairs.retain(|(key, _)| !replaced(key));
+        for (key, value) in pairs.into_iter().chain(more) {
             writer = writer.metadata(key, value);
         }
         for tensor in &self.tensors {
@@ -161,6 +234,94 @@ impl Model {
         body.finish().expect("a whole file")
     }
 
+    fn attention(&mut self, layer: usize) {
+        let Shape { family, width, heads, kv_heads, head_dim, .. } = self.shape;
+        let (q, kv) = (heads * head_dim, kv_heads * head_dim);
+        let name = |part: &str| format!("blk.{layer}.{part}");
+        if family != "olmo2" {
+            self.norm(&name("attn_norm"), width);
+        }
+        if family == "falcon" && !self.shape.parallel {
+            self.norm(&name("attn_norm_2"), width);
+        }
+        let biased = ["qwen2", "stablelm", "gpt2", "gptneox", "phi2", "starcoder2"];
+        let biased = biased.contains(&family);
+        let fused = ["gpt2", "gptneox", "falcon", "phi2", "phi3"].contains(&family);
+        // Strong enough that attention looks at some positions more than at others.
+        let parts: &[(&str, usize, f32)] = match fused {
+            true => &[("attn_qkv", q + 2 * kv, 2.0)],
+            false => &[("attn_q", q, 2.0), ("attn_k", kv, 2.0), ("attn_v", kv, 1.0)],
+        };
+        for (part, size, gain) in parts {
+            self.matrix(&name(part), *size, width, *gain);
+            if biased {
+                self.vector(&format!("{}.bias", name(part)), *size, 0.0, 0.7);
+            }
+        }
+        match family {
+            "qwen3" | "qwen3moe" | "gemma3" => {
+                self.vector(&name("attn_q_norm.weight"), head_dim, 1.0, 0.3);
+                self.vector(&name("attn_k_norm.weight"), head_dim, 1.0, 0.3);
+            }
+            "olmo2" => {
+                self.vector(&name("attn_q_norm.weight"), q, 1.0, 0.3);
+                self.vector(&name("attn_k_norm.weight"), kv, 1.0, 0.3);
+            }
+            "stablelm" if self.shape.parallel => {
+                let shape = |heads: usize| vec![heads as u64, head_dim as u64];
+                self.push(&name("attn_q_norm.weight"), shape(heads), 1.0, 0.3);
+                self.push(&name("attn_k_norm.weight"), shape(kv_heads), 1.0, 0.3);
+            }
+            _ => {}
+        }
+        self.matrix(&name("attn_output"), width, q, 1.0);
+        if biased && !["qwen2", "stablelm"].contains(&family) {
+            self.vector(&name("attn_output.bias"), width, 0.0, 0.7);
+        }
+        if ["gemma2", "gemma3", "olmo2"].contains(&family) {
+            self.norm(&name("post_attention_norm"), width);
+        }
+    }
+
+    fn feed_forward(&mut self, layer: usize) {
+        let Shape { family, width, feed_forward, parallel, experts, .. } = self.shape;
+        let name = |part: &str| format!("blk.{layer}.{part}");
+        let shares = ["phi2", "falcon"].contains(&family) || family == "stablelm" && parallel;
+        if family != "olmo2" && !shares {
+            self.norm(&name("ffn_norm"), width);
+        }
+        if let Some((count, _)) = experts {
+            self.matrix(&name("ffn_gate_inp"), count, width, 2.0);
+            for (part, n, k) in [
+                ("ffn_gate_exps", feed_forward, width),
+                ("ffn_up_exps", feed_forward, width),
+                ("ffn_down_exps", width, feed_forward),
+            ] {
+                let (shape, spread) =
+                    ([count, n, k].map(|dim| dim as u64), (3.0 / k as f32).sqrt());
+                self.push(&format!("{}.weight", name(part)), shape.to_vec(), 0.0, spread);
+            }
+            return;
+        }
+        let plain = ["gpt2", "gptneox", "phi2", "falcon", "starcoder2"].contains(&family);
+        if family == "phi3" {
+            self.matrix(&name("ffn_up"), 2 * feed_forward, width, 1.0);
+        } else {
+            if !plain {
+                self.matrix(&name("ffn_gate"), feed_forward, width, 1.0);
+            }
+            self.matrix(&name("ffn_up"), feed_forward, width, 1.0);
+        }
+        self.matrix(&name("ffn_down"), width, feed_forward, 1.0);
+        if plain && family != "falcon" {
+            self.vector(&name("ffn_up.bias"), feed_forward, 0.0, 0.7);
+            self.vector(&name("ffn_down.bias"), width, 0.0, 0.7);
+        }
+        if ["gemma2", "gemma3", "olmo2"].contains(&family) {
+            self.norm(&name("post_ffw_norm"), width);
+        }
+    }
+
     fn matrix(&mut self, name: &str, n: usize, k: usize, gain: f32) {
         // Uniform values of this spread give outputs of the inputs' size.
         let spread = gain * (3.0 / k as f32).sqrt();
@@ -169,6 +330,9 @@ impl Model {
 
     fn norm(&mut self, name: &str, n: usize) {
         self.vector(&format!("{name}.weight"), n, 1.0, 0.3);
+        if self.shape.layer_norms() {
+            self.vector(&format!("{name}.bias"), n, 0.0, 0.3);
+        }
     }
 
     fn vector(&mut self, name: &str, n: usize, middle: f32, spread: f32) {

@@ -29,10 +29,9 @@ impl ErrorInfo {
 impl From<GgufError> for ErrorInfo {
     fn from(from: GgufError) -> Self {
         let info = error(from.code(), from.to_string());
-        match from.code() {
-            "MODEL_TRUNCATED" => info.hint("The file is not whole. Download it again."),
-            "MODEL_UNSUPPORTED" => info.hint("Convert the file with a current llama.cpp."),
-            _ => info,
+        match from.hint() {
+            Some(hint) => info.hint(hint),
+            None => info,
         }
     }
 }

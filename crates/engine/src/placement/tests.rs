@@ -175,3 +175,28 @@ fn a_reading_that_does_not_fit_is_ignored() {
     placement.begin(2, 5);
     assert_eq!(placement.position(), Some((2, 5)));
 }
+
+/// A file of 6 GB, of which this reads a few bytes where they lie.
+#[test]
+fn what_lies_past_4_gb_is_asked_for_there() {
+    let mut case = case();
+    let far = 6_000_000_000;
+    for part in &mut case.manifest.parts {
+        part.offset += if part.file == 0 { far } else { 0 };
+    }
+    let mut placement = place(&case, &["whole", "norm"]);
+    let mut position = far + 13;
+    for part in &case.manifest.parts[..2] {
+        assert_eq!(placement.position(), Some((0, position)));
+        position = part.offset + part.bytes;
+        // A server that takes no ranges begins elsewhere: the gap is dropped in pieces.
+        placement.begin(0, part.offset - (1 << 32) - 7);
+        assert_eq!(placement.window(usize::MAX).len(), super::GAP_BYTES);
+        placement.begin(0, part.offset);
+        let start = (part.offset - far) as usize;
+        placement.copy(&case.files[0][start..][..part.bytes as usize]);
+    }
+    assert!(placement.is_done());
+    let weights = placement.into_weights();
+    assert!(weights.get(0) == case.expected[0] && weights.get(1) == case.expected[1]);
+}

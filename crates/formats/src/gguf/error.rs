@@ -174,6 +174,23 @@ impl GgufError {
     }
 }
 
+impl GgufError {
+    /// What to do about it, where there is something.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::BigEndian => Some(
+                "Make it little-endian: `gguf-convert-endian MODEL little`, of the Python package \
+                 gguf.",
+            ),
+            _ => match self.code() {
+                "MODEL_TRUNCATED" => Some("The file is not whole. Download it again."),
+                "MODEL_UNSUPPORTED" => Some("Convert the file with a current llama.cpp."),
+                _ => None,
+            },
+        }
+    }
+}
+
 impl fmt::Display for GgufError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

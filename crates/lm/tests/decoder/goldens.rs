@@ -11,7 +11,13 @@ fn load(path: &Path) -> Decoder {
 }
 
 /// Evaluates tokens in chunks of `chunk`, stopping after every node if `stopping`.
-fn evaluate(decoder: &mut Decoder, pool: &Pool, tokens: &[u32], chunk: usize, stopping: bool) {
+pub(crate) fn evaluate(
+    decoder: &mut Decoder,
+    pool: &Pool,
+    tokens: &[u32],
+    chunk: usize,
+    stopping: bool,
+) {
     let sequence = decoder.cache().create();
     let mut done = 0;
     for part in tokens.chunks(chunk) {

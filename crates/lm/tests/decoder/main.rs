@@ -1,11 +1,13 @@
 //! The decoder against other people's logits, against a naive model, and against itself.
 
+mod bits;
 mod families;
 mod forks;
 mod goldens;
 mod logits;
 mod metadata;
 mod npz;
+mod quantized;
 mod reference;
 mod refusals;
 mod scarcity;

@@ -1,0 +1,39 @@
+//! Bits do not depend on threads, chunks or stops, in any family.
+
+use crate::goldens::evaluate;
+use crate::steps::decoder;
+use crate::tiny::{Random, Shape};
+use sidestage_pool::Pool;
+
+fn shapes() -> Vec<Shape> {
+    let every = sidestage_lm::FAMILIES.iter().map(|family| Shape {
+        // Enough work that threads share it.
+        feed_forward: 256,
+        kv_heads: if family.name == "gpt2" { 4 } else { 2 },
+        layers: if family.name == "gemma3" { 6 } else { 4 },
+        window: (family.windows.full_every.is_some() || family.name == "phi3").then_some(40),
+        experts: (family.name == "qwen3moe").then_some((6, 2)),
+        longrope: (family.name == "phi3").then_some(64),
+        yarn: (family.name == "qwen2").then_some(4.0),
+        ..Shape::new(family.name)
+    });
+    every.collect()
+}
+
+#[test]
+fn bits_depend_on_nothing_but_the_tokens() {
+    let mut random = Random::new(11, "bits");
+    let tokens: Vec<u32> = (0..200).map(|_| random.below(320) as u32).collect();
+    let pool = Pool::native(3);
+    for shape in shapes() {
+        let mut decoder = decoder(&shape.model().file(Vec::new())).expect(shape.family);
+        evaluate(&mut decoder, &Pool::inline(), &tokens, 128, false);
+        let expected = decoder.logits(0).to_vec();
+        assert!(expected.iter().all(|logit| logit.is_finite()), "{}", shape.family);
+        for (chunk, stopping) in [(128, true), (7, true), (1, false)] {
+            evaluate(&mut decoder, &pool, &tokens, chunk, stopping);
+            let same = decoder.logits(0) == expected;
+            assert!(same, "{}: three threads, chunks of {chunk} differ", shape.family);
+        }
+    }
+}

@@ -41,6 +41,8 @@ export interface Engine {
   fallbackReason: string | null;
   /** Why there is one thread only, if there is. */
   threadsReason: string | null;
+  /** What else is worth knowing of it. */
+  warnings: string[];
 }
 
 export type Model =

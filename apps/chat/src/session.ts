@@ -43,6 +43,7 @@ function engineOf(model: Model): Engine {
     place: capabilities.place === "page" ? "page" : "worker",
     fallbackReason: capabilities.fallbackReason,
     threadsReason: capabilities.threadsReason,
+    warnings: info.warnings.map((warning) => warning.message),
   };
 }
 

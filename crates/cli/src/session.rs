@@ -49,7 +49,14 @@ impl Session {
             ModelSource::Held { files: vec![HeldFile { name: file.name(), size: file.length }] };
         let options = LoadOptions { context_length: context, ..LoadOptions::default() };
         session.engine.request(Request::Load { id: session.model, source, options });
-        session.settle(session.model, Some(&mut file), &mut |_| Ok(()))?;
+        if let Outcome::Loaded { model } =
+            session.settle(session.model, Some(&mut file), &mut |_| Ok(()))?
+        {
+            for warning in model.warnings {
+                let hint = warning.hint.unwrap_or_default();
+                eprintln!("{}: {}. {hint}", warning.code, warning.message);
+            }
+        }
         Ok(session)
     }
 

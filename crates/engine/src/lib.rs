@@ -14,6 +14,7 @@ mod placement;
 pub mod protocol;
 mod session;
 mod text;
+mod warnings;
 
 pub use engine::{Clock, Engine};
 pub use error::error;

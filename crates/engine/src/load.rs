@@ -6,6 +6,7 @@ use crate::protocol::{
 };
 use crate::session::Session;
 use crate::text::{Text, TextInfo};
+use crate::warnings::slow_weights;
 use sidestage_formats::Manifest;
 use sidestage_formats::gguf::{Gguf, GgufReader, Progress as HeaderProgress};
 use sidestage_lm::{Decoder, DecoderPlan, Memory};
@@ -198,6 +199,8 @@ impl Load {
         };
         let Weights { manifest, plan, text, placement } = *weights;
         let bytes_read = self.download.bytes();
+        let types = plan.weights().filter_map(|(name, _)| Some(manifest.weights.get(name)?.dtype));
+        let slow = slow_weights(types);
         let name = manifest.metadata.get_str("general.name").ok().flatten();
         let parameters = manifest.parameters();
         let (config, memory) = (plan.config.clone(), plan.memory);
@@ -225,7 +228,7 @@ impl Load {
             cached_bytes: 0,
             cache: "none".into(),
             cache_reason: None,
-            warnings: Vec::new(),
+            warnings: slow.into_iter().collect(),
         };
         effects.push(ready);
         let mut session = Session::new(info, decoder, text);

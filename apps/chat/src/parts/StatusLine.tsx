@@ -4,11 +4,11 @@ import { duration, parameters } from "../figures.ts";
 /** Notes for people who want to know why it is slow here. */
 function reasons(model: Model): string[] {
   if (model.phase !== "ready") return [];
-  const { fallbackReason, threadsReason, place } = model.engine;
+  const { fallbackReason, threadsReason, place, warnings } = model.engine;
   const found: string[] = [];
   if (place === "page" && fallbackReason !== null) found.push(`No worker: ${fallbackReason}`);
   if (threadsReason !== null) found.push(`One thread: ${threadsReason}`);
-  return found;
+  return [...found, ...warnings];
 }
 
 function describe(model: Model, answering: boolean): string {

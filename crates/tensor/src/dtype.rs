@@ -93,6 +93,11 @@ impl DType {
         TABLE.iter().find(|row| row.0 == self).unwrap_or(&TABLE[0])
     }
 
+    /// All types, those of files in the order of their ids.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.iter().map(|row| row.0)
+    }
+
     /// The type with this id in a GGUF file.
     pub fn from_ggml(id: u32) -> Option<Self> {
         TABLE.iter().find(|row| row.1 == Some(id)).map(|row| row.0)

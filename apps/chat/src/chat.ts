@@ -21,6 +21,8 @@ export interface Progress {
   phase: string;
   file: string;
   loadedBytes: number;
+  /** Of these from what the browser keeps; the rest was downloaded. */
+  cachedBytes: number;
   totalBytes: number | null;
   bytesPerSecond: number;
   etaSeconds: number | null;

@@ -31,8 +31,12 @@ export type ClientErrorCode =
   | "DEVICE_UNAVAILABLE"
   /** An option cannot be; `detail.option` names it. */
   | "INVALID_OPTION"
-  /** The model's source is neither a URL nor a Blob nor bytes. */
+  /** The model's source is neither a URL nor files nor bytes. */
   | "INVALID_SOURCE"
+  /** A model's files cannot be deleted while a tab loads it. */
+  | "MODEL_IN_USE"
+  /** A folder cannot be read; the engine says it of servers too. */
+  | "ACCESS_DENIED"
   /** The model was disposed. */
   | "MODEL_DISPOSED"
   /** The load was aborted; `cause` is the signal's reason. */

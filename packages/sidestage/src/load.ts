@@ -1,6 +1,7 @@
 import { invalidOption } from "./errors.js";
 import { checkLoad, type LoadModelOptions } from "./load-options.js";
 import { Model } from "./model.js";
+import { askToPersist } from "./persist.js";
 import { Session } from "./session.js";
 import { checkSource, type Source } from "./source.js";
 
@@ -27,5 +28,7 @@ export async function loadModel(
     );
   }
   const session = new Session(from, checked);
-  return new Model(session, await session.start());
+  const live = await session.start();
+  askToPersist(live.info);
+  return new Model(session, live);
 }

@@ -2,15 +2,20 @@ import type { Progress } from "../chat.ts";
 import { bytes, timeLeft } from "../figures.ts";
 
 const PHASES: Record<string, string> = {
+  waiting: "Waiting for another tab, which loads",
   download: "Loading",
   prepare: "Preparing",
   ready: "Ready",
 };
 
-function describe({ loadedBytes, totalBytes, bytesPerSecond, etaSeconds }: Progress): string {
+function describe(progress: Progress): string {
+  const { loadedBytes, cachedBytes, totalBytes, bytesPerSecond, etaSeconds } = progress;
   const parts = [
     totalBytes === null ? bytes(loadedBytes) : `${bytes(loadedBytes)} of ${bytes(totalBytes)}`,
   ];
+  const downloaded = loadedBytes - cachedBytes;
+  if (downloaded > 0) parts.push(`${bytes(downloaded)} downloaded`);
+  if (cachedBytes > 0) parts.push(`${bytes(cachedBytes)} from this device`);
   if (bytesPerSecond > 0) parts.push(`${bytes(bytesPerSecond)}/s`);
   if (etaSeconds !== null) parts.push(`${timeLeft(etaSeconds)} left`);
   return parts.join(" · ");

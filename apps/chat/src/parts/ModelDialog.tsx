@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, useState, type FormEvent } from "react";
+import { KeptModels } from "./KeptModels.tsx";
 
 interface Props {
   open: boolean;
@@ -101,6 +102,8 @@ export function ModelDialog({ open, onClose, onBox, onUrl, onFile }: Props) {
             }}
           />
         </label>
+
+        <KeptModels open={open} onLoad={onUrl} />
       </div>
     </dialog>
   );

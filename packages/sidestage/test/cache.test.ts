@@ -230,7 +230,10 @@ test("what will not fit is not begun", async () => {
   assert.equal(await a.access.keep(KEY, 11), null);
   const notKept = await told;
   assert.equal(notKept.type === "notKept" && notKept.code, "QUOTA_EXCEEDED");
-  assert.match(notKept.type === "notKept" ? notKept.message : "", /100 bytes.*90 are used/);
+  assert.match(
+    notKept.type === "notKept" ? notKept.message : "",
+    /11 bytes more.*90 bytes used of 100/,
+  );
   assert.equal(backend.files.size, 0);
 });
 

@@ -14,7 +14,10 @@ export async function estimate(): Promise<{ usage: number | null; quota: number 
   }
 }
 
-/** Fails if so many bytes more do not fit; better now than after a long download. */
+/**
+ * Fails if so many bytes more do not fit; better now than after a long download. Chromium reports
+ * 10 GiB more than is used, whatever is free: there the write itself fails.
+ */
 export async function checkRoom(bytes: number): Promise<void> {
   const { usage, quota } = await estimate();
   if (usage !== null && quota !== null && bytes > quota - usage) {
@@ -27,5 +30,5 @@ export async function roomMessage(error: unknown): Promise<string> {
   const { usage, quota } = await estimate();
   const says = error instanceof Error ? error.message : String(error);
   if (usage === null || quota === null) return says;
-  return `the browser lets this site keep ${quota} bytes, of which ${usage} are used (${says})`;
+  return `${says} (the browser reports ${usage} bytes used of ${quota})`;
 }

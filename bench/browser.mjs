@@ -18,3 +18,9 @@ export function launch() {
   const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
   return chromium.launch({ executablePath, args: FLAGS });
 }
+
+/** A browser with a profile on the disk; gives its only context. */
+export function launchProfile(folder) {
+  const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
+  return chromium.launchPersistentContext(folder, { executablePath, args: FLAGS });
+}

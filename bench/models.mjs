@@ -36,6 +36,15 @@ const LLAMA_300M = {
   inner: 2816,
   vocabulary: 49152,
 };
+// The shape of Qwen2.5-0.5B, with its vocabulary.
+const QWEN_500M = {
+  width: 896,
+  layers: 24,
+  heads: 14,
+  kvHeads: 2,
+  inner: 4864,
+  vocabulary: 151936,
+};
 // For tests of life and death: loaded in no time.
 const TINY = {
   width: 256,
@@ -65,6 +74,12 @@ export const MODELS = {
     weights: "Q4_K",
     embedding: "Q6_K",
     fileType: 14,
+  },
+  "qwen-0.5b-q4_0": {
+    shape: QWEN_500M,
+    weights: "Q4_0",
+    embedding: "Q8_0",
+    fileType: 2,
   },
   tiny: { shape: TINY, weights: "Q8_0", embedding: "Q8_0", fileType: 7 },
 };

@@ -3,10 +3,11 @@ import { loadModel, streamText } from "/sidestage/index.js";
 export async function create({ threads }) {
   let model;
   return {
-    async load(url) {
+    async load(url, cache) {
       model = await loadModel(new URL(url, location.href).href, {
         threads,
         contextLength: 1024,
+        cache,
       });
       return { threads: model.info.threads };
     },

@@ -12,9 +12,8 @@ export async function create({ threads }) {
     { suppressNativeLog: true, logger },
   );
   return {
-    async load(url) {
-      const file = await (await fetch(url)).blob();
-      await wllama.loadModel([file], {
+    async load(url, cache) {
+      const options = {
         n_ctx: 1024,
         n_batch: 512,
         n_ubatch: 512,
@@ -22,7 +21,12 @@ export async function create({ threads }) {
         n_gpu_layers: 0,
         n_parallel: 1,
         warmup: false,
-      });
+      };
+      if (cache === "no-store") {
+        await wllama.loadModel([await (await fetch(url)).blob()], options);
+      } else {
+        await wllama.loadModelFromUrl(new URL(url, location.href).href, options);
+      }
       return { threads: wllama.getNumThreads() };
     },
     async generate(tokens, maxTokens) {

@@ -15,13 +15,17 @@ export async function create({ threads }) {
     { suppressNativeLog: true, logger },
   );
   return {
-    async load(url) {
-      const file = await (await fetch(url)).blob();
-      await wllama.loadModel([file], {
+    async load(url, cache) {
+      const options = {
         n_ctx: 1024,
         n_batch: 512,
         n_threads: threads,
-      });
+      };
+      if (cache === "no-store") {
+        await wllama.loadModel([await (await fetch(url)).blob()], options);
+      } else {
+        await wllama.loadModelFromUrl(new URL(url, location.href).href, options);
+      }
       return { threads: wllama.getNumThreads() };
     },
     async generate(tokens, maxTokens) {

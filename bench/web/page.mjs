@@ -17,9 +17,9 @@ const commands = {
     engine = await create({ threads });
     return { isolated: crossOriginIsolated };
   },
-  async load({ url }) {
+  async load({ url, cache = "no-store" }) {
     const start = performance.now();
-    const info = await engine.load(url);
+    const info = await engine.load(url, cache);
     return { ms: performance.now() - start, ...info };
   },
   generate: ({ prompt, answer, seed }) => engine.generate(tokens(prompt, seed), answer),

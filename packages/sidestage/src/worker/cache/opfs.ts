@@ -92,7 +92,10 @@ export class OpfsCache implements CacheBackend {
     }
     const records = names.map(async (name): Promise<Kept | null> => {
       const record = await this.#record(name);
-      return record && { ...record, entry: { ...record.entry, bytes: await this.#size(name) } };
+      if (!record) return null;
+      // Another tab may write it, which not every browser lets us watch.
+      const bytes = await this.#size(name).catch(() => record.entry.bytes);
+      return { ...record, entry: { ...record.entry, bytes } };
     });
     return (await Promise.all(records)).filter((record) => record !== null);
   }

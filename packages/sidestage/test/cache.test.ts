@@ -271,6 +271,20 @@ test("a load that ends gives its locks back, waiting ones too", async () => {
   assert.equal((await find(c)).busy, false);
 });
 
+test("a key that is looked up again at once is held again", async () => {
+  const backend = new FakeBackend();
+  const [a, b] = [tab(backend), tab(backend)];
+  await find(a);
+  a.access.release(KEY);
+  await find(a);
+  assert.equal((await find(b)).busy, true);
+  await fill(a);
+  a.access.release(KEY);
+  await idle();
+  assert.equal(locks.held, 0);
+  assert.equal((await find(b)).entry?.complete, true);
+});
+
 test("models are listed by source and deleted whole, unless in use", async () => {
   const backend = new FakeBackend();
   const chosen = { backend, name: backend.name, reason: null } as const;

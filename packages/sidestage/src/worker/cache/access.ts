@@ -8,6 +8,8 @@ import { checkRoom, isQuota, roomMessage } from "./room.js";
 interface Hold {
   /** Ends when everything asked for this key has been done. */
   before: Promise<unknown>;
+  /** How much of that is not done. */
+  open: number;
   lock: { mode: LockMode; release: Release } | undefined;
   /** What the lookup found. */
   entry: CacheEntry | null;
@@ -39,6 +41,7 @@ export class CacheAccess {
       this.#tell({ type: "found", key, entry, busy });
     this.#do(key, async (hold, backend) => {
       if (!backend) return answer(null, false);
+      hold.refused = false;
       let found: CacheEntry | null | undefined;
       try {
         found = await this.#enter(key, hold, backend, wait);
@@ -94,7 +97,8 @@ export class CacheAccess {
         await backend?.record(key, { ...entry, used: Date.now() }).catch(() => undefined);
       }
       await this.#letGo(hold);
-      this.#holds.delete(key);
+      // Unless the next lookup waits already.
+      if (hold.open === 1) this.#holds.delete(key);
     });
   }
 
@@ -152,6 +156,7 @@ export class CacheAccess {
     if (!hold) {
       hold = {
         before: Promise.resolve(),
+        open: 0,
         lock: undefined,
         entry: null,
         bytes: 0,
@@ -165,7 +170,10 @@ export class CacheAccess {
 
   #do(key: string, work: (hold: Hold, backend: CacheBackend | null) => Promise<void> | void) {
     const hold = this.#hold(key);
-    hold.before = hold.before.then(() => work(hold, this.#backend));
+    hold.open += 1;
+    hold.before = hold.before
+      .then(() => work(hold, this.#backend))
+      .finally(() => (hold.open -= 1));
   }
 
   // Whole files are shared; the lock cannot be changed, only given back and taken anew.

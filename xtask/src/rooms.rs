@@ -27,6 +27,8 @@ const ROOMS: &[Room] = &[
     Room { name: "engine", may_use: &["lm", "store", "cpu", "text"] },
     Room { name: "web", may_use: &["engine"] },
     Room { name: "web-text", may_use: &["text"] },
+    // Models for tests.
+    Room { name: "miniatures", may_use: &["formats"] },
     Room { name: "cli", may_use: &["engine", "text"] },
 ];
 

@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 pub mod gguf;
+pub mod huggingface;
 pub mod manifest;
+pub mod safetensors;
 mod weights;
 
 pub use manifest::{Manifest, Part, RowOrder, Split};

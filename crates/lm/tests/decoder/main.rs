@@ -4,6 +4,7 @@ mod bits;
 mod families;
 mod forks;
 mod goldens;
+mod huggingface;
 mod logits;
 mod metadata;
 mod npz;

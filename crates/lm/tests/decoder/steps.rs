@@ -17,8 +17,15 @@ pub(crate) fn data() -> Option<PathBuf> {
 }
 
 pub(crate) fn decoder(file: &[u8]) -> Result<Decoder, LmError> {
+    decoder_of_context(file, None)
+}
+
+pub(crate) fn decoder_of_context(
+    file: &[u8],
+    context_length: Option<usize>,
+) -> Result<Decoder, LmError> {
     let gguf = Gguf::parse(file)?;
-    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, None)?;
+    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, context_length)?;
     let mut weights = plan.allocate(None)?;
     for (index, (name, _)) in plan.weights().enumerate() {
         let info = gguf.tensors.get(name).expect("planned from this index");

@@ -2,7 +2,8 @@
 //! of `crates/formats` on the corpus.
 
 use crate::peak;
-use sidestage_formats::gguf::{Gguf, GgufError, GgufReader, Progress};
+use sidestage_formats::Manifest;
+use sidestage_formats::gguf::{Gguf, GgufError, GgufReader, GgufWriter, Metadata, Progress};
 
 /// An input is two bytes that choose the chunks, then the file.
 pub(crate) fn check(input: &[u8]) {
@@ -17,13 +18,21 @@ pub(crate) fn check(input: &[u8]) {
         _ => assert_eq!(whole.as_ref().err(), chunked.as_ref().err()),
     }
     match whole {
-        Ok(gguf) => consistent(&gguf, file.len()),
-        Err(error) => assert!(error.code() != "OUT_OF_MEMORY" && !error.to_string().is_empty()),
+        Ok(gguf) => {
+            consistent(&gguf, file.len());
+            gguf.metadata.iter().for_each(|(key, _)| one_kind(&gguf.metadata, key));
+            written(&gguf);
+            manifest(gguf);
+        }
+        Err(error) => {
+            assert!(error.code() != "OUT_OF_MEMORY" && !error.to_string().is_empty());
+            assert!(error.hint() != Some(""));
+        }
     }
 }
 
 fn parse_in_chunks(mut file: &[u8], seed: u16) -> Result<Gguf, GgufError> {
-    let mut reader = GgufReader::new();
+    let mut reader = GgufReader::default();
     let mut state = u32::from(seed);
     // Large and small chunks, and single bytes for every eighth seed.
     let largest = 1 << (seed % 8);
@@ -32,12 +41,17 @@ fn parse_in_chunks(mut file: &[u8], seed: u16) -> Result<Gguf, GgufError> {
         let size = (1 + (state >> 16) as usize % largest).min(file.len());
         let (chunk, rest) = file.split_at(size);
         file = rest;
-        match reader.push(chunk)? {
-            Progress::Done { gguf, header_bytes } => {
+        match reader.push(chunk) {
+            Ok(Progress::Done { gguf, header_bytes }) => {
                 assert!(header_bytes <= gguf.data_offset && header_bytes <= gguf.end);
+                assert_eq!(reader.push(file).err(), Some(GgufError::Ended));
                 return Ok(gguf);
             }
-            Progress::NeedMore { at_least } => assert!(at_least > 0),
+            Ok(Progress::NeedMore { at_least }) => assert!(at_least > 0),
+            Err(error) => {
+                assert_eq!(reader.push(file).err().as_ref(), Some(&error));
+                return Err(error);
+            }
         }
     }
     Err(reader.truncated())
@@ -62,4 +76,70 @@ fn consistent(gguf: &Gguf, file: usize) {
     }
     assert!(!gguf.summary().to_string().is_empty());
     assert_eq!(gguf.check_length(file as u64).is_ok(), file as u64 >= gguf.end);
+}
+
+/// Each value is of one kind only, whatever is asked of it.
+fn one_kind(meta: &Metadata, key: &str) {
+    let errors = [
+        meta.get_u32(key).err().and(meta.get_u64(key).err()).and(meta.get_i32(key).err()),
+        meta.get_f32(key).err(),
+        meta.get_bool(key).err(),
+        meta.get_str(key).err(),
+        meta.get_strings(key).map(|list| list.map(|list| list.iter().count())).err(),
+        meta.get_f32s(key).err(),
+        meta.get_i32s(key).err().and(meta.get_u32s(key).err()),
+        meta.get_bools(key).err(),
+    ];
+    assert!(errors.iter().filter(|error| error.is_none()).count() <= 1, "{key}");
+    for error in errors.into_iter().flatten() {
+        assert!(matches!(&error, GgufError::WrongType { key: named, .. } if named == key));
+        assert!(!error.to_string().is_empty());
+    }
+    let absent = format!("{key}?");
+    assert!(meta.contains(key) && (meta.contains(&absent) || meta.need_u32(&absent).is_err()));
+}
+
+/// What was read can be written, and reads as the same.
+fn written(gguf: &Gguf) {
+    let mut writer = GgufWriter::new().version(gguf.version);
+    for (key, value) in gguf.metadata.iter() {
+        writer = writer.metadata(key, value.clone());
+    }
+    for tensor in &gguf.tensors {
+        writer = writer.tensor(&*tensor.name, tensor.dtype, &tensor.extents);
+    }
+    let mut file = Vec::new();
+    // Tensors with gaps between them may be all that the numbers hold; one behind the other, and
+    // aligned, they may be too many.
+    if writer.begin(&mut file).is_err() {
+        return;
+    }
+    let again = Gguf::parse(&file).expect("what was written");
+    assert_eq!(format!("{:?}", again.metadata), format!("{:?}", gguf.metadata));
+    for (again, tensor) in again.tensors.iter().zip(&gguf.tensors) {
+        let same = (&again.name, again.dtype, &again.extents, again.bytes);
+        assert_eq!(same, (&tensor.name, tensor.dtype, &tensor.extents, tensor.bytes));
+    }
+}
+
+/// The file by itself, and twice.
+fn manifest(gguf: Gguf) {
+    let twice = Manifest::gguf(vec![gguf.clone(), gguf.clone()]);
+    let error = twice.expect_err("a file twice");
+    assert!(!error.code().is_empty() && !error.to_string().is_empty());
+    let (tensors, end) = (gguf.tensors.len(), gguf.end);
+    match Manifest::gguf(vec![gguf]) {
+        Ok(manifest) => {
+            assert_eq!((manifest.parts.len(), manifest.weights.len()), (tensors, tensors));
+            for part in &manifest.parts {
+                assert!(part.offset.checked_add(part.bytes).is_some_and(|part| part <= end));
+                let weight = &manifest.weights.as_slice()[part.weight as usize];
+                assert_eq!(part.rows.checked_mul(part.width), Some(weight.elements()));
+            }
+            assert_eq!(manifest.ends, [end]);
+            assert_eq!(manifest.main_type().is_some(), tensors > 0);
+            assert!(manifest.parameters() >= tensors as u64);
+        }
+        Err(error) => assert!(!error.code().is_empty() && !error.to_string().is_empty()),
+    }
 }

@@ -9,18 +9,20 @@ use crate::exp;
 /// If `chosen` and `weights` differ in length, or more are to be chosen than there are.
 pub fn select_experts(logits: &[f32], normalized: bool, chosen: &mut [i32], weights: &mut [f32]) {
     assert!(chosen.len() == weights.len() && chosen.len() <= logits.len(), "lengths differ");
-    let top =
-        logits.iter().fold(f32::NEG_INFINITY, |top, logit| if *logit > top { *logit } else { top });
-    for at in 0..chosen.len() {
-        let (before, _) = chosen.split_at(at);
-        let rest = (0..logits.len()).filter(|&i| !before.contains(&(i as i32)));
-        // A NaN is chosen only when nothing else is left, and reaches the result all the same:
-        // the sum below has it.
-        let larger = |best: usize, i: usize| {
-            if logits[i] > logits[best] || logits[best].is_nan() { i } else { best }
+    // A NaN comes last, and reaches the result all the same: the sum below has it.
+    let key = |i: usize| if logits[i].is_nan() { f32::NEG_INFINITY } else { logits[i] };
+    let mut last = None;
+    for chosen in chosen.iter_mut() {
+        let after = |i: &usize| match last {
+            Some(last) => key(*i) < key(last) || key(*i) == key(last) && *i > last,
+            None => true,
         };
-        chosen[at] = rest.reduce(larger).unwrap_or(0) as i32;
+        let larger = |best: usize, i: usize| if key(i) > key(best) { i } else { best };
+        let next = (0..logits.len()).filter(after).reduce(larger).unwrap_or(0);
+        *chosen = next as i32;
+        last = Some(next);
     }
+    let top = (0..logits.len()).map(key).fold(f32::NEG_INFINITY, f32::max);
     let share = |logit: f32| exp(logit - top);
     for (weight, &expert) in weights.iter_mut().zip(&*chosen) {
         *weight = share(logits[expert as usize]);

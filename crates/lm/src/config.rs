@@ -91,7 +91,7 @@ const MAX_LAYERS: u64 = 1024;
 /// Also of all heads together.
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_CONTEXT: u64 = 1 << 26;
-const MAX_EXPERTS: u64 = 1 << 12;
+const MAX_EXPERTS: u64 = 1 << 10;
 
 impl Config {
     /// Reads the sizes and checks that they fit each other.
@@ -226,6 +226,13 @@ impl Experts {
                 }
                 _ => {}
             }
+        }
+        let suffix = "expert_weights_scale";
+        match keys.float_if_any(suffix)? {
+            Some(scale) if scale != 1.0 => {
+                return Err(LmError::Feature { key: keys.key(suffix), value: scale.to_string() });
+            }
+            _ => {}
         }
         let usual = layers[0].feed_forward;
         Ok(Some(Self {

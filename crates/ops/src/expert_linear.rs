@@ -46,7 +46,8 @@ impl Operator for ExpertLinear {
         }
         match weight.dims[..] {
             [Dim::Fixed(1..), Dim::Fixed(n), _] => {
-                Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(used * n)])])
+                let width = used.checked_mul(n).ok_or("the result is too wide")?;
+                Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(width)])])
             }
             _ => Err("the weight must have a fixed shape and an expert".into()),
         }

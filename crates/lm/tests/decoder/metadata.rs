@@ -38,6 +38,7 @@ fn impossible_sizes_are_named() {
     refused(&experts, "expert_used_count", 5u32);
     refused(&experts, "expert_count", 1u32 << 20);
     assert_eq!(refused(&experts, "expert_gating_func", 2u32).code(), "MODEL_UNSUPPORTED");
+    assert_eq!(refused(&experts, "expert_weights_scale", 2.5f32).code(), "MODEL_UNSUPPORTED");
     assert_eq!(refused(&experts, "expert_shared_count", 1u32).code(), "MODEL_UNSUPPORTED");
 }
 

@@ -10,6 +10,14 @@ pub fn add(a: &[f32], b: &[f32], out: &mut [f32]) {
     each(a, b, out, |a, b| a + b);
 }
 
+/// `out = a * b`.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn mul(a: &[f32], b: &[f32], out: &mut [f32]) {
+    each(a, b, out, |a, b| a * b);
+}
+
 /// `out = silu(gate) * up`, `silu(x) = x / (1 + e^-x)`.
 ///
 /// # Panics

@@ -10,6 +10,7 @@
 
 mod activation;
 mod attention;
+mod convolution;
 mod dequantize;
 mod elementwise;
 mod exp;
@@ -26,8 +27,9 @@ mod weights;
 
 pub use activation::{activation_dtype, quantize_act8};
 pub use attention::{Attention, attention};
+pub use convolution::depthwise;
 pub use dequantize::{dequantize_row, embed};
-pub use elementwise::{add, gelu_erf, gelu_glu, gelu_tanh, scale, softcap, swiglu};
+pub use elementwise::{add, gelu_erf, gelu_glu, gelu_tanh, mul, scale, softcap, swiglu};
 pub use exp::exp;
 pub use experts::{select_experts, weighted_sum};
 pub use lanes::LANES;

@@ -1,4 +1,5 @@
 mod attention;
+mod convolution;
 mod feed_forward;
 mod weights;
 
@@ -79,7 +80,12 @@ pub(crate) fn build(
         x = decoder.layer(layer, x, &angles)?;
     }
     let x = decoder.apply("wanted", TakeRows, &[x, inputs.wanted])?;
-    let hidden = decoder.norm("output_norm", x)?;
+    // LFM2's files call it so.
+    let last = match decoder.has("token_embd_norm.weight") && !decoder.has("output_norm.weight") {
+        true => "token_embd_norm",
+        false => "output_norm",
+    };
+    let hidden = decoder.norm(last, x)?;
     let logits = decoder.head(hidden)?;
     let graph = decoder.graph.finish(&[hidden, logits]);
     Ok(DecoderGraph { graph, inputs, hidden, logits })
@@ -116,7 +122,10 @@ impl Builder<'_> {
             true => self.norm(&name("attn_norm_2"), x)?,
             false => normed,
         };
-        let mut attended = self.attention(layer, taken, angles)?;
+        let mut attended = match self.config.layers[layer].taps {
+            Some(taps) => self.convolution(layer, taken, taps)?,
+            None => self.attention(layer, taken, angles)?,
+        };
         if after {
             attended = self.norm(&name("post_attention_norm"), attended)?;
         }

@@ -54,6 +54,8 @@ pub struct Layer {
     pub heads: usize,
     /// Key and value heads.
     pub kv_heads: usize,
+    /// Positions of the convolution that stands in the place of attention.
+    pub taps: Option<usize>,
     /// Values inside the feed-forward part.
     pub feed_forward: usize,
     /// Latest positions that attention sees; `None`: all.
@@ -91,6 +93,7 @@ const MAX_LAYERS: u64 = 1024;
 /// Also of all heads together.
 const MAX_WIDTH: u64 = 1 << 20;
 const MAX_CONTEXT: u64 = 1 << 26;
+const MAX_TAPS: u64 = 64;
 const MAX_EXPERTS: u64 = 1 << 10;
 
 impl Config {
@@ -161,12 +164,15 @@ impl Layer {
     ) -> Result<(usize, Vec<Self>), LmError> {
         let count = keys.size("block_count", MAX_LAYERS)?;
         let heads = keys
-            .sizes("attention.head_count", count, MAX_WIDTH)?
+            .sizes("attention.head_count", count, 1..=MAX_WIDTH)?
             .ok_or_else(|| keys.problem("attention.head_count", "is missing"))?;
-        let kv_heads = keys.sizes("attention.head_count_kv", count, MAX_WIDTH)?;
+        // Where it has convolutions, a layer without keys is one.
+        let taps = keys.optional_size("shortconv.l_cache", MAX_TAPS)?;
+        let least = if taps.is_some() { 0 } else { 1 };
+        let kv_heads = keys.sizes("attention.head_count_kv", count, least..=MAX_WIDTH)?;
         let kv_heads = kv_heads.unwrap_or_else(|| heads.clone());
         let feed_forward = keys
-            .sizes("feed_forward_length", count, MAX_WIDTH)?
+            .sizes("feed_forward_length", count, 1..=MAX_WIDTH)?
             .ok_or_else(|| keys.problem("feed_forward_length", "is missing"))?;
         let head_dim = keys.size_or("attention.key_length", width / heads[0], MAX_WIDTH)?;
         if keys.size_or("attention.value_length", head_dim, MAX_WIDTH)? != head_dim {
@@ -186,7 +192,7 @@ impl Layer {
         let mut layers = Vec::with_capacity(count);
         for layer in 0..count {
             let (heads, kv_heads) = (heads[layer], kv_heads[layer]);
-            if heads % kv_heads != 0 {
+            if kv_heads > 0 && heads % kv_heads != 0 {
                 return Err(keys.problem("attention.head_count_kv", "does not divide head_count"));
             }
             if heads as u64 * head_dim as u64 > MAX_WIDTH {
@@ -197,6 +203,7 @@ impl Layer {
             layers.push(Self {
                 heads,
                 kv_heads,
+                taps: taps.filter(|_| kv_heads == 0),
                 feed_forward: feed_forward[layer],
                 window: size.filter(|&size| windowed[layer] && size < trained_context),
                 rotation: match (unrotated, windowed[layer]) {

@@ -137,6 +137,8 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "qwen2", ..USUAL },
     Family { name: "qwen3", ..USUAL },
     Family { name: "qwen3moe", ..USUAL },
+    // Some layers have convolutions, which the files tell.
+    Family { name: "lfm2", ..USUAL },
     Family { name: "phi3", ..USUAL },
     // OLMo 3 is converted as OLMo 2, with windows.
     Family {

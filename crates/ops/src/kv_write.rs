@@ -8,7 +8,8 @@ pub(crate) const INFO: OpInfo =
 
 /// Copies each row of `k[rows, width]` and `v[rows, width]` to its slot (page * positions of a
 /// page + position in it, `slots[rows]`) of the key and value states, whose pages are
-/// `[positions, width]` of `f32`.
+/// `[positions, width]` of `f32`. Operands: `k`, `v`, the slots, the two states; or one matrix, the
+/// slots, its state.
 #[derive(Debug)]
 pub struct KvWrite;
 
@@ -18,7 +19,11 @@ impl Operator for KvWrite {
     }
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
-        let [k, v, slots, keys, values] = rules::operands(inputs)?;
+        let (k, v, slots, keys, values) = match *inputs {
+            [k, slots, keys] => (k, k, slots, keys, keys),
+            [k, v, slots, keys, values] => (k, v, slots, keys, values),
+            _ => return Err(format!("takes 3 or 5 operands, got {}", inputs.len())),
+        };
         let (_, width) = rules::matrix("k", k)?;
         rules::dtype("slots", slots, DType::I32)?;
         rules::matrix("keys", keys)?;
@@ -45,8 +50,11 @@ impl Operator for KvWrite {
     #[allow(unsafe_code, reason = "each thread writes the slots of the rows it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let width = args.tensor(0).extents.inner();
-        let slots = args.tensor(2).i32s();
-        for (source, pages) in [(0, args.pages(3)), (1, args.pages(4))] {
+        // As many matrices as states, the slots between them.
+        let matrices = args.inputs.len() / 2;
+        let slots = args.tensor(matrices).i32s();
+        for source in 0..matrices {
+            let pages = args.pages(matrices + 1 + source);
             let rows = args.tensor(source).f32s();
             for unit in units.clone() {
                 let Some(page) = pages.first() else { return };

@@ -13,6 +13,7 @@ mod gelu;
 mod kv_write;
 mod layer_normalization;
 mod linear;
+mod mul;
 mod quantize;
 mod rms_normalization;
 mod rotary_angles;
@@ -21,6 +22,7 @@ mod rows;
 mod rules;
 mod scale;
 mod select_experts;
+mod short_convolution;
 mod soft_cap;
 mod swiglu;
 mod take_rows;
@@ -35,12 +37,14 @@ pub use gelu::Gelu;
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
+pub use mul::Mul;
 pub use quantize::Quantize;
 pub use rms_normalization::RmsNormalization;
 pub use rotary_angles::RotaryAngles;
 pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
 pub use scale::Scale;
 pub use select_experts::SelectExperts;
+pub use short_convolution::ShortConvolution;
 pub use soft_cap::SoftCap;
 pub use swiglu::SwiGlu;
 pub use take_rows::TakeRows;
@@ -66,12 +70,14 @@ pub const OPS: &[OpInfo] = &[
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
+    mul::INFO,
     quantize::INFO,
     rms_normalization::INFO,
     rotary_angles::INFO,
     rotary_embedding::INFO,
     scale::INFO,
     select_experts::INFO,
+    short_convolution::INFO,
     soft_cap::INFO,
     swiglu::INFO,
     take_rows::INFO,
@@ -97,12 +103,14 @@ mod tests {
             Box::new(KvWrite),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear { outputs: None }),
+            Box::new(Mul),
             Box::new(Quantize),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
             Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
             Box::new(RotaryEmbedding { head_dim, style }),
             Box::new(Scale { factor: 2.0 }),
             Box::new(SelectExperts { used: 2, normalized: true }),
+            Box::new(ShortConvolution),
             Box::new(SoftCap { cap: 30.0 }),
             Box::new(SwiGlu),
             Box::new(TakeRows),
@@ -127,7 +135,7 @@ mod tests {
                     assert!(op.infer(&types).is_err(), "{} of {count} {bad:?}", op.name());
                 }
                 let fits = match op.name() {
-                    "Add" | "GeGLU" | "SwiGLU" => 2,
+                    "Add" | "GeGLU" | "Mul" | "SwiGLU" => 2,
                     // A weight of 32 for each part of one value.
                     "CombineExperts" => 2,
                     "Gelu" | "Quantize" | "Scale" | "SelectExperts" | "SoftCap" => 1,

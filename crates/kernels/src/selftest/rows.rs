@@ -2,8 +2,8 @@
 
 use super::{Random, compare};
 use crate::{
-    RopeStyle, add, gelu_erf, gelu_glu, gelu_tanh, layer_norm, quantize_act8, rms_norm, rope,
-    rope_angles, scale, select_experts, softcap, supports, swiglu, weighted_sum,
+    RopeStyle, add, depthwise, gelu_erf, gelu_glu, gelu_tanh, layer_norm, mul, quantize_act8,
+    rms_norm, rope, rope_angles, scale, select_experts, softcap, supports, swiglu, weighted_sum,
 };
 use bytemuck::Zeroable;
 use sidestage_tensor::DType;
@@ -18,6 +18,7 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
         compared += pairs(length, random)? + norm(length, random)? + turn(length, random)?;
         compared += activations(length, random)? + singles(length, random)?;
         compared += layer(length, random)? + experts(length, random)?;
+        compared += convolution(length, random)?;
     }
     if supports(DType::Q8_K) {
         return Err("Q8_K is said to be supported".into());
@@ -29,8 +30,9 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
 type Pair = (&'static str, fn(&[f32], &[f32], &mut [f32]), fn(f64, f64) -> f64);
 
 fn pairs(length: usize, random: &mut Random) -> Result<usize, String> {
-    let kernels: [Pair; 3] = [
+    let kernels: [Pair; 4] = [
         ("add", add, |a, b| a + b),
+        ("mul", mul, |a, b| a * b),
         ("swiglu", swiglu, |a, b| a / (1.0 + (-a).exp()) * b),
         ("gelu_glu", gelu_glu, |a, b| {
             let z = (2.0 / std::f64::consts::PI).sqrt() * (a + 0.044715 * a.powi(3));
@@ -128,6 +130,21 @@ fn experts(count: usize, random: &mut Random) -> Result<usize, String> {
         weights.iter().enumerate().map(part).sum::<f64>()
     });
     Ok(compared + compare("weighted_sum", &out, exact, 1e-6, |_| 1.0)?)
+}
+
+fn convolution(width: usize, random: &mut Random) -> Result<usize, String> {
+    let taps = 1 + random.below(5);
+    let (x, weight) = (random.floats(taps * width), random.floats(taps * width));
+    let missing = random.below(taps);
+    let rows: Vec<Option<&[f32]>> =
+        (0..taps).map(|tap| (tap >= missing).then(|| &x[tap * width..][..width])).collect();
+    let mut out = vec![f32::NAN; width];
+    depthwise(&rows, &weight, &mut out);
+    let exact = (0..width).map(|i| {
+        let product = |tap| f64::from(x[tap * width + i]) * f64::from(weight[i * taps + tap]);
+        (missing..taps).map(product).sum::<f64>()
+    });
+    compare("depthwise", &out, exact, 1e-6, |_| 1.0)
 }
 
 fn norm(length: usize, random: &mut Random) -> Result<usize, String> {

@@ -1,5 +1,6 @@
 use crate::LmError;
 use sidestage_formats::gguf::{Array, Metadata, Value};
+use std::ops::RangeInclusive;
 
 /// The metadata keys of one architecture.
 pub(super) struct Keys<'a> {
@@ -50,13 +51,14 @@ impl Keys<'_> {
         }
     }
 
-    /// One number for all layers, or a list with one for each.
+    /// One number for all layers, or a list with one of these for each.
     pub(super) fn sizes(
         &self,
         suffix: &str,
         layers: usize,
-        limit: u64,
+        possible: RangeInclusive<u64>,
     ) -> Result<Option<Vec<usize>>, LmError> {
+        let limit = *possible.end();
         let key = self.key(suffix);
         let Some(Value::Array(_)) = self.metadata.get(&key) else {
             return Ok(self.optional_size(suffix, limit)?.map(|size| vec![size; layers]));
@@ -65,7 +67,7 @@ impl Keys<'_> {
         if list.len() != layers {
             return Err(self.problem(suffix, "has not one entry for each layer"));
         }
-        if let Some(bad) = list.iter().find(|size| !(1..=limit).contains(&u64::from(**size))) {
+        if let Some(bad) = list.iter().find(|size| !possible.contains(&u64::from(**size))) {
             return Err(self.problem(suffix, &format!("{bad} is not possible")));
         }
         Ok(Some(list.iter().map(|&size| size as usize).collect()))

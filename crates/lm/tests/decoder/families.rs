@@ -117,6 +117,11 @@ fn the_later_ones_are_the_naive_model() {
 }
 
 #[test]
+fn convolutions_are_the_naive_model() {
+    check("lfm2", &Shape { layers: 4, ..Shape::new("lfm2") });
+}
+
+#[test]
 fn gemma_is_the_naive_model() {
     check("gemma", &Shape { head_dim: 32, ..Shape::new("gemma") });
     let second = Shape { window: Some(20), layers: 3, ..Shape::new("gemma2") };

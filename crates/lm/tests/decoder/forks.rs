@@ -15,7 +15,13 @@ fn tokens(name: &str, count: usize) -> Vec<u32> {
 
 #[test]
 fn forks_go_on_as_if_each_were_alone() {
-    let roomy = Shape { context: 512, ..Shape::new("llama") };
+    forks_of("llama");
+    // Its convolutions look back over the edge of a page.
+    forks_of("lfm2");
+}
+
+fn forks_of(family: &'static str) {
+    let roomy = Shape { context: 512, ..Shape::new(family) };
     let mut decoder = decoder(&roomy.model().file(Vec::new())).expect("a model");
     let (start, more_a, more_b) = (tokens("start", 50), tokens("a", 40), tokens("b", 40));
     // In the middle of a page, at its edge, and at the very end.

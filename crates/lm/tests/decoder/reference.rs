@@ -35,7 +35,7 @@ pub(crate) fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
         _ => logit,
     };
     let last = |x: &Vec<f64>| {
-        let x = norm(model, "output_norm", x);
+        let x = norm(model, if family == "lfm2" { "token_embd_norm" } else { "output_norm" }, x);
         linear(head, model.get("output.bias"), &x, vocab).into_iter().map(logit).collect()
     };
     xs.iter().map(last).collect()
@@ -107,11 +107,38 @@ impl Layer<'_> {
                 let attended = self.attention(&self.norms("attn_norm", xs));
                 add(&add(xs, &attended), &self.feed(&self.norms("ffn_norm", xs)))
             }
+            "lfm2" if self.model.shape.convolves(self.layer) => {
+                let xs = add(xs, &self.convolution(&self.norms("attn_norm", xs)));
+                add(&xs, &self.feed(&self.norms("ffn_norm", &xs)))
+            }
             _ => {
                 let xs = add(xs, &self.attention(&self.norms("attn_norm", xs)));
                 add(&xs, &self.feed(&self.norms("ffn_norm", &xs)))
             }
         }
+    }
+
+    /// LFM2's: two gates, and between them a sum over three positions for each channel.
+    fn convolution(&self, xs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let width = self.model.shape.width;
+        let parts: Vec<Vec<f64>> =
+            xs.iter().map(|x| self.linear("shortconv.in_proj", x, 3 * width)).collect();
+        let weight = self.weight("shortconv.conv.weight");
+        let at = |position: usize, i: usize| {
+            let (b, x) = (parts[position][i], parts[position][2 * width + i]);
+            b * x
+        };
+        let mixed = |position: usize, i: usize| {
+            let back = (0..3).filter(|&back| back <= position);
+            back.map(|back| f64::from(weight[3 * i + 2 - back]) * at(position - back, i))
+                .sum::<f64>()
+        };
+        let out = |position: usize| {
+            let gated: Vec<f64> =
+                (0..width).map(|i| parts[position][width + i] * mixed(position, i)).collect();
+            self.linear("shortconv.out_proj", &gated, width)
+        };
+        (0..xs.len()).map(out).collect()
     }
 
     /// Query, key and value of one position, before they are rotated.

@@ -71,6 +71,19 @@ impl Shape {
         classic.contains(&self.family)
     }
 
+    /// Whether a layer has a convolution in place of attention.
+    pub(crate) fn convolves(&self, layer: usize) -> bool {
+        self.family == "lfm2" && layer % 2 == 0
+    }
+
+    fn kv_heads_of_layers(&self) -> Value {
+        if self.family != "lfm2" {
+            return Value::from(self.kv_heads as u32);
+        }
+        let heads = |layer| if self.convolves(layer) { 0 } else { self.kv_heads as u32 };
+        Value::from((0..self.layers).map(heads).collect::<Vec<u32>>())
+    }
+
     /// What such a file says of itself.
     pub(crate) fn metadata(&self) -> Vec<(String, Value)> {
         let size = |value: usize| Value::from(value as u32);
@@ -83,7 +96,7 @@ impl Shape {
             ("block_count", size(self.layers)),
             ("feed_forward_length", size(self.feed_forward)),
             ("attention.head_count", size(self.heads)),
-            ("attention.head_count_kv", size(self.kv_heads)),
+            ("attention.head_count_kv", self.kv_heads_of_layers()),
             (epsilon, Value::from(EPSILON)),
             ("context_length", size(self.context)),
             ("rope.freq_base", Value::from(self.rope_base)),
@@ -122,6 +135,7 @@ impl Shape {
                 pairs.push(("attn_logit_softcapping", 2.0f32.into()));
                 pairs.push(("final_logit_softcapping", 3.0f32.into()));
             }
+            "lfm2" => pairs.push(("shortconv.l_cache", size(3))),
             "granite" => {
                 pairs.push(("attention.scale", 0.4f32.into()));
                 pairs.push(("embedding_scale", 3.0f32.into()));
@@ -149,7 +163,7 @@ impl Shape {
             model.attention(layer);
             model.feed_forward(layer);
         }
-        model.norm("output_norm", width);
+        model.norm(if self.family == "lfm2" { "token_embd_norm" } else { "output_norm" }, width);
         if !self.tied {
             model.matrix("output", vocab, width, 1.0);
         }
@@ -244,6 +258,12 @@ impl Model {
         if family == "falcon" && !self.shape.parallel {
             self.norm(&name("attn_norm_2"), width);
         }
+        if self.shape.convolves(layer) {
+            self.matrix(&name("shortconv.in_proj"), 3 * width, width, 1.0);
+            self.matrix(&name("shortconv.conv"), width, 3, 1.0);
+            self.matrix(&name("shortconv.out_proj"), width, width, 1.0);
+            return;
+        }
         let biased = ["qwen2", "stablelm", "gpt2", "gptneox", "phi2", "starcoder2"];
         let biased = biased.contains(&family);
         let fused = ["gpt2", "gptneox", "falcon", "phi2", "phi3"].contains(&family);
@@ -259,7 +279,7 @@ impl Model {
             }
         }
         match family {
-            "qwen3" | "qwen3moe" | "gemma3" => {
+            "qwen3" | "qwen3moe" | "gemma3" | "lfm2" => {
                 self.vector(&name("attn_q_norm.weight"), head_dim, 1.0, 0.3);
                 self.vector(&name("attn_k_norm.weight"), head_dim, 1.0, 0.3);
             }

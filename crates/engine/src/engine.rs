@@ -4,7 +4,7 @@ use crate::protocol::{
     Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, Outcome, Request,
 };
 use crate::session::Session;
-use crate::text::Text;
+use crate::text::{Conversation, Text};
 use sidestage_pool::Pool;
 use std::sync::Arc;
 
@@ -62,10 +62,18 @@ impl<T: Text> Engine<T> {
                 session.need_text()?;
                 Ok(Outcome::Text { text: room.decode(&tokens)? })
             }),
-            Request::ApplyChatTemplate { id, messages, add_generation_prompt, .. } => {
+            Request::ApplyChatTemplate {
+                id,
+                messages,
+                tools,
+                chat_template_options: options,
+                add_generation_prompt,
+                ..
+            } => {
                 self.answer(id, |session, room| {
                     session.need_text()?;
-                    Ok(Outcome::Text { text: room.render(&messages, add_generation_prompt)? })
+                    let conversation = Conversation { messages, tools, options };
+                    Ok(Outcome::Text { text: room.render(conversation, add_generation_prompt)? })
                 });
             }
             Request::Metrics { id, .. } => self.answer(id, |session, _| {

@@ -105,6 +105,12 @@ pub enum Request {
         /// The messages, as the template sees them.
         #[cfg_attr(feature = "typescript", ts(type = "Message[]"))]
         messages: serde_json::Value,
+        /// Tools that the template offers to the model; default: none.
+        #[cfg_attr(feature = "typescript", ts(type = "unknown[] | null"))]
+        tools: Option<serde_json::Value>,
+        /// More variables of the template (Hugging Face's `chat_template_kwargs`), by name.
+        #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | null"))]
+        chat_template_options: Option<serde_json::Value>,
         /// End with the opening of the assistant's turn.
         add_generation_prompt: bool,
     },
@@ -294,6 +300,12 @@ pub struct GenerateOptions {
     pub cache_prompt: Option<bool>,
     /// Send [`Event::Delta`]; without it only the result is sent.
     pub stream: bool,
+    /// Tools that the chat template offers to the model; default: none.
+    #[cfg_attr(feature = "typescript", ts(type = "unknown[] | null"))]
+    pub tools: Option<serde_json::Value>,
+    /// More variables of the chat template (Hugging Face's `chat_template_kwargs`), by name.
+    #[cfg_attr(feature = "typescript", ts(type = "Record<string, unknown> | null"))]
+    pub chat_template_options: Option<serde_json::Value>,
 }
 
 /// A whole answer.

@@ -4,7 +4,7 @@ use crate::protocol::{
     ErrorInfo, Event, FinishReason, GenerateOptions, Generated, MemoryPlan, Metrics, ModelInfo,
     Outcome, Prompt, Segment, Timings, Usage,
 };
-use crate::text::{Delta, Text, TextInfo};
+use crate::text::{Conversation, Delta, Text, TextInfo};
 use serde_json::json;
 use sidestage_lm::{
     Decoder, LmError, MAX_ROWS, Progress, Row, RowInput, Sampler, Sampling, Sequence, Wants,
@@ -71,7 +71,7 @@ impl Session {
         if !options.stop_sequences.is_empty() {
             self.need_text()?;
         }
-        let (prompt, in_reasoning) = self.tokens(text, prompt)?;
+        let (prompt, in_reasoning) = self.tokens(text, prompt, &mut options)?;
         let context = self.decoder.context_length();
         if prompt.is_empty() {
             return Err(error("PROMPT_EMPTY", "the prompt has no tokens"));
@@ -114,7 +114,12 @@ impl Session {
     }
 
     /// A prompt's tokens, and whether it leaves the model's reasoning open.
-    fn tokens(&self, text: &mut impl Text, prompt: Prompt) -> Result<(Vec<u32>, bool), ErrorInfo> {
+    fn tokens(
+        &self,
+        text: &mut impl Text,
+        prompt: Prompt,
+        options: &mut GenerateOptions,
+    ) -> Result<(Vec<u32>, bool), ErrorInfo> {
         let templated = self.text.as_ref().is_some_and(|text| text.has_chat_template);
         let messages = match prompt {
             Prompt::Messages { messages } => messages,
@@ -132,7 +137,8 @@ impl Session {
             }
         };
         self.need_text()?;
-        let rendered = text.render(&messages, true)?;
+        let (tools, options) = (options.tools.take(), options.chat_template_options.take());
+        let rendered = text.render(Conversation { messages, tools, options }, true)?;
         self.check_length(rendered.len())?;
         let in_reasoning = rendered.trim_end().ends_with("<think>");
         Ok((text.encode(&rendered, false, true)?, in_reasoning))

@@ -2,6 +2,7 @@ mod room;
 
 use crate::protocol::ErrorInfo;
 pub use room::{TextRoom, vocabulary};
+use serde_json::Value;
 use sidestage_formats::gguf::Metadata;
 
 /// What the engine needs of the text room. Natively a direct call; in the browser the worker's
@@ -38,13 +39,14 @@ pub trait Text {
     /// A token that is not in the vocabulary.
     fn decode(&mut self, tokens: &[u32]) -> Result<String, ErrorInfo>;
 
-    /// Messages as the model's chat template writes them.
+    /// A conversation as the model's chat template writes it.
     ///
     /// # Errors
-    /// No template, or one that fails or refuses the messages.
+    /// Messages or tools that are no list, options that are no object; no template, or one that
+    /// fails or refuses the messages.
     fn render(
         &mut self,
-        messages: &serde_json::Value,
+        conversation: Conversation,
         add_generation_prompt: bool,
     ) -> Result<String, ErrorInfo>;
 
@@ -66,6 +68,17 @@ pub trait Text {
     /// # Errors
     /// No such stream.
     fn finish(&mut self, stream: u32) -> Result<Delta, ErrorInfo>;
+}
+
+/// What a chat template is given, as the page wrote it.
+#[derive(Clone, Debug, Default)]
+pub struct Conversation {
+    /// A list of messages.
+    pub messages: Value,
+    /// A list of tools.
+    pub tools: Option<Value>,
+    /// Other variables of the template by name, for example `enable_thinking` or `documents`.
+    pub options: Option<Value>,
 }
 
 /// A vocabulary that was opened.

@@ -25,6 +25,17 @@ pub(crate) enum Cut {
     Metaspace { replacement: char, prepend: Prepend, split: bool },
     /// Pieces of so many characters.
     FixedLength(usize),
+    /// Numbers in groups of three, counted from the right.
+    Digits(Digits),
+}
+
+/// Which numbers are cut into groups of three from the right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digits {
+    /// `(?=(\d{3})+(?!\d))`: every run of digits.
+    Grouped,
+    /// `\d{1,3}(?=(?:\d{3})*\b)`: those that no letter follows.
+    WholeWords,
 }
 
 /// What becomes of the matches of a pattern.
@@ -105,6 +116,7 @@ pub(crate) fn apply(steps: &[Cut], text: &str, first: bool, emit: &mut dyn FnMut
                 next(&written, true);
             }
         }
+        Cut::Digits(which) => digits(*which, text, &mut next),
         Cut::FixedLength(length) => {
             let mut rest = text;
             while !rest.is_empty() {
@@ -115,6 +127,35 @@ pub(crate) fn apply(steps: &[Cut], text: &str, first: bool, emit: &mut dyn FnMut
             }
         }
     }
+}
+
+fn digits(which: Digits, text: &str, next: &mut dyn FnMut(&str, bool)) {
+    let mut done = 0;
+    let mut cut = |at: usize| {
+        if done < at {
+            next(&text[done..at], done == 0);
+            done = at;
+        }
+    };
+    let mut rest = text;
+    while let Some(at) = rest.find(char::is_numeric) {
+        let start = text.len() - rest.len() + at;
+        rest = &text[start..];
+        let run = rest.find(|c: char| !c.is_numeric()).unwrap_or(rest.len());
+        let word_goes_on = |c: char| c.is_alphanumeric() || c == '_';
+        let whole = !rest[run..].starts_with(word_goes_on);
+        if which == Digits::Grouped || whole {
+            let count = rest[..run].chars().count();
+            for (index, (offset, _)) in rest[..run].char_indices().enumerate() {
+                if index == 0 || (count - index).is_multiple_of(3) {
+                    cut(start + offset);
+                }
+            }
+        }
+        cut(start + run);
+        rest = &rest[run..];
+    }
+    cut(text.len());
 }
 
 fn each_char(

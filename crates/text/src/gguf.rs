@@ -1,108 +1,35 @@
-//! The tokenizer that a GGUF file describes, as llama.cpp reads it.
+//! The tokenizer that a GGUF file describes, as llama.cpp reads it (`llama-vocab.cpp`).
+
+mod scheme;
 
 use crate::added::{AddedTokens, Found};
-use crate::byte_chars::ByteChars;
-use crate::decode::{Decoder, Step};
-use crate::model::{Bpe, Merges, Model, Symbols, parts};
-use crate::normalize::{Normalizer, Pattern};
 use crate::tokenizer::{Around, Templates};
 use crate::vocabulary::{Kind, Vocabulary};
-use crate::{TextError, Tokenizer, TokenizerSpec, end, pre};
-
-/// `▁`, which stands for a space in many vocabularies.
-pub(crate) const SPACE: &str = "\u{2581}";
+use crate::{StringList, TextError, Tokenizer, TokenizerSpec, end};
+use scheme::Scheme;
 
 pub(crate) fn tokenizer(mut spec: TokenizerSpec) -> Result<Tokenizer, TextError> {
-    let sentence_piece = match spec.model.as_str() {
-        "llama" => true,
-        "gpt2" => false,
-        _ => return Err(TextError::unsupported("model", spec.model)),
-    };
-    let rule = match &spec.pre {
-        _ if sentence_piece => None,
-        Some(name) => match pre::named(name) {
-            Some(rule) => Some(rule),
-            None => return Err(TextError::unsupported("pre-tokenizer", name)),
-        },
-        None => {
-            let what = "the vocabulary does not name its pre-tokenizer (tokenizer.ggml.pre)";
-            return Err(TextError::tokenizer(what));
-        }
-    };
+    let scheme = Scheme::of(&spec)?;
+    let mut vocabulary = vocabulary(&mut spec, &scheme)?;
+    special_ids(&mut spec, &scheme, &vocabulary)?;
 
-    let mut vocabulary = vocabulary(&mut spec)?;
-    // These ids hold in llama.cpp for SentencePiece files that do not name theirs.
-    let untyped = spec.token_types.is_empty();
-    let unknown_default = if untyped || vocabulary.kind(0) == Kind::Unknown { 0 } else { u32::MAX };
-    let named = [
-        ("bos", &mut spec.bos, 1),
-        ("eos", &mut spec.eos, 2),
-        ("unknown", &mut spec.unk, unknown_default),
-        ("eot", &mut spec.eot, u32::MAX),
-        ("eom", &mut spec.eom, u32::MAX),
-    ];
-    for (name, id, sentence_piece_default) in named {
-        match *id {
-            Some(id) if id as usize >= vocabulary.len() => {
-                let count = vocabulary.len();
-                let what = format!("the {name} token is {id} of {count} tokens");
-                return Err(TextError::tokenizer(what));
-            }
-            None if sentence_piece && (sentence_piece_default as usize) < vocabulary.len() => {
-                *id = Some(sentence_piece_default);
-            }
-            _ => {}
-        }
-    }
     let ends = [spec.eos, spec.eot, spec.eom].into_iter().flatten().collect();
     let end_tokens = end::end_tokens(&mut vocabulary, ends);
     let name = spec.name.as_deref().unwrap_or_default().to_lowercase();
     let strips = name.contains("phi-3") || name.contains("phi3");
     let added = added_tokens(&vocabulary, strips)?;
-
-    let add_bos = spec.add_bos.unwrap_or(rule.is_none_or(|rule| rule.add_bos));
-    let add_eos = spec.add_eos.unwrap_or(false);
-    for (add, id, name) in [(add_bos, spec.bos, "BOS"), (add_eos, spec.eos, "EOS")] {
-        if add && id.is_none() {
-            return Err(TextError::tokenizer(format!("{name} is to be added, but has no id")));
-        }
-    }
-    let space_prefix = spec.add_space_prefix.unwrap_or(sentence_piece);
-    let (normalizers, cuts, model, decoder) = match &rule {
-        None => (
-            sentence_piece_normalizers(space_prefix),
-            Vec::new(),
-            Model::Scores,
-            sentence_piece_decoder(space_prefix),
-        ),
-        Some(rule) => {
-            if spec.merges.is_empty() {
-                return Err(TextError::tokenizer("it has no merges"));
-            }
-            let pairs =
-                (0..spec.merges.len()).map(|at| parts(spec.merges.get(at).unwrap_or_default()));
-            let merges = Merges::new(&vocabulary, pairs, 0)?;
-            let symbols = Symbols::bytes(&vocabulary);
-            let bpe = Bpe { symbols, ignore_merges: rule.ignore_merges, merges };
-            let steps = vec![Step::Bytes(Box::new(ByteChars::new()))];
-            let decoder = Decoder { steps, ..Decoder::default() };
-            (Vec::new(), rule.cuts()?, Model::BytePairs(Box::new(bpe)), decoder)
-        }
-    };
+    let around = around(&spec, &scheme)?;
     let templates = templates(&vocabulary, &spec);
+    let parts = scheme.build(&spec, &vocabulary)?;
     Ok(Tokenizer {
         vocabulary,
         added,
-        normalizers,
+        normalizers: parts.normalizers,
         added_normalized: AddedTokens::default(),
-        cuts,
-        model,
-        decoder,
-        around: Around {
-            before: spec.bos.filter(|_| add_bos).into_iter().collect(),
-            between: Vec::new(),
-            after: spec.eos.filter(|_| add_eos).into_iter().collect(),
-        },
+        cuts: parts.cuts,
+        model: parts.model,
+        decoder: parts.decoder,
+        around,
         clean_up: false,
         bos: spec.bos,
         eos: spec.eos,
@@ -112,8 +39,8 @@ pub(crate) fn tokenizer(mut spec: TokenizerSpec) -> Result<Tokenizer, TextError>
     })
 }
 
-fn vocabulary(spec: &mut TokenizerSpec) -> Result<Vocabulary, TextError> {
-    let tokens = std::mem::take(&mut spec.tokens);
+fn vocabulary(spec: &mut TokenizerSpec, scheme: &Scheme) -> Result<Vocabulary, TextError> {
+    let mut tokens = std::mem::take(&mut spec.tokens);
     let count = tokens.len();
     let kinds = if spec.token_types.is_empty() {
         vec![Kind::Normal; count]
@@ -127,12 +54,68 @@ fn vocabulary(spec: &mut TokenizerSpec) -> Result<Vocabulary, TextError> {
         per_token("scores", &spec.scores, count)?;
         spec.scores[..count].to_vec()
     };
+    if matches!(scheme, Scheme::Greedy) {
+        tokens = tokens.iter().map(unescaped).collect::<StringList>();
+    }
     Vocabulary::new(tokens, kinds, scores)
 }
 
 fn per_token<T>(what: &str, values: &[T], count: usize) -> Result<(), TextError> {
     if values.len() < count {
         return Err(TextError::tokenizer(format!("{count} tokens but {} {what}", values.len())));
+    }
+    Ok(())
+}
+
+/// RWKV's files write bytes as `\t`, `\n`, `\r` and `\xNN`.
+fn unescaped(token: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(token.len());
+    let mut rest = token.iter().copied();
+    while let Some(byte) = rest.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        let hex = |byte: Option<u8>| byte.and_then(|b| char::from(b).to_digit(16)).unwrap_or(0);
+        match rest.next() {
+            Some(b't') => out.push(b'\t'),
+            Some(b'n') => out.push(b'\n'),
+            Some(b'r') => out.push(b'\r'),
+            Some(b'x') => out.push((hex(rest.next()) << 4 | hex(rest.next())) as u8),
+            other => out.extend(other),
+        }
+    }
+    out
+}
+
+/// Checks the ids that the file names, and fills in those that hold where it names none.
+fn special_ids(
+    spec: &mut TokenizerSpec,
+    scheme: &Scheme,
+    vocabulary: &Vocabulary,
+) -> Result<(), TextError> {
+    let defaults = scheme.defaults();
+    let untyped = spec.token_types.is_empty();
+    // A vocabulary that says what its tokens are, and has no unknown one, has none.
+    let unk = defaults.unk.filter(|&id| untyped || vocabulary.kind(id) == Kind::Unknown);
+    let named = [
+        ("bos", &mut spec.bos, defaults.bos),
+        ("eos", &mut spec.eos, defaults.eos),
+        ("unknown", &mut spec.unk, unk),
+        ("sep", &mut spec.sep, defaults.sep),
+        ("eot", &mut spec.eot, None),
+        ("eom", &mut spec.eom, None),
+    ];
+    for (name, id, default) in named {
+        match *id {
+            Some(id) if id as usize >= vocabulary.len() => {
+                let count = vocabulary.len();
+                let what = format!("the {name} token is {id} of {count} tokens");
+                return Err(TextError::tokenizer(what));
+            }
+            None => *id = default.filter(|&id| (id as usize) < vocabulary.len()),
+            _ => {}
+        }
     }
     Ok(())
 }
@@ -156,31 +139,40 @@ fn added_tokens(vocabulary: &Vocabulary, strips: bool) -> Result<AddedTokens, Te
     AddedTokens::new(found)
 }
 
-fn sentence_piece_normalizers(space_prefix: bool) -> Vec<Normalizer> {
-    let spaces = Normalizer::Replace { pattern: Pattern::Literal(" ".into()), with: SPACE.into() };
-    let prefix = space_prefix.then(|| Normalizer::Prepend(" ".into()));
-    prefix.into_iter().chain([spaces]).collect()
-}
-
-fn sentence_piece_decoder(space_prefix: bool) -> Decoder {
-    let pattern = Pattern::Literal(SPACE.into());
-    Decoder {
-        steps: vec![Step::Replace { pattern, with: " ".into() }],
-        // The space that was put before the first word.
-        strip: space_prefix.then_some((' ', 1)),
-        ..Decoder::default()
+fn around(spec: &TokenizerSpec, scheme: &Scheme) -> Result<Around, TextError> {
+    let add = scheme.adds();
+    // BERT's files do not say it, and its models know no text without.
+    let fixed = matches!(scheme, Scheme::WordPiece);
+    let add_bos = if fixed { true } else { spec.add_bos.unwrap_or(add.bos) };
+    let add_bos = add_bos || matches!(scheme, Scheme::BytePairs(rule) if rule.always_bos);
+    let add_eos = if fixed { false } else { spec.add_eos.unwrap_or(add.eos) };
+    for (add, id, name) in
+        [(add_bos, spec.bos, "BOS"), (add_eos, spec.eos, "EOS"), (fixed, spec.sep, "SEP")]
+    {
+        if add && id.is_none() {
+            return Err(TextError::tokenizer(format!("{name} is to be added, but has no id")));
+        }
     }
+    let list = |id: Option<u32>, wanted: bool| id.filter(|_| wanted).into_iter().collect();
+    let (between, after) = if fixed {
+        (list(spec.sep, true), list(spec.sep, true))
+    } else {
+        (list(spec.eos, add_eos), list(spec.eos, add_eos))
+    };
+    Ok(Around { before: list(spec.bos, add_bos), between, after })
 }
 
 fn templates(vocabulary: &Vocabulary, spec: &TokenizerSpec) -> Templates {
-    let template = spec.chat_template.clone().filter(|template| !template.is_empty());
+    let mut named = spec.chat_templates.clone();
+    named.retain(|(_, template)| !template.is_empty());
     let variable = |name: &str, id: Option<u32>| {
         let text = String::from_utf8_lossy(vocabulary.text(id?)).into_owned();
         Some((name.to_owned(), text))
     };
-    let variables = [variable("bos_token", spec.bos), variable("eos_token", spec.eos)];
-    Templates {
-        named: template.into_iter().map(|template| ("default".to_owned(), template)).collect(),
-        variables: variables.into_iter().flatten().collect(),
-    }
+    let variables = [
+        variable("bos_token", spec.bos),
+        variable("eos_token", spec.eos),
+        variable("unk_token", spec.unk),
+    ];
+    Templates { named, variables: variables.into_iter().flatten().collect() }
 }

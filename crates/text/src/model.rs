@@ -1,13 +1,15 @@
 //! From a word to its tokens.
 
 mod bpe;
+mod greedy;
 mod pieces;
+mod plamo2;
 mod unigram;
 mod word_level;
 mod word_piece;
 
 pub(crate) use bpe::{Bpe, Merges, Symbols, parts};
-pub(crate) use pieces::encode as encode_pieces;
+pub(crate) use plamo2::Plamo2;
 pub(crate) use unigram::Unigram;
 pub(crate) use word_piece::WordPiece;
 
@@ -26,6 +28,9 @@ pub(crate) enum Model {
     Unigram(Box<Unigram>),
     /// A word is a token or unknown.
     WordLevel,
+    /// The longest token first.
+    Greedy,
+    Plamo2(Plamo2),
 }
 
 impl Model {
@@ -47,10 +52,15 @@ impl Model {
                 bpe.encode(vocabulary, unk, merger, word, ids);
                 Ok(())
             }
-            Self::Scores => encode_pieces(vocabulary, unk, merger, word, ids),
+            Self::Scores => pieces::encode(vocabulary, unk, merger, word, ids),
             Self::WordPiece(model) => model.encode(vocabulary, unk, word, ids),
             Self::Unigram(model) => model.encode(vocabulary, unk, word, ids),
             Self::WordLevel => word_level::encode(vocabulary, unk, word, ids),
+            Self::Greedy => greedy::encode(vocabulary, unk, word, ids),
+            Self::Plamo2(model) => {
+                model.encode(vocabulary, word, ids);
+                Ok(())
+            }
         }
     }
 }

@@ -35,6 +35,7 @@ pub(crate) enum Normalizer {
     },
     Prepend(String),
     Append(String),
+    Spaces(Spaces),
     /// BERT: control characters go, white space becomes spaces.
     CleanText(Class),
     /// BERT: spaces around ideographs.
@@ -42,6 +43,15 @@ pub(crate) enum Normalizer {
     CharsMap(Box<CharsMap>),
     /// Each byte as its printable character.
     Bytes(Box<ByteChars>),
+}
+
+/// SentencePiece's treatment of spaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spaces {
+    /// Words are parted by one space and begin with one.
+    pub(crate) merge: bool,
+    /// The first word begins with one more.
+    pub(crate) prefix: bool,
 }
 
 /// What is to be found in a text.
@@ -123,6 +133,7 @@ impl Normalizer {
             Self::Prepend(with) => [with, text].concat(),
             Self::Append(with) if text.is_empty() || with.is_empty() => return None,
             Self::Append(with) => [text, with].concat(),
+            Self::Spaces(spaces) => spaces.apply(text),
             Self::CleanText(control) => {
                 let kept = text.chars().filter(|&c| {
                     !matches!(c, '\0' | char::REPLACEMENT_CHARACTER)
@@ -145,6 +156,27 @@ impl Normalizer {
             Self::CharsMap(map) => map.apply(text),
             Self::Bytes(chars) => text.bytes().map(|byte| chars.char(byte)).collect(),
         })
+    }
+}
+
+impl Spaces {
+    fn apply(self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len() + 1);
+        let mut inside = false;
+        let mut prefixed = false;
+        for c in text.chars() {
+            if c != ' ' {
+                if !inside && (self.merge || (self.prefix && !prefixed)) {
+                    out.push(' ');
+                    prefixed = true;
+                }
+                out.push(c);
+            } else if !self.merge {
+                out.push(' ');
+            }
+            inside = c != ' ';
+        }
+        out
     }
 }
 

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TokenizerSpec {
-    /// `tokenizer.ggml.model`: `llama` (SentencePiece) or `gpt2` (byte-level BPE).
+    /// `tokenizer.ggml.model`: `llama` (SentencePiece with scores), `gpt2` (byte-level BPE), `gemma4`
+    /// and `whitespace` (BPE), `bert` (WordPiece), `t5` (Unigram), `rwkv`, `plamo2`.
     pub model: String,
     /// `tokenizer.ggml.pre`: how text is cut before byte-level BPE.
     pub pre: Option<String>,
@@ -36,12 +37,24 @@ pub struct TokenizerSpec {
     pub eot: Option<u32>,
     /// `tokenizer.ggml.eom_token_id`.
     pub eom: Option<u32>,
+    /// `tokenizer.ggml.seperator_token_id` (so written).
+    pub sep: Option<u32>,
     /// `tokenizer.ggml.add_bos_token`.
     pub add_bos: Option<bool>,
     /// `tokenizer.ggml.add_eos_token`.
     pub add_eos: Option<bool>,
     /// `tokenizer.ggml.add_space_prefix`.
     pub add_space_prefix: Option<bool>,
-    /// `tokenizer.chat_template` (Jinja).
-    pub chat_template: Option<String>,
+    /// `tokenizer.ggml.remove_extra_whitespaces`.
+    pub remove_extra_whitespaces: Option<bool>,
+    /// `tokenizer.ggml.precompiled_charsmap`: SentencePiece's map of characters.
+    #[serde(with = "serde_bytes")]
+    pub charsmap: Vec<u8>,
+    /// `tokenizer.ggml.normalizer.lowercase`.
+    pub lowercase: Option<bool>,
+    /// `tokenizer.ggml.normalizer.strip_accents`.
+    pub strip_accents: Option<bool>,
+    /// Chat templates (Jinja) by name: `tokenizer.chat_template` is `default`,
+    /// `tokenizer.chat_template.NAME` is `NAME`.
+    pub chat_templates: Vec<(String, String)>,
 }

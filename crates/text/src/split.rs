@@ -3,7 +3,7 @@
 //! Every expression of every model ends in `\s+(?!\S)`: white space, without the last character
 //! where a word follows. That is the only look-ahead there is, so no backtracking engine is needed
 //! (it would be quadratic on a megabyte of spaces): an automaton finds `\s+` and the last character
-//! is given back here.
+//! is given back here. Jais 2 has it after powers of two, which are cut here too.
 
 use crate::TextError;
 use regex_automata::meta::Regex;
@@ -12,11 +12,16 @@ use std::borrow::Cow;
 
 const TRAILING_SPACE: &str = r"|\s+(?!\S)";
 
+/// Jais 2 cuts white space into powers of two.
+const HALVES: &str = r"|\s{512}(?!\S)";
+
 /// A compiled expression.
 #[derive(Clone, Debug)]
 pub(crate) struct Pass {
     /// Pattern 1, where there is one, is white space as described above.
     regex: Regex,
+    /// White space is cut into powers of two, the greatest first (Jais 2).
+    halves: bool,
 }
 
 impl Pass {
@@ -27,13 +32,15 @@ impl Pass {
     pub(crate) fn new(expression: &str) -> Result<Self, TextError> {
         let unsupported = || TextError::unsupported("expression", expression);
         let plain = plain(expression);
-        let regex = match plain.split_once(TRAILING_SPACE) {
+        let halves = plain.split_once(HALVES).filter(|(_, tail)| tail.ends_with(r"|\s{1}"));
+        let regex = match halves.or_else(|| plain.split_once(TRAILING_SPACE)) {
+            Some((head, _)) if halves.is_some() => Regex::new_many(&[head, r"\s+"]),
             // `\s+` after it can only match where the look-ahead leaves a single character.
             Some((head, "" | r"|\s+")) => Regex::new_many(&[head, r"\s+"]),
             Some(_) => return Err(unsupported()),
             None => Regex::new_many(&[plain.as_ref()]),
         };
-        Ok(Self { regex: regex.map_err(|_| unsupported())? })
+        Ok(Self { regex: regex.map_err(|_| unsupported())?, halves: halves.is_some() })
     }
 
     /// The next match at or after `from`.
@@ -50,6 +57,12 @@ impl Pass {
             if start + last < end {
                 end -= last;
             }
+        }
+        if self.halves && found.pattern().as_usize() == 1 {
+            // The longest power of two of characters that there is, up to 512.
+            let count = text[start..end].chars().take(512).count();
+            let length = 1 << count.ilog2();
+            end = text[start..].char_indices().nth(length).map_or(end, |(at, _)| start + at);
         }
         Some((start, end))
     }

@@ -32,10 +32,9 @@ fn refusal(spec: TokenizerSpec) -> (String, String) {
 fn refusals_say_what_is_wrong() {
     let of = |pre: &str| TokenizerSpec { pre: Some(pre.into()), ..byte_pairs() };
     let cases = [
-        (TokenizerSpec { model: "rwkv".into(), ..byte_pairs() }, "UNSUPPORTED", "rwkv"),
+        (TokenizerSpec { model: "hybriddna".into(), ..byte_pairs() }, "UNSUPPORTED", "hybriddna"),
         (TokenizerSpec { model: String::new(), ..byte_pairs() }, "UNSUPPORTED", "\"\""),
         (of("brand-new"), "UNSUPPORTED", "brand-new"),
-        (of("superbpe"), "UNSUPPORTED", "superbpe"),
         (TokenizerSpec { pre: None, ..byte_pairs() }, "INVALID", "tokenizer.ggml.pre"),
         (TokenizerSpec { tokens: Default::default(), ..byte_pairs() }, "INVALID", "no tokens"),
         (TokenizerSpec { merges: Default::default(), ..byte_pairs() }, "INVALID", "no merges"),

@@ -58,6 +58,11 @@ fn llama_cpp_falcon() {
 }
 
 #[test]
+fn llama_cpp_bert_bge() {
+    llama_cpp("bert-bge", false);
+}
+
+#[test]
 fn language_model_goldens() {
     let Some(data) = shared::data("the language models' goldens") else { return };
     let goldens = std::fs::read(data.join("lm/stories260K-goldens.json")).unwrap();

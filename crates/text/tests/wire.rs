@@ -15,7 +15,7 @@ fn spec() -> TokenizerSpec {
         tokens: tokens.into(),
         token_types: kinds,
         scores: [0.0; 259].into_iter().chain([0.0, 0.0, 0.0, 1.0, 2.0]).collect(),
-        chat_template: Some(template),
+        chat_templates: vec![("default".into(), template)],
         ..TokenizerSpec::default()
     }
 }
@@ -91,12 +91,12 @@ fn streams_are_apart_and_end() {
 fn errors_keep_their_code() {
     let mut client = client();
     assert_eq!(client.info().unwrap_err().code(), "MESSAGE_INVALID");
-    let unknown = TokenizerSpec { model: "t5".into(), ..spec() };
+    let unknown = TokenizerSpec { model: "test".into(), ..spec() };
     let error = client.open(&unknown).unwrap_err();
     assert_eq!(error.code(), "TOKENIZER_UNSUPPORTED");
-    assert!(error.to_string().contains("t5"), "{error}");
+    assert!(error.to_string().contains("test"), "{error}");
 
-    let plain = TokenizerSpec { chat_template: None, ..spec() };
+    let plain = TokenizerSpec { chat_templates: Vec::new(), ..spec() };
     client.open(&plain).unwrap();
     let request = RenderRequest { context: "{}".into(), ..RenderRequest::default() };
     assert_eq!(client.render(&request).unwrap_err().code(), "NO_CHAT_TEMPLATE");

@@ -4,7 +4,7 @@ import type { Message } from "./message.js";
 import { flag } from "./options.js";
 import type { Capabilities, Metrics, ModelInfo, Outcome } from "./protocol.js";
 import type { Live, Session } from "./session.js";
-import { plainMessages, tokenIds, wellFormed } from "./values.js";
+import { plainMessages, templateOptions, tokenIds, wellFormed } from "./values.js";
 import type { ToWorker } from "./wire.js";
 
 const sessions = new WeakMap<object, Session>();
@@ -14,6 +14,19 @@ export function sessionOf(model: unknown): Session {
   const session = typeof model === "object" && model !== null ? sessions.get(model) : undefined;
   if (!session) throw invalidOption("model", "must be what `loadModel` gave");
   return session;
+}
+
+/** What a chat template is given besides the messages. */
+export interface ChatTemplateOptions {
+  /** End with the opening of the assistant's turn; default true. */
+  addGenerationPrompt?: boolean | undefined;
+  /** Tools that the template offers to the model: descriptions as OpenAI's API has them. */
+  tools?: readonly object[] | undefined;
+  /**
+   * More variables of the template, as Hugging Face's `chat_template_kwargs`: for example
+   * `{ enable_thinking: false }`, or `documents`.
+   */
+  chatTemplateOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** A loaded model. */
@@ -54,11 +67,12 @@ export class Model {
   /** The conversation as the model sees it. */
   async applyChatTemplate(
     messages: readonly Message[],
-    options: { addGenerationPrompt?: boolean } = {},
+    options: ChatTemplateOptions = {},
   ): Promise<string> {
     const request = {
       type: "applyChatTemplate",
       messages: plainMessages(messages),
+      ...templateOptions(options),
       addGenerationPrompt: flag("addGenerationPrompt", options.addGenerationPrompt) ?? true,
     } as const;
     return (await this.#ask("text", (ids) => ({ ...request, ...ids }))).text;

@@ -1,7 +1,7 @@
 import { invalidOption } from "./errors.js";
 import type { Message } from "./message.js";
 import type { GenerateOptions, Prompt } from "./protocol.js";
-import { plainMessages, tokenIds, wellFormed } from "./values.js";
+import { plainMessages, templateOptions, tokenIds, wellFormed } from "./values.js";
 
 /** How to generate, and what to continue: `prompt` or `messages`. */
 export interface TextOptions {
@@ -12,6 +12,13 @@ export interface TextOptions {
   prompt?: string | readonly number[] | Uint32Array | undefined;
   /** A conversation, rendered by the model's chat template. */
   messages?: readonly Message[] | undefined;
+  /** Tools that the chat template offers to the model: descriptions as OpenAI's API has them. */
+  tools?: readonly object[] | undefined;
+  /**
+   * More variables of the chat template, as Hugging Face's `chat_template_kwargs`: for example
+   * `{ enable_thinking: false }`, or `documents`.
+   */
+  chatTemplateOptions?: Readonly<Record<string, unknown>> | undefined;
   /** A system message before `prompt` or `messages`. */
   system?: string | undefined;
   /** Take a text prompt as it is. */
@@ -71,6 +78,8 @@ const KNOWN: ReadonlySet<string> = new Set<keyof TextOptions | "model">([
   "model",
   "prompt",
   "messages",
+  "tools",
+  "chatTemplateOptions",
   "system",
   "raw",
   "maxTokens",
@@ -207,6 +216,7 @@ export function checkRun(given: TextOptions, stream: boolean): CheckedRun {
     ignoreEos: flag("ignoreEos", given.ignoreEos) ?? false,
     cachePrompt: flag("cachePrompt", given.cachePrompt) ?? null,
     stream,
+    ...templateOptions(given),
   };
   return { prompt: promptOf(given), options, signal: signalOf(signalName, signal) };
 }

@@ -61,6 +61,27 @@ function contentOf(content: unknown, path: string): string {
     .join("");
 }
 
+/** What a chat template reads besides the messages, as plain data. */
+export function templateOptions(given: { tools?: unknown; chatTemplateOptions?: unknown }): {
+  tools: unknown[] | null;
+  chatTemplateOptions: Record<string, unknown> | null;
+} {
+  const { tools, chatTemplateOptions: options } = given;
+  if (tools != null && !Array.isArray(tools)) {
+    throw invalidOption("tools", "must be an array of tools");
+  }
+  if (options != null && (typeof options !== "object" || Array.isArray(options))) {
+    throw invalidOption("chatTemplateOptions", "must be an object of variables by name");
+  }
+  return {
+    tools: tools == null ? null : (plain(tools, "tools", 0) as unknown[]),
+    chatTemplateOptions:
+      options == null
+        ? null
+        : (plain(options, "chatTemplateOptions", 0) as Record<string, unknown>),
+  };
+}
+
 const DEEPEST = 64;
 
 function plain(value: unknown, path: string, depth: number): unknown {

@@ -1,7 +1,7 @@
 use crate::error::error;
 use crate::protocol::ErrorInfo;
-use crate::text::{Delta, Text, TextInfo};
-use serde_json::json;
+use crate::text::{Conversation, Delta, Text, TextInfo};
+use serde_json::{Map, Value};
 use sidestage_formats::gguf::{GgufError, Metadata, Strings};
 use sidestage_text::wire::{Client, RenderRequest};
 use sidestage_text::{Now, StreamOptions, StringList, TextError, TokenizerSpec};
@@ -55,11 +55,11 @@ impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> Text for TextRoom<F> {
 
     fn render(
         &mut self,
-        messages: &serde_json::Value,
+        conversation: Conversation,
         add_generation_prompt: bool,
     ) -> Result<String, ErrorInfo> {
         Ok(self.client.render(&RenderRequest {
-            context: json!({ "messages": messages }).to_string(),
+            context: context(conversation)?,
             add_generation_prompt,
             now: (self.date)(),
             template: None,
@@ -91,10 +91,41 @@ impl From<TextError> for ErrorInfo {
         let info = error(from.code(), from.to_string());
         match from.code() {
             "NO_CHAT_TEMPLATE" => info.hint("Give a prompt instead of messages."),
+            "TEMPLATE_LIMIT" => info.hint("The chat template does too much; give another one."),
+            "TEMPLATE_FAILED" | "TEMPLATE_INVALID" => {
+                info.hint("Check the messages, or give a prompt and `raw: true`.")
+            }
             "TOKENIZER_UNSUPPORTED" => info.hint("Give token ids, or convert the model again."),
             _ => info,
         }
     }
+}
+
+/// The variables of a template, in JSON. Templates are written for transformers, where `tools` and
+/// `documents` are there and none if there are none.
+fn context(conversation: Conversation) -> Result<String, ErrorInfo> {
+    let Conversation { messages, tools, options } = conversation;
+    let mut context = match options {
+        None => Map::new(),
+        Some(Value::Object(options)) => options,
+        Some(_) => return Err(wrong("chatTemplateOptions", "an object of variables by name")),
+    };
+    if !messages.is_array() {
+        return Err(wrong("messages", "a list of messages"));
+    }
+    if !tools.as_ref().is_none_or(Value::is_array) {
+        return Err(wrong("tools", "a list of tools"));
+    }
+    context.entry("documents").or_insert(Value::Null);
+    context.insert("messages".to_owned(), messages);
+    if tools.is_some() || !context.contains_key("tools") {
+        context.insert("tools".to_owned(), tools.unwrap_or_default());
+    }
+    Ok(Value::Object(context).to_string())
+}
+
+fn wrong(option: &str, what: &str) -> ErrorInfo {
+    error("INVALID_OPTION", format!("`{option}` must be {what}")).with("option", option)
 }
 
 /// What a file says of its vocabulary; `None` if it has none.
@@ -104,6 +135,10 @@ impl From<TextError> for ErrorInfo {
 pub fn vocabulary(metadata: &Metadata) -> Result<Option<TokenizerSpec>, GgufError> {
     let key = |name: &str| format!("tokenizer.ggml.{name}");
     let Some(model) = metadata.get_str(&key("model"))? else { return Ok(None) };
+    // Of models that work on something else than text.
+    if matches!(model, "none" | "no_vocab") {
+        return Ok(None);
+    }
     let text = |name: &str| metadata.get_str(name).map(|text| text.map(str::to_owned));
     let list = |name: &str| -> Result<StringList, GgufError> {
         Ok(metadata.get_strings(&key(name))?.map(string_list).unwrap_or_default())
@@ -124,8 +159,32 @@ pub fn vocabulary(metadata: &Metadata) -> Result<Option<TokenizerSpec>, GgufErro
         add_bos: metadata.get_bool(&key("add_bos_token"))?,
         add_eos: metadata.get_bool(&key("add_eos_token"))?,
         add_space_prefix: metadata.get_bool(&key("add_space_prefix"))?,
-        chat_template: text("tokenizer.chat_template")?,
+        sep: metadata.get_u32(&key("seperator_token_id"))?,
+        remove_extra_whitespaces: metadata.get_bool(&key("remove_extra_whitespaces"))?,
+        charsmap: metadata
+            .get_i32s(&key("precompiled_charsmap"))?
+            .map(|bytes| bytes.iter().map(|&byte| byte as u8).collect())
+            .unwrap_or_default(),
+        lowercase: metadata.get_bool(&key("normalizer.lowercase"))?,
+        strip_accents: metadata.get_bool(&key("normalizer.strip_accents"))?,
+        chat_templates: chat_templates(metadata)?,
     }))
+}
+
+/// `tokenizer.chat_template`, and those with names that `tokenizer.chat_templates` lists.
+fn chat_templates(metadata: &Metadata) -> Result<Vec<(String, String)>, GgufError> {
+    let mut templates = Vec::new();
+    if let Some(template) = metadata.get_str("tokenizer.chat_template")? {
+        templates.push(("default".to_owned(), template.to_owned()));
+    }
+    if let Some(names) = metadata.get_strings("tokenizer.chat_templates")? {
+        for name in (0..names.len()).filter_map(|at| names.get(at)) {
+            if let Some(template) = metadata.get_str(&format!("tokenizer.chat_template.{name}"))? {
+                templates.push((name.to_owned(), template.to_owned()));
+            }
+        }
+    }
+    Ok(templates)
 }
 
 fn string_list(strings: &Strings) -> StringList {

@@ -63,7 +63,7 @@ pub(super) fn tokenizer(file: TokenizerJson, config: &Config) -> Result<Tokenize
                 }
             };
             let ignore_merges = model.ignore_merges.unwrap_or_default();
-            Model::BytePairs(Box::new(Bpe { symbols, ignore_merges, merges }))
+            Model::BytePairs(Box::new(Bpe { symbols, ignore_merges, newlines: false, merges }))
         }
         "WordPiece" => Model::WordPiece(WordPiece {
             begin: String::new(),

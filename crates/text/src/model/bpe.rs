@@ -15,6 +15,8 @@ pub(crate) struct Bpe {
     pub(crate) symbols: Symbols,
     /// A word that is a token is taken whole, whatever the merges say.
     pub(crate) ignore_merges: bool,
+    /// So is a word of line breaks only.
+    pub(crate) newlines: bool,
     pub(crate) merges: Merges,
 }
 
@@ -79,7 +81,8 @@ impl Bpe {
         ids: &mut Vec<u32>,
     ) {
         // No merges reach past a word, so a token may be taken whole only within one.
-        if self.ignore_merges && word.len() <= vocabulary.longest {
+        let whole = self.ignore_merges || (self.newlines && word.bytes().all(|b| b == b'\n'));
+        if whole && word.len() <= vocabulary.longest {
             let id = match &self.symbols {
                 Symbols::Bytes(bytes) => {
                     let written: String = word.bytes().map(|byte| bytes.chars.char(byte)).collect();

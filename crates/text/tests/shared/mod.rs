@@ -27,7 +27,9 @@ pub(crate) fn vocabulary(path: &Path) -> TokenizerSpec {
         let value = reader.value(kind);
         match key.strip_prefix("tokenizer.ggml.").unwrap_or(&key) {
             "general.name" => spec.name = Some(value.text()),
-            "tokenizer.chat_template" => spec.chat_template = Some(value.text()),
+            "tokenizer.chat_template" => {
+                spec.chat_templates = vec![("default".into(), value.text())];
+            }
             "model" => spec.model = value.text(),
             "pre" => spec.pre = Some(value.text()),
             "tokens" => spec.tokens = value.strings(),

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (300a176cea3a3317) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (579cf87a6e122c25) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -282,6 +282,10 @@ export type GenerateOptions = {
   cachePrompt: boolean | null;
   /** Send `Event::Delta`; without it only the result is sent. */
   stream: boolean;
+  /** Tools that the chat template offers to the model; default: none. */
+  tools: unknown[] | null;
+  /** More variables of the chat template (Hugging Face's `chat_template_kwargs`), by name. */
+  chatTemplateOptions: Record<string, unknown> | null;
 };
 
 /** A whole answer. */
@@ -600,6 +604,10 @@ export type Request =
       model: number;
       /** The messages, as the template sees them. */
       messages: Message[];
+      /** Tools that the template offers to the model; default: none. */
+      tools: unknown[] | null;
+      /** More variables of the template (Hugging Face's `chat_template_kwargs`), by name. */
+      chatTemplateOptions: Record<string, unknown> | null;
       /** End with the opening of the assistant's turn. */
       addGenerationPrompt: boolean;
     }

@@ -73,7 +73,7 @@ impl Shape {
 
     /// Whether a layer has a convolution in place of attention.
     pub(crate) fn convolves(&self, layer: usize) -> bool {
-        self.family == "lfm2" && layer % 2 == 0
+        self.family == "lfm2" && layer.is_multiple_of(2)
     }
 
     fn kv_heads_of_layers(&self) -> Value {

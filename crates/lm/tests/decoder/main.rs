@@ -14,3 +14,4 @@ mod refusals;
 mod scarcity;
 mod steps;
 mod tiny;
+mod types;

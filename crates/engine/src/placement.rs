@@ -270,4 +270,6 @@ impl Placement {
 }
 
 #[cfg(test)]
+mod folders;
+#[cfg(test)]
 mod tests;

@@ -417,7 +417,7 @@ fn classic() -> Vec<Recipe> {
     let mut gpt2 = Recipe::new(
         "gpt2",
         "GPT2LMHeadModel",
-        json!({ "model_type": "gpt2", "activation_function": "gelu_new", "n_positions": 128,
+        json!({ "model_type": "gpt2", "activation_function": "gelu_new", "n_positions": 128, "n_ctx": 128,
             "n_embd": WIDTH, "n_layer": LAYERS, "n_head": HEADS, "layer_norm_epsilon": 1e-5,
             "num_hidden_layers": "absent", "hidden_size": "absent",
             "num_attention_heads": "absent", "num_key_value_heads": "absent",
@@ -476,16 +476,16 @@ fn gpt_neox(name: &'static str, parallel: bool) -> Recipe {
 }
 
 fn falcon(name: &'static str, grouped: bool) -> Recipe {
+    let kv_heads = if grouped { KV_HEADS } else { 1 };
     let mut recipe = Recipe::new(
         name,
         "FalconForCausalLM",
         json!({ "model_type": "falcon", "activation": "gelu", "layer_norm_epsilon": 1e-5,
             "alibi": false, "bias": grouped, "multi_query": true, "parallel_attn": true,
-            "new_decoder_architecture": grouped, "num_kv_heads": KV_HEADS,
+            "new_decoder_architecture": grouped, "num_kv_heads": kv_heads,
             "rope_theta": 10000.0, "num_key_value_heads": "absent",
             "intermediate_size": "absent" }),
     );
-    let kv_heads = if grouped { KV_HEADS } else { 1 };
     recipe.add("transformer.word_embeddings.weight", &[VOCAB, WIDTH], EMBEDDING);
     for layer in 0..LAYERS {
         let of = |part: &str| format!("transformer.h.{layer}.{part}");

@@ -57,10 +57,8 @@ pub(super) fn of(
     keys.count("feed_forward_length", inner)?;
     keys.count("attention.head_count", heads)?;
     keys.count("attention.head_count_kv", architecture.kv_heads(config)?)?;
-    if config.get("head_dim").is_some() {
-        keys.count("attention.key_length", config.head_dim()?)?;
-        keys.count("attention.value_length", config.head_dim()?)?;
-    }
+    keys.count("attention.key_length", config.head_dim()?)?;
+    keys.count("attention.value_length", config.head_dim()?)?;
     if let Some(epsilon) = config.number(&["rms_norm_eps", "norm_eps"])? {
         keys.float("attention.layer_norm_rms_epsilon", epsilon);
     }
@@ -130,11 +128,10 @@ fn windows(
     if pattern.len() as u64 != layers {
         return Err(problem("layer_types", "has not one entry for each layer"));
     }
-    if pattern.contains(&true) {
-        keys.count("attention.sliding_window", size)?;
+    let any = pattern.contains(&true);
+    keys.count("attention.sliding_window", if any { size } else { 0 })?;
+    if any && (pattern.contains(&false) || rule != Windows::All) {
         keys.put("attention.sliding_window_pattern", pattern);
-    } else {
-        keys.count("attention.sliding_window", 0)?;
     }
     Ok(())
 }

@@ -131,7 +131,11 @@ impl Rope {
                 let magnitude = self.positive("attention_factor", Some(usual))?;
                 keys.float("rope.scaling.attn_factor", magnitude);
             }
-            _ => {}
+            _ => {
+                if let Some(original) = config.count(&["original_max_position_embeddings"])? {
+                    keys.count("rope.scaling.original_context_length", original)?;
+                }
+            }
         }
         Ok(())
     }

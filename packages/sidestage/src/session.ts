@@ -155,6 +155,8 @@ export class Session {
       const live: Live = { place, handle: load.id, info, capabilities };
       this.#current = live;
       if (!reloadable) this.#source.held = undefined;
+      // Asked for once: when the worker comes back, what it has just kept is new enough.
+      if (this.#options.engine.cache === "reload") this.#options.engine.cache = null;
       return live;
     } catch (error) {
       place.close(error as SidestageError, load.id);

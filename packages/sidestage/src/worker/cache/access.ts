@@ -221,9 +221,11 @@ export class CacheAccess {
     if (hold.refused) return;
     hold.refused = true;
     this.#do(key, async (_, backend) => {
-      const code = isQuota(error) ? "QUOTA_EXCEEDED" : "CACHE_FAILED";
+      const says = error instanceof Error ? error.message : String(error);
       // Before anything is thrown away: the figures are those of the failure.
-      const message = await roomMessage(error);
+      const [code, message] = isQuota(error)
+        ? ["QUOTA_EXCEEDED", await roomMessage(error)]
+        : ["CACHE_FAILED", `the browser's storage failed (${says})`];
       await hold.writer?.stop();
       await backend?.drop(key).catch(() => undefined);
       hold.entry = null;

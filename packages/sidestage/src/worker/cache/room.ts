@@ -25,10 +25,13 @@ export async function checkRoom(bytes: number): Promise<void> {
   }
 }
 
-/** An error about room, with the figures. */
+/** What is told of it, with the figures. */
 export async function roomMessage(error: unknown): Promise<string> {
   const { usage, quota } = await estimate();
   const says = error instanceof Error ? error.message : String(error);
-  if (usage === null || quota === null) return says;
-  return `${says} (the browser reports ${usage} bytes used of ${quota})`;
+  const figures =
+    usage === null || quota === null
+      ? ""
+      : `; the browser reports ${usage} bytes used of ${quota}`;
+  return `there is no more room for this site (${says}${figures})`;
 }

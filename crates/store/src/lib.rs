@@ -2,12 +2,14 @@
 //! it, and how far it is. It plans and judges; the host fetches.
 #![forbid(unsafe_code)]
 
+mod choice;
 mod download;
 mod error;
 mod looks;
 mod progress;
 mod source;
 
+pub use choice::{Choice, choose};
 pub use download::Download;
 pub use error::{Detail, StoreError};
 pub use looks::Looks;

@@ -1,4 +1,5 @@
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use sidestage_text::Now;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Logits(LogitsArgs),
     /// Turns standard input into token ids
     Tokenize(TokenizeArgs),
+    /// Prints what a chat template makes of a context
+    Render(RenderArgs),
     /// Says what is in a model file
     Inspect(InspectArgs),
 }
@@ -150,6 +153,22 @@ pub(crate) struct TokenizeArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct RenderArgs {
+    /// Chat template (Jinja)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: PathBuf,
+    /// JSON object; each of its keys is a variable of the template
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context: PathBuf,
+    /// Leave out the opening of the assistant's turn, whatever the context says
+    #[arg(long)]
+    pub(crate) no_generation_prompt: bool,
+    /// The time for templates that print the date; default: now, in UTC
+    #[arg(long, value_name = "2025-07-10T12:00:00", value_parser = time)]
+    pub(crate) now: Option<Now>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
     /// Model file (GGUF)
     pub(crate) file: PathBuf,
@@ -163,6 +182,10 @@ fn bias(text: &str) -> Result<(u32, f32), String> {
     let id = id.trim().parse().map_err(|_| format!("{id:?} is no token id"))?;
     let number: f32 = value.trim().parse().map_err(|_| format!("{value:?} is no number"))?;
     Ok((id, number))
+}
+
+fn time(text: &str) -> Result<Now, String> {
+    Now::parse(text).ok_or_else(|| "it reads YYYY-MM-DDTHH:MM:SS".to_owned())
 }
 
 #[cfg(test)]

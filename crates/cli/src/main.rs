@@ -11,6 +11,7 @@ mod inspect;
 mod logits;
 mod model_file;
 mod npy;
+mod render;
 mod serve;
 mod session;
 mod tokenize;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Logits(args) => logits::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
+        Command::Render(args) => render::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

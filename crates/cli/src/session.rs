@@ -156,7 +156,7 @@ pub(crate) fn pool(threads: Option<u32>) -> Pool {
 }
 
 /// The time for templates that print the date, in UTC: std knows no local time.
-fn now() -> Option<Now> {
+pub(crate) fn now() -> Option<Now> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(Now { unix_seconds: i64::try_from(since.as_secs()).ok()?, utc_offset_minutes: 0 })
 }

@@ -5,10 +5,10 @@
 //! `trim_blocks`, `lstrip_blocks`, loop controls, `raise_exception`, `strftime_now`, a `tojson` that
 //! is `json.dumps`, `{% generation %}`. Values print as in Python.
 //!
-//! A template comes with a model file from anywhere, so its shape, its steps, its output and its
-//! recursion are bounded. What is not: a template may build a value of many megabytes, or lists in
-//! lists some ten thousand deep, whose release overflows the stack. In a browser that is a trap of
-//! the text module, which the host replaces.
+//! A template comes with a model file from anywhere, so its shape, its steps, its output, its
+//! recursion and the depth and size of the values that it keeps are bounded. What is not: one
+//! expression may still build a value of many megabytes. Where that is more memory than there is,
+//! it is a trap of the text module in a browser, which the host replaces.
 
 mod bounds;
 mod filters;
@@ -57,6 +57,7 @@ pub fn render(
     };
     bounds::check(template)?;
     let source = rewrite::without_generation_tags(template);
+    let source = rewrite::with_bounded_values(&source);
     let environment = environment(now)?;
     let template = environment
         .template_from_named_str("chat", &source)

@@ -100,9 +100,14 @@ fn huggingface_js_cases() {
     assert_eq!(count, 31);
 }
 
-/// What a template from anywhere may try; each ends in an error, soon.
+/// What a template from anywhere may try; each ends in an error, soon, on the stack of a wasm module.
 #[test]
 fn hostile_templates() {
+    let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(try_all);
+    thread.unwrap().join().unwrap();
+}
+
+fn try_all() {
     let chain = format!("{{{{ {}1 }}}}", "not ".repeat(50_000));
     let blocks = "{% if true %}".repeat(5_000);
     let brackets = format!("{{{{ {} }}}}", "[".repeat(5_000));
@@ -113,6 +118,14 @@ fn hostile_templates() {
         "{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}",
         "{% set n = namespace(x=[]) %}{% for i in range(2000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x }}",
         "{% set n = namespace(x=[]) %}{% for i in range(2000) %}{% set n.x = [n.x] %}{% endfor %}{{ n.x|tojson }}",
+        "{% set n = namespace(x=[]) %}{% for i in range(99999) %}{% set n.x = [n.x, {'a': n.x}] %}{% endfor %}",
+        "{% set n = namespace(x=1) %}{% for i in range(99999) %}{%- set n.x = {'a': n.x} -%}{% endfor %}",
+        "{% set n = namespace(x='xx') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x='xx') %}{% for i in range(60) %}{% set y = n.x + n.x %}{% set n.x = y %}{% endfor %}",
+        "{% macro f(x) %}{{ f([x]) }}{% endmacro %}{{ f(1) }}",
+        "{% for x in [1] recursive %}{{ loop([x]) }}{% endfor %}",
+        "{{ 'x' * 10**9 }}",
+        "{{ [1] * 10**9 }}",
         "{{ range(10**18) }}",
         "{{ undefined_function() }}",
         "{{ messages[0].content.x.y }}",

@@ -91,7 +91,6 @@ impl From<TextError> for ErrorInfo {
         let info = error(from.code(), from.to_string());
         match from.code() {
             "NO_CHAT_TEMPLATE" => info.hint("Give a prompt instead of messages."),
-            "TEMPLATE_LIMIT" => info.hint("The chat template does too much; give another one."),
             "TEMPLATE_FAILED" | "TEMPLATE_INVALID" => {
                 info.hint("Check the messages, or give a prompt and `raw: true`.")
             }

@@ -37,7 +37,7 @@ pub(super) fn check(template: &str) -> Result<(), TextError> {
 }
 
 /// The inside of the next tag, up to its end or to the end of the template, and what follows.
-fn next_tag(text: &str) -> Option<(&str, &str)> {
+pub(super) fn next_tag(text: &str) -> Option<(&str, &str)> {
     let mut from = 0;
     loop {
         let start = from + text[from..].find('{')?;
@@ -63,7 +63,7 @@ fn next_tag(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The next word or sign and what follows it; a string is one sign.
-fn next_word(text: &str) -> Option<(&str, &str)> {
+pub(super) fn next_word(text: &str) -> Option<(&str, &str)> {
     let text = text.trim_start();
     let first = text.chars().next()?;
     let end = if first == '"' || first == '\'' {

@@ -1,15 +1,61 @@
 //! Filters that differ from Jinja2's in the template engine's own library.
 
-use super::python;
-use minijinja::value::{Kwargs, Rest, Value};
+use super::{python, rewrite};
+use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind};
 
 pub(super) fn add_to(environment: &mut Environment<'_>) {
+    environment.add_filter(rewrite::BOUNDED, bounded);
     environment.add_filter("tojson", tojson);
     environment.add_filter("string", |value: Value| python::str(&value));
     environment.add_filter("indent", indent);
     environment.add_filter("length", length);
     environment.add_filter("count", length);
+}
+
+/// Lists in lists: what is deeper overflows the stack when it is released.
+const DEEPEST: usize = 100;
+
+/// Values in a value.
+const MOST: usize = 1_000_000;
+
+/// Bytes of a string that is kept.
+const LONGEST: usize = 16 << 20;
+
+/// The value, if it is not too large to be kept.
+fn bounded(value: Value) -> Result<Value, Error> {
+    let mut left = MOST;
+    measure(&value, 0, &mut left)?;
+    Ok(value)
+}
+
+fn measure(value: &Value, depth: usize, left: &mut usize) -> Result<(), Error> {
+    let too_much = |what| Err(Error::new(ErrorKind::InvalidOperation, what));
+    if depth > DEEPEST {
+        return too_much("a value is nested too deep");
+    }
+    *left = left.saturating_sub(1);
+    if *left == 0 {
+        return too_much("a value has too many parts");
+    }
+    match value.kind() {
+        ValueKind::String if value.as_str().is_some_and(|text| text.len() > LONGEST) => {
+            too_much("a string is too long")
+        }
+        ValueKind::Seq => {
+            for item in value.try_iter()? {
+                measure(&item, depth + 1, left)?;
+            }
+            Ok(())
+        }
+        ValueKind::Map => {
+            for key in value.try_iter()? {
+                measure(&value.get_item(&key)?, depth + 1, left)?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {

@@ -58,7 +58,42 @@ impl Date {
     }
 }
 
+/// Days from 1970-01-01 to a civil date
+/// ([Hinnant](https://howardhinnant.github.io/date_algorithms.html#days_from_civil)).
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - i64::from(month <= 2);
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - 719_468
+}
+
 impl Now {
+    /// A time that is written `2025-07-10T12:00:00`, taken as local time with no offset.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, time) = text.split_once(['T', ' '])?;
+        let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
+            let parts: Option<Vec<i64>> = text.split(by).map(|part| part.parse().ok()).collect();
+            parts?.try_into().ok()
+        };
+        let [year, month, day] = numbers(date, '-')?;
+        let [hour, minute, second] = numbers(time.trim_end_matches('Z'), ':')?;
+        let real = (1..=9999).contains(&year)
+            && (1..=12).contains(&month)
+            && (1..=31).contains(&day)
+            && (0..24).contains(&hour)
+            && (0..60).contains(&minute)
+            && (0..60).contains(&second);
+        let days = days_from_civil(year, month, day);
+        let date = Date::from_days(days);
+        // The 31st of a month that has 30 days is a day of the next one.
+        let exists = real && date.day == day && date.month as i64 + 1 == month;
+        exists.then_some(Self {
+            unix_seconds: days * 86_400 + hour * 3600 + minute * 60 + second,
+            utc_offset_minutes: 0,
+        })
+    }
+
     /// Python's `strftime` in the C locale. A directive that is not known stays as it is.
     pub(super) fn format(self, format: &str) -> String {
         let local = self.unix_seconds.saturating_add(i64::from(self.utc_offset_minutes) * 60);
@@ -145,6 +180,17 @@ mod tests {
         assert_eq!(east.format("%F %T %j"), "2024-03-01 01:59:00 061");
         let before = Now { unix_seconds: -1, utc_offset_minutes: 0 };
         assert_eq!(before.format("%F %a %j"), "1969-12-31 Wed 365");
+        for (text, format) in [
+            ("2025-07-10T12:00:00", "%Y-%m-%dT%H:%M:%S"),
+            ("2024-02-29 23:59:01", "%Y-%m-%d %H:%M:%S"),
+            ("1969-12-31T00:00:00Z", "%Y-%m-%dT%H:%M:%SZ"),
+        ] {
+            assert_eq!(Now::parse(text).map(|now| now.format(format)).as_deref(), Some(text));
+        }
+        for text in ["", "2025-07-10", "2025-02-29T00:00:00", "2025-13-01T00:00:00", "x-1-1T0:0:0"]
+        {
+            assert_eq!(Now::parse(text), None, "{text}");
+        }
         let new_year = Now { unix_seconds: 1_735_689_600, utc_offset_minutes: 0 };
         assert_eq!(new_year.format("%F %j"), "2025-01-01 001");
     }

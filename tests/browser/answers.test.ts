@@ -80,7 +80,8 @@ bothModes("answers", (test) => {
       out.text,
     );
     const { timings } = out.result;
-    assert.ok(timings.loadMs > 0 && timings.timeToFirstTokenMs > 0);
+    // Some browsers' clocks tick once a millisecond.
+    assert.ok(timings.loadMs > 0 && timings.timeToFirstTokenMs >= 0);
     assert.ok((timings.decodeTokensPerSecond ?? 0) > 0);
   });
 

@@ -1,82 +1,87 @@
-import { after, before } from "node:test";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { after } from "node:test";
 import type {} from "./page/inside.js";
+import { startChromium } from "./drivers/chromium.js";
+import type { Browser, BrowserName, Page } from "./drivers/driver.js";
+import { startFirefox } from "./drivers/firefox.js";
+import { startWebKit } from "./drivers/webkit.js";
 import { serve, type TestServer } from "./server.js";
 
-export const FLAGS = [
-  "--no-sandbox",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+/** The browser that this run is about. */
+export const BROWSER = (process.env.SIDESTAGE_BROWSER ?? "chromium") as BrowserName;
 
-/** A browser and a server for the tests of one file. */
+/** A browser and a server for tests. */
 export interface Stage {
   readonly server: TestServer;
   readonly browser: Browser;
   /** A fresh page of a site, with `window.sidestage` in it. */
   open(site: string, mode?: "worker" | "page"): Promise<Page>;
+  /** A fresh page of any address. */
+  openAt(url: string): Promise<Page>;
   /** What the pages and workers wrote to the console since the last `open`. */
   readonly console: string[];
 }
 
-/** Starts the stage before a file's tests and takes it down after them. */
-export function stage(flags: string[] = []): Stage {
-  let server: TestServer | undefined;
-  let browser: Browser | undefined;
-  const pages = new Set<Page>();
-  const log: string[] = [];
-  const take = <T>(value: T | undefined): T => {
-    if (!value) throw new Error("the stage is not up");
-    return value;
-  };
-  before(async () => {
-    server = await serve();
-    browser = await chromium.launch({
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-      headless: true,
-      args: [...FLAGS, ...flags],
-    });
-  });
-  after(async () => {
-    await browser?.close();
-    await server?.close();
-  });
-  return {
-    get server() {
-      return take(server);
-    },
-    get browser() {
-      return take(browser);
-    },
-    console: log,
-    async open(site, mode = "worker") {
-      log.length = 0;
-      for (const old of pages) await old.close();
-      pages.clear();
-      const page = await take(browser).newPage();
-      pages.add(page);
-      page.on("console", (message) => log.push(`${message.type()}: ${message.text()}`));
-      await page.goto(`${take(server).url}/${site}/page.html`);
-      await page.waitForFunction(() => window.ready === true);
-      await page.evaluate((chosen) => {
-        window.help.mode = chosen;
-      }, mode);
-      return page;
-    },
-  };
+let servers: Promise<TestServer> | undefined;
+const browsers = new Map<string, Promise<Browser>>();
+/** The last one: there is one page at a time. */
+let page: Page | undefined;
+
+async function start(flags: string[]): Promise<Browser> {
+  if (BROWSER === "firefox") return startFirefox();
+  if (BROWSER === "webkit") return startWebKit();
+  return startChromium(flags);
 }
 
-/** Waits until the page has no worker; the test's time-out tells if that never comes. */
-export async function noWorkers(page: Page): Promise<void> {
-  for (;;) {
-    const [worker] = page.workers();
-    if (!worker) return;
-    await new Promise<void>((resolve) => {
-      worker.once("close", () => resolve());
-      if (!page.workers().includes(worker)) resolve();
-    });
+function up(flags: string[]): Promise<[TestServer, Browser]> {
+  const key = flags.join(" ");
+  let browser = browsers.get(key);
+  if (!browser) {
+    browser = start(flags);
+    browsers.set(key, browser);
   }
+  servers ??= serve();
+  return Promise.all([servers, browser]);
+}
+
+// One server, and one browser for each set of flags, for all tests of this process.
+after(async () => {
+  for (const browser of browsers.values()) await browser.then((it) => it.close());
+  await servers?.then((server) => server.close());
+});
+
+/** A stage that is set when its first page is opened. `flags`: Chromium's. */
+export function stage(flags: string[] = []): Stage {
+  let set: [TestServer, Browser] | undefined;
+  const log: string[] = [];
+  const now = (): [TestServer, Browser] => {
+    if (!set) throw new Error("no page was opened yet");
+    return set;
+  };
+  const openAt = async (url: string): Promise<Page> => {
+    const [, browser] = (set ??= await up(flags));
+    await page?.close();
+    log.length = 0;
+    page = await browser.open((line) => log.push(line));
+    await page.goto(url);
+    return page;
+  };
+  return {
+    get server() {
+      return now()[0];
+    },
+    get browser() {
+      return now()[1];
+    },
+    console: log,
+    openAt,
+    async open(site, mode = "worker") {
+      const [server] = (set ??= await up(flags));
+      const opened = await openAt(`${server.url}/${site}/page.html`);
+      await opened.evaluate(async (chosen) => {
+        await window.record.loaded;
+        window.help.mode = chosen;
+      }, mode);
+      return opened;
+    },
+  };
 }

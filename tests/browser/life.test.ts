@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
-import type { Page, Worker as PageWorker } from "playwright-core";
-import { noWorkers, stage } from "./browser.js";
+import { stage } from "./browser.js";
 import { type Mode, withPage } from "./suite.js";
 
 const up = stage();
 
 const SITE = "plain";
+/** Its workers do what `help.hook` says. */
+const HOOKED = "hooked";
 const worker: Mode = "worker";
-
-function only(page: Page): PageWorker {
-  const [first, ...others] = page.workers();
-  assert.ok(first);
-  assert.equal(others.length, 0);
-  return first;
-}
 
 withPage(
   up,
@@ -64,33 +58,31 @@ withPage(
   },
 );
 
-withPage(up, "life: our own worker dies while it loads", SITE, worker, async (page) => {
-  const loading = page.evaluate(() =>
-    window.help.caught(
-      window.help.load({ onProgress: () => console.debug("half") }, "hostile/stalled"),
-    ),
-  );
-  await page.waitForEvent("console", (message) => message.text() === "half");
-  await only(page).evaluate(() => self.close());
-  assert.equal((await loading)?.code, "WORKER_TERMINATED");
+withPage(up, "life: our own worker dies while it loads", HOOKED, worker, async (page) => {
+  const error = await page.evaluate(async () => {
+    let onProgress = (): void => undefined;
+    const half = new Promise<void>((resolve) => {
+      onProgress = resolve;
+    });
+    const loading = window.help.caught(window.help.load({ onProgress }, "hostile/stalled"));
+    await half;
+    await window.help.hook("close");
+    return loading;
+  });
+  assert.equal(error?.code, "WORKER_TERMINATED");
 });
 
 withPage(
   up,
   "life: a trap ends the model's requests with ENGINE_CRASHED; it is loaded again",
-  SITE,
+  HOOKED,
   worker,
   async (page) => {
     await page.evaluate(async () => {
       (window as unknown as { model: unknown }).model = await window.help.load();
     });
-    // The engine asks for the time at every turn.
-    await only(page).evaluate(() => {
-      performance.now = () => {
-        throw new Error("trapped on purpose");
-      };
-    });
     const out = await page.evaluate(async () => {
+      await window.help.hook("trap");
       const { generateText } = window.sidestage;
       const { model } = window as unknown as {
         model: Parameters<typeof generateText>[0]["model"];
@@ -108,7 +100,7 @@ withPage(
 withPage(
   up,
   "life: a crash while no request is open is told at the next use, then it is loaded again",
-  SITE,
+  HOOKED,
   worker,
   async (page) => {
     await page.evaluate(async () => {
@@ -124,12 +116,8 @@ withPage(
       };
       Object.assign(window, { model: await window.help.load({ worker: make }) });
     });
-    await only(page).evaluate(() => {
-      performance.now = () => {
-        throw new Error("trapped on purpose");
-      };
-    });
     const out = await page.evaluate(async () => {
+      await window.help.hook("trap");
       const { generateText } = window.sidestage;
       const { model, worker, handle } = window as unknown as {
         model: Parameters<typeof generateText>[0]["model"];
@@ -153,7 +141,7 @@ withPage(
 withPage(
   up,
   "life: a worker that hangs is WORKER_TIMEOUT, and is replaced",
-  SITE,
+  HOOKED,
   worker,
   async (page) => {
     await page.evaluate(async () => {
@@ -161,15 +149,8 @@ withPage(
         workerOptions: { timeout: 500 },
       });
     });
-    // Blocks the worker's thread from its next turn on; nobody waits for the end.
-    await only(page).evaluate(() => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = () => {
-        for (;;) if (Number.isNaN(performance.now())) return;
-      };
-      port2.postMessage(null);
-    });
     const out = await page.evaluate(async () => {
+      await window.help.hook("hang");
       const { generateText } = window.sidestage;
       const { model } = window as unknown as {
         model: Parameters<typeof generateText>[0]["model"];
@@ -221,7 +202,7 @@ withPage(
       ),
     );
     assert.equal(error?.code, "WORKER_TIMEOUT");
-    await noWorkers(page);
+    await page.noWorkers();
   },
 );
 
@@ -250,7 +231,7 @@ withPage(
       return { made, requests: (await model.metrics()).requests };
     });
     assert.equal(out.made, 600 * out.requests, "all by one worker");
-    await noWorkers(page);
+    await page.noWorkers();
     const again = await page.evaluate(async () => {
       const { generateText } = window.sidestage;
       const { model } = window as unknown as {
@@ -263,7 +244,7 @@ withPage(
     });
     assert.deepEqual(again.texts, [", there was a", ", there was a"]);
     assert.equal(again.requests, 2, "a new worker, one for both");
-    await noWorkers(page);
+    await page.noWorkers();
   },
 );
 
@@ -297,16 +278,15 @@ withPage(
 withPage(
   up,
   "life: a model from bytes does not outlive its worker, and says so",
-  SITE,
+  HOOKED,
   worker,
   async (page) => {
     await page.evaluate(async () => {
       const bytes = await (await fetch("models/stories260K-F32.gguf")).arrayBuffer();
       (window as unknown as { model: unknown }).model = await window.help.load({}, bytes);
     });
-    const closed = only(page).waitForEvent("close");
-    await only(page).evaluate(() => self.close());
-    await closed;
+    await page.evaluate(() => window.help.hook("close"));
+    await page.noWorkers();
     const errors = await page.evaluate(async () => {
       const { generateText } = window.sidestage;
       const { model } = window as unknown as {
@@ -368,6 +348,6 @@ for (const mode of ["worker", "page"] as const) {
       const models = await Promise.all([1, 2, 3].map(() => window.help.load()));
       await Promise.all(models.map((model) => model.dispose()));
     });
-    await noWorkers(page);
+    await page.noWorkers();
   });
 }

@@ -351,7 +351,7 @@ bothModes("requests", (test) => {
       await model.metrics();
       await model.dispose();
       await window.help.turn();
-      return window.unhandled;
+      return window.record.unhandled;
     });
     assert.deepEqual(unhandled, []);
     assert.deepEqual(up.console, []);

@@ -31,6 +31,7 @@ const PAGE = `<!doctype html>
 <meta charset="utf-8">
 <link rel="icon" href="data:,">
 <title>sidestage</title>
+<script src="record.js"></script>
 <script type="module" src="page.js"></script>
 `;
 /** A server for the tests: `/SITE/…` is served as that site's rules say. */
@@ -82,7 +83,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (path.startsWith("hostile/"))
     return hostile(path.slice("hostile/".length), request, response);
   if (path === "page.html") return send(response, ".html", PAGE);
-  if (path === "page.js" || path === "storage.js")
+  if (["record.js", "page.js", "storage.js"].includes(path))
     return send(response, ".js", readFileSync(join(here, path), "utf8"));
   const file = fileOf(path);
   if (!file) return void response.writeHead(404).end();

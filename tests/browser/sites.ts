@@ -66,6 +66,22 @@ Object.defineProperty(self, "caches", { get: () => { throw new DOMException("not
 const open = {
   "content-security-policy": POLICY.replace("connect-src 'self'", "connect-src *"),
 };
+/** Before the worker's script: things that happen to workers, on demand. */
+const HOOKS = `{
+  const hooks = {
+    // The engine asks for the time at every turn.
+    trap: () => { performance.now = () => { throw new Error("trapped on purpose"); }; },
+    close: () => self.close(),
+    hang: () => { for (;;) if (Number.isNaN(performance.now())) return; },
+  };
+  const channel = new BroadcastChannel("hooks");
+  channel.onmessage = ({ data }) => {
+    if (!(data in hooks)) return;
+    channel.postMessage("done");
+    hooks[data]();
+  };
+}
+`;
 
 const each = <T>(paths: string[], value: T): Record<string, T> =>
   Object.fromEntries(paths.map((path) => [path, value]));
@@ -94,6 +110,7 @@ export const sites: Record<string, Site> = {
       },
     },
   },
+  hooked: { headers: strict, edit: { [WORKER]: (text) => HOOKS + text } },
   "threads-trap": { headers: isolated, edit: { [WORKER]: (text) => NO_STACK + text } },
 
   // Models from a hub, kept in different places.

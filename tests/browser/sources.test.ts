@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { noWorkers } from "./browser.js";
 import { bothModes } from "./suite.js";
 
 bothModes("sources", (test, mode) => {
@@ -102,7 +101,7 @@ bothModes("sources", (test, mode) => {
     });
     assert.equal(out.text, ", there was a");
     // Defect 9: no failed load leaves a worker behind.
-    await noWorkers(page);
+    await page.noWorkers();
     assert.ok(up.server.seen.length > 0);
   });
 
@@ -133,7 +132,7 @@ bothModes("sources", (test, mode) => {
       "INVALID_SOURCE",
       "MEMORY_LIMIT",
     ]);
-    await noWorkers(page);
+    await page.noWorkers();
   });
 
   test("a load ends when its signal says so, and leaves nothing", async (page) => {
@@ -164,7 +163,7 @@ bothModes("sources", (test, mode) => {
       assert.equal(error?.name, "AbortError");
     }
     for (const time of out.times) assert.ok(time < 100, `${time} ms`);
-    await noWorkers(page);
+    await page.noWorkers();
   });
 
   if (mode === "worker") {

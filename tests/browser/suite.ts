@@ -1,5 +1,5 @@
 import { test, type TestOptions } from "node:test";
-import type { Page } from "playwright-core";
+import type { Page } from "./drivers/driver.js";
 import { stage, type Stage } from "./browser.js";
 import { MODELS } from "./server.js";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { noWorkers, stage } from "./browser.js";
+import { BROWSER, stage } from "./browser.js";
 import { goldens } from "./goldens.js";
 import { MODELS } from "./server.js";
 import { withPage } from "./suite.js";
@@ -7,7 +7,32 @@ import { withPage } from "./suite.js";
 const up = stage();
 const runs = MODELS ? goldens("stories260K-F32.gguf") : [];
 
-withPage(
+/** WebKitGTK has no SharedArrayBuffer, isolated or not. */
+const withThreads = BROWSER === "webkit" ? () => undefined : withPage;
+
+if (BROWSER === "webkit") {
+  withPage(
+    up,
+    "threads: without SharedArrayBuffer there is one, and the reason is told",
+    "isolated",
+    "worker",
+    async (page) => {
+      const out = await page.evaluate(async () => {
+        const model = await window.help.load({ threads: 2 });
+        const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+        const { text } = await window.sidestage.generateText(how);
+        return { text, threads: model.info.threads, found: model.capabilities };
+      });
+      assert.equal(out.text, ", there was a");
+      assert.equal(out.threads, 1);
+      assert.equal(out.found.crossOriginIsolated, true);
+      assert.equal(out.found.threads, false);
+      assert.match(out.found.threadsReason ?? "", /SharedArrayBuffer/);
+    },
+  );
+}
+
+withThreads(
   up,
   "threads: an isolated worker uses two, with the same text",
   "isolated",
@@ -88,7 +113,7 @@ withPage(
     assert.equal(out.text, ", there was a");
     assert.ok(out.bytes > 1e6);
     assert.equal(out.open, "MODEL_DISPOSED");
-    await noWorkers(page);
+    await page.noWorkers();
   },
 );
 
@@ -131,7 +156,7 @@ withPage(
   },
 );
 
-withPage(
+withThreads(
   up,
   "threads: where a worker may start none, there is one, and the reason is told",
   "threads-csp",
@@ -156,7 +181,7 @@ withPage(
   },
 );
 
-withPage(
+withThreads(
   up,
   "threads: a message that finds no memory fails alone",
   "isolated",
@@ -180,7 +205,7 @@ withPage(
   },
 );
 
-withPage(
+withThreads(
   up,
   "threads: a trap in one ends the request with ENGINE_CRASHED, and the worker answers",
   "threads-trap",

@@ -1,6 +1,6 @@
-//! Where a Chromium is.
+//! Where the browsers are.
 
-use crate::command::{capture, program};
+use crate::command::{announce, capture, program};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::setup;
@@ -16,6 +16,35 @@ const APPS: [&str; 4] = [
     "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
     "C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe",
 ];
+
+/// The browsers beside Chromium: the variable that names each program, its names, and its Debian
+/// package.
+const OTHERS: [(&str, &[&str], &str); 3] = [
+    ("FIREFOX", &["firefox-esr", "firefox"], "firefox-esr"),
+    ("WEBKIT_DRIVER", &["WebKitWebDriver"], "webkit2gtk-driver"),
+    // WebKitGTK draws on a screen, if only on one that nobody sees.
+    ("XVFB", &["Xvfb"], "xvfb"),
+];
+
+/// Finds the other browsers' programs, by the variables that tell the tests of them. What is missing
+/// is installed on a CI machine; on others it is said, and its tests are left out.
+pub(crate) fn others(project: &Project) -> Result<Vec<(&'static str, PathBuf)>, Failure> {
+    let missing =
+        OTHERS.iter().filter(|(variable, names, _)| named_or_on_path(variable, names).is_none());
+    let missing: Vec<&str> = missing.map(|(_, _, package)| *package).collect();
+    if !missing.is_empty()
+        && let Err(failure) = setup::debian(project, &missing)
+    {
+        if project.ci {
+            return Err(failure);
+        }
+        announce(&format!("some tests in Firefox or WebKitGTK are left out: {failure}"));
+    }
+    let found = OTHERS
+        .iter()
+        .filter_map(|(variable, names, _)| Some((*variable, named_or_on_path(variable, names)?)));
+    Ok(found.collect())
+}
 
 /// Finds a Chromium, or gets one where that needs no root rights or root rights may be used.
 pub(crate) fn chromium(project: &Project) -> Result<PathBuf, Failure> {
@@ -35,12 +64,18 @@ pub(crate) fn chromium(project: &Project) -> Result<PathBuf, Failure> {
 }
 
 fn find() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("CHROMIUM").filter(|v| !v.is_empty()) {
+    named_or_on_path("CHROMIUM", &NAMES)
+        .or_else(|| APPS.map(PathBuf::from).into_iter().find(|file| file.is_file()))
+}
+
+fn named_or_on_path(variable: &str, names: &[&str]) -> Option<PathBuf> {
+    if let Some(named) = env::var_os(variable).filter(|v| !v.is_empty()) {
         return Some(named.into());
     }
     let path = env::var_os("PATH").unwrap_or_default();
-    let on_path = env::split_paths(&path).flat_map(|dir| NAMES.map(|name| dir.join(name)));
-    on_path.chain(APPS.map(PathBuf::from)).find(|file| file.is_file())
+    env::split_paths(&path)
+        .flat_map(|dir| names.iter().map(move |name| dir.join(name)))
+        .find(|file| file.is_file())
 }
 
 /// Playwright keeps its own Chromium in the user's cache folder; that needs no root rights.

@@ -31,7 +31,7 @@ cargo xtask <command>
   build                        everything: wasm, packages/sidestage/dist, the page, the sidestage command
   demo [--model FILE_OR_URL]   builds, serves the chat page and prints its address
   demo --check                 builds, lets a headless browser ask one question, exits
-  test                         formatting, lints, all tests, the page in a browser
+  test                         formatting, lints, all tests, those in the browsers too
   test --quick                 without the wasm build and the browser
        [--fuzz SECONDS]        also replays the fuzz corpus and fuzzes each target that long
   check                        formatting and lints only

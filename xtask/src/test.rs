@@ -76,15 +76,16 @@ fn whole(project: &Project, tally: &mut Tally) {
         let chromium = browser::chromium(project)?;
         if let Some(mut command) = node::script(project, "tests/browser", "test") {
             command.env("CHROMIUM", chromium).env("SIDESTAGE_BINARY", project.binary());
+            command.envs(browser::others(project)?);
             if let Some(data) = project.test_data()? {
                 command.env("SIDESTAGE_TESTDATA", data);
             }
-            counted(&mut command, "tests in a browser", tally);
+            counted(&mut command, "tests in the browsers", tally);
         }
         demo::ask(project, None, tally)
     };
     if let Err(failure) = browser_tests(tally) {
         println!("{failure}");
-        tally.step("tests in a browser", false);
+        tally.step("tests in the browsers", false);
     }
 }

@@ -1,4 +1,5 @@
 // Runs in the page, beside the package. Bundled to dist/page.js; `./dist/index.js` stays an import.
+import type {} from "./record.js";
 import type * as Package from "../../../packages/sidestage/src/index.js";
 
 const index = "./dist/index.js";
@@ -49,6 +50,18 @@ const inside = {
     });
   },
 
+  /** Lets something happen to the worker of a site whose workers listen for it. */
+  hook(name: "trap" | "close" | "hang"): Promise<void> {
+    return new Promise((resolve) => {
+      const channel = new BroadcastChannel("hooks");
+      channel.onmessage = () => {
+        channel.close();
+        resolve();
+      };
+      channel.postMessage(name);
+    });
+  },
+
   /** Token ids without meaning, for long prompts. */
   ids(count: number, first = 3): number[] {
     return Array.from({ length: count }, (_, at) => first + ((at * 7) % 500));
@@ -66,14 +79,9 @@ declare global {
   interface Window {
     sidestage: typeof Package;
     help: typeof inside;
-    ready?: boolean;
-    unhandled: string[];
   }
 }
 
-window.unhandled = [];
-addEventListener("unhandledrejection", (event) => window.unhandled.push(String(event.reason)));
-addEventListener("error", (event) => window.unhandled.push(event.message));
 window.sidestage = sidestage;
 window.help = inside;
-window.ready = true;
+window.record.ready();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import type { Page } from "playwright-core";
 import { stage, type Stage } from "./browser.js";
+import type { Chromium, ChromiumPage } from "./drivers/chromium.js";
+import type { Page } from "./drivers/driver.js";
 import { type Mode, withPage } from "./suite.js";
 
 const up = stage();
@@ -57,8 +58,9 @@ async function round(number: number): Promise<void> {
  * thread that sleeps is ended by the browser only after two seconds.
  */
 async function memory(page: Page, { browser }: Stage): Promise<number> {
-  const session = await page.context().newCDPSession(page);
-  const whole = await browser.newBrowserCDPSession();
+  const { tab } = page as ChromiumPage;
+  const session = await tab.context().newCDPSession(tab);
+  const whole = await (browser as Chromium).inner.newBrowserCDPSession();
   let least = Infinity;
   for (let look = 0; look < 8; look += 1) {
     await session.send("HeapProfiler.collectGarbage");

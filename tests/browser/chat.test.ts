@@ -151,12 +151,14 @@ for (const way of ["the Stop button", "Escape"]) {
     const page = await open();
     await ready(page);
     // From inside the page: an answer of a small model may be over before a test has looked twice.
+    // Again at each change: the page hears a key only after it has been drawn.
     await page.evaluate((byKey) => {
       new MutationObserver((_, watch) => {
-        if (!document.querySelector("[data-testid=answer]")?.textContent) return;
-        watch.disconnect();
-        if (byKey) dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
-        else document.querySelector<HTMLElement>("[data-testid=stop]")?.click();
+        const button = document.querySelector<HTMLElement>("[data-testid=stop]");
+        if (document.querySelector("[data-testid=speed]")) watch.disconnect();
+        else if (byKey && button)
+          dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
+        else button?.click();
       }).observe(document.body, { childList: true, characterData: true, subtree: true });
     }, way === "Escape");
     await ask(page, "What can you do, and what can you not do?");

@@ -64,6 +64,7 @@ await build({
     page: join(root, "page/inside.ts"),
     record: join(root, "page/record.ts"),
     storage: join(root, "worker/storage.ts"),
+    opfs: join(root, "worker/opfs.ts"),
   },
   outdir: out,
   target: "es2022",

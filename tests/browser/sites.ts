@@ -26,6 +26,15 @@ const isolated = {
   "cross-origin-resource-policy": "same-origin",
 };
 
+const TRUSTED = `${POLICY}; require-trusted-types-for 'script'; trusted-types sidestage`;
+/** By name: in WebKit `'self'` is nothing in a page without an origin. */
+const NAMED = POLICY.replaceAll("'self'", "http://127.0.0.1:*");
+const BLOB = NAMED.replace("worker-src", "worker-src blob:");
+const cors = {
+  "access-control-allow-origin": "*",
+  "cross-origin-resource-policy": "cross-origin",
+};
+
 const WORKER = "dist/sidestage-worker.js";
 const HOST = "dist/sidestage-host.js";
 
@@ -100,6 +109,17 @@ export const sites: Record<string, Site> = {
   isolated: { headers: isolated },
   guides: guidesSite(GUIDES, join(repository, "models/box/box.gguf"), strict),
 
+  // Isolated in other ways.
+  credentialless: {
+    headers: { ...isolated, "cross-origin-embedder-policy": "credentialless" },
+  },
+  "dip-require-corp": {
+    headers: { ...strict, "document-isolation-policy": "isolate-and-require-corp" },
+  },
+  "dip-credentialless": {
+    headers: { ...strict, "document-isolation-policy": "isolate-and-credentialless" },
+  },
+
   // Its worker may start no workers of its own.
   "threads-csp": {
     headers: isolated,
@@ -136,11 +156,34 @@ export const sites: Record<string, Site> = {
     headers: strict,
     edit: { [WORKER]: (text) => text.replace(/"\d+\.\d+\.\d+\+[0-9a-f]{12}"/, '"0.0.1+old"') },
   },
+  "worker-elsewhere": policy(
+    POLICY.replace("worker-src 'self'", "worker-src http://localhost:*").replace(
+      "connect-src 'self'",
+      "connect-src 'self' http://localhost:*",
+    ),
+  ),
+  cors: { headers: { ...strict, ...cors } },
   "host-404": { headers: strict, files: { [HOST]: missing } },
 
   // Trusted Types.
-  trusted: policy(`${POLICY}; require-trusted-types-for 'script'; trusted-types sidestage`),
+  trusted: policy(TRUSTED),
   "trusted-other": policy(`${POLICY}; require-trusted-types-for 'script'; trusted-types mine`),
+
+  "trusted-isolated": { headers: { ...isolated, "content-security-policy": TRUSTED } },
+
+  // What is in sandboxed frames; its files allow every origin, because such a frame has none.
+  sandboxed: { headers: { ...cors, "content-security-policy": BLOB } },
+  "sandboxed-strict": { headers: { ...cors, "content-security-policy": NAMED } },
+  "sandboxed-isolated": {
+    headers: { ...isolated, ...cors, "content-security-policy": BLOB },
+  },
+  "sandboxed-dip": {
+    headers: {
+      ...cors,
+      "content-security-policy": BLOB,
+      "document-isolation-policy": "isolate-and-credentialless",
+    },
+  },
 
   // A page without an origin, as in a sandboxed frame; its files allow every origin.
   sandbox: {
@@ -162,6 +205,12 @@ export const sites: Record<string, Site> = {
     headers: strict,
     only: {
       [WORKER]: { "content-security-policy": "default-src 'self'; script-src 'self'" },
+    },
+  },
+  "wasm-csp-page": {
+    headers: strict,
+    only: {
+      "page.html": { "content-security-policy": POLICY.replace(" 'wasm-unsafe-eval'", "") },
     },
   },
   "wasm-csp": policy(POLICY.replace(" 'wasm-unsafe-eval'", "")),

@@ -154,6 +154,7 @@ withPage(
     const out = await page.evaluate(story, {});
     assert.equal(out.text, ", there was a");
     assert.equal(out.place, "worker");
+    assert.match(out.reason ?? "", /^WORKER_BLOCKED: .*without an origin/);
     // Everything is another origin's here, whose responses show a length but no encoding.
     const info = await page.evaluate(
       async () => (await window.help.load({}, "hostile/gzip")).info,

@@ -39,10 +39,13 @@ export interface Engine {
   /** Which SIMD it uses. */
   variant: string;
   place: "worker" | "page";
-  /** Why it does not run in a worker, if it does not. */
+  /** Why it runs on the page, or in a copy of the worker, if it does. */
   fallbackReason: string | null;
   /** Why there is one thread only, if there is. */
   threadsReason: string | null;
+  /** Where files are kept, and why not in a better place. */
+  cache: string;
+  cacheReason: string | null;
   /** What else is worth knowing of it. */
   warnings: string[];
 }

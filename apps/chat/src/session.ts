@@ -42,6 +42,8 @@ function engineOf(model: Model): Engine {
     variant: capabilities.variant.includes("relaxed") ? "relaxed SIMD" : "SIMD",
     place: capabilities.place === "page" ? "page" : "worker",
     fallbackReason: capabilities.fallbackReason,
+    cache: capabilities.cache,
+    cacheReason: capabilities.cacheReason,
     threadsReason: capabilities.threadsReason,
     warnings: info.warnings.map((warning) => warning.message),
   };

@@ -449,7 +449,7 @@ pub struct Capabilities {
     pub cache_reason: Option<String>,
     /// Where the engine runs: `worker` or `page`.
     pub place: String,
-    /// Why it does not run in a worker, if it does not.
+    /// Why it runs on the page, or in a copy of the worker's script, if it was not asked to.
     pub fallback_reason: Option<String>,
 }
 

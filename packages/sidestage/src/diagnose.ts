@@ -97,7 +97,16 @@ export async function explain(
     );
   }
   const { origin } = globalThis;
-  if (origin !== "null" && script.protocol.startsWith("http") && script.origin !== origin) {
+  if (origin === "null") {
+    return blocked(
+      "no-origin",
+      "a page without an origin (a sandboxed frame) may start no script of a server",
+      "Allow `worker-src blob:` in its policy, so that a copy of the script can run; or give the frame `allow-same-origin`.",
+      detail,
+      cause,
+    );
+  }
+  if (script.protocol.startsWith("http") && script.origin !== origin) {
     return blocked(
       "cross-origin",
       "a worker's script must come from the page's own origin",

@@ -55,7 +55,7 @@ export type Capabilities = {
   cacheReason: string | null;
   /** Where the engine runs: `worker` or `page`. */
   place: string;
-  /** Why it does not run in a worker, if it does not. */
+  /** Why it runs on the page, or in a copy of the worker's script, if it was not asked to. */
   fallbackReason: string | null;
 };
 

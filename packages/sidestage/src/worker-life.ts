@@ -10,6 +10,8 @@ import { watchLife } from "./watch.js";
 interface Started {
   worker: Worker;
   welcome: Welcome;
+  /** Why it is a copy of the script that runs, if it is. */
+  fallbackReason: string | null;
   /** Frees what the start took. */
   release(): void;
 }
@@ -53,7 +55,7 @@ export async function openWorker(options: PlaceOptions, opening: Opening): Promi
   worker.addEventListener("message", onMessage);
   return {
     connection,
-    capabilities: welcome.capabilities,
+    capabilities: { ...welcome.capabilities, fallbackReason: started.fallbackReason },
     close(error, handle) {
       if (!owned && handle !== undefined) {
         connection
@@ -105,10 +107,20 @@ async function startCopy(
   const make = (): Worker => new Worker(trusted(copy) as string, { name: "sidestage" });
   try {
     const started = await attempt(make, { ...options, wasmUrl }, opening, { owned: true });
-    return { ...started, release: () => URL.revokeObjectURL(copy) };
+    return {
+      ...started,
+      fallbackReason: `${refused.code}: ${refused.message}`,
+      release: () => URL.revokeObjectURL(copy),
+    };
   } catch (error) {
     URL.revokeObjectURL(copy);
-    throw error;
+    if (!(error instanceof SidestageError) || error.code !== "WORKER_BLOCKED") throw error;
+    const { code, message, hint, detail } = refused;
+    throw new SidestageError(code, `${message}, and not a copy of it either`, {
+      hint,
+      detail,
+      cause: error,
+    });
   }
 }
 
@@ -132,7 +144,7 @@ async function attempt(
         probe: opening.probe,
         failed: failed.promise,
       });
-      return { worker, welcome, release: () => undefined };
+      return { worker, welcome, fallbackReason: null, release: () => undefined };
     } finally {
       failed.stop();
     }

@@ -1,4 +1,5 @@
 // Runs in the page, beside the package. Bundled to dist/page.js; `./dist/index.js` stays an import.
+import { features, probe, probeForParent, probeInFrame, type ProbeOptions } from "./probe.js";
 import type {} from "./record.js";
 import type * as Package from "../../../packages/sidestage/src/index.js";
 
@@ -62,6 +63,10 @@ const inside = {
     });
   },
 
+  probe: (options: ProbeOptions) => probe(sidestage, options),
+  probeInFrame,
+  features,
+
   /** Token ids without meaning, for long prompts. */
   ids(count: number, first = 3): number[] {
     return Array.from({ length: count }, (_, at) => first + ((at * 7) % 500));
@@ -85,3 +90,4 @@ declare global {
 window.sidestage = sidestage;
 window.help = inside;
 window.record.ready();
+if (parent !== window) probeForParent(sidestage);

@@ -4,10 +4,16 @@ import { duration, parameters } from "../figures.ts";
 /** Notes for people who want to know why it is slow here. */
 function reasons(model: Model): string[] {
   if (model.phase !== "ready") return [];
-  const { fallbackReason, threadsReason, place, warnings } = model.engine;
+  const { place, fallbackReason, threadsReason, cache, cacheReason, warnings } = model.engine;
   const found: string[] = [];
-  if (place === "page" && fallbackReason !== null) found.push(`No worker: ${fallbackReason}`);
+  if (fallbackReason !== null) {
+    found.push(`${place === "page" ? "No worker" : "A copy of the worker"}: ${fallbackReason}`);
+  }
   if (threadsReason !== null) found.push(`One thread: ${threadsReason}`);
+  if (cacheReason !== null) {
+    const kept = cache === "memory" ? "Models are not kept" : "Models are kept by the Cache API";
+    found.push(`${kept}: ${cacheReason}`);
+  }
   return [...found, ...warnings];
 }
 

@@ -10,7 +10,9 @@ const names = Object.keys(BROWSERS) as BrowserName[];
 
 const INTRODUCTION = `# Browsers
 
-Measured by \`tests/browser/matrix.test.ts\` in each browser; a test fails when this page says anything else. What Sidestage needs is a browser with WebAssembly SIMD: Chrome 91, Firefox 89, Safari 16.4, or newer. The rest is found by trying, and each thing that is not there has its reason in \`capabilities()\`: \`fallbackReason\`, \`threadsReason\`, \`cacheReason\`.
+Measured by \`tests/browser/matrix.test.ts\` in each browser; a test fails when this page says anything else. Sidestage needs a browser with WebAssembly SIMD: Chrome 91, Firefox 89, Safari 16.4, or newer. The rest is found by trying, and what is not there has its reason in \`capabilities()\`: \`fallbackReason\`, \`threadsReason\`, \`cacheReason\`.
+
+WebKitGTK stands for the worst case: Safari has the same engine, and besides SharedArrayBuffer on isolated pages and OPFS.
 
 `;
 

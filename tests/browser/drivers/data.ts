@@ -24,6 +24,8 @@ export function unpack(text: string): unknown {
 interface Ending {
   value?: unknown;
   error?: string;
+  /** What the page's own recorder heard since the last time. */
+  console?: string[];
 }
 
 /**
@@ -34,17 +36,21 @@ export function wrapped(body: (argument: never) => unknown): string {
   return `async (argument) => {
     const pack = ${pack};
     const unpack = ${unpack};
+    const ending = {};
     try {
-      return pack({ value: await (${body})(unpack(argument)) });
+      ending.value = await (${body})(unpack(argument));
     } catch (error) {
-      return pack({ error: String(error) + "\\n" + (error?.stack ?? "") });
+      ending.error = String(error) + "\\n" + (error?.stack ?? "");
     }
+    ending.console = window.record?.console.splice(0);
+    return pack(ending);
   }`;
 }
 
 /** The result of a wrapped function; throws what it threw. */
-export function opened<T>(text: string): T {
-  const { value, error } = unpack(text) as Ending;
+export function opened<T>(text: string, onConsole?: (line: string) => void): T {
+  const { value, error, console = [] } = unpack(text) as Ending;
+  if (onConsole) console.forEach(onConsole);
   if (error !== undefined) throw new Error(`in the page: ${error}`);
   return value as T;
 }

@@ -15,17 +15,19 @@ export async function startWebKit(): Promise<Browser> {
   return {
     name: "webkit",
     version: session.version,
-    // WebDriver tells nothing of consoles.
-    open: () => Promise.resolve(new WebKitPage(session)),
+    open: (onConsole) => Promise.resolve(new WebKitPage(session, onConsole)),
     close: () => session.close(),
   };
 }
 
 class WebKitPage implements Page {
   readonly #session: Session;
+  // WebDriver tells nothing of consoles; what the tests' own pages write is kept by them.
+  readonly #onConsole: (line: string) => void;
 
-  constructor(session: Session) {
+  constructor(session: Session, onConsole: (line: string) => void) {
     this.#session = session;
+    this.#onConsole = onConsole;
   }
 
   goto(url: string): Promise<void> {
@@ -35,6 +37,7 @@ class WebKitPage implements Page {
   async evaluate<T, A>(body: (argument: A) => T, argument?: A): Promise<Awaited<T>> {
     return opened<Awaited<T>>(
       (await this.#session.run(wrapped(body), pack(argument))) as string,
+      this.#onConsole,
     );
   }
 

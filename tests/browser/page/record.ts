@@ -3,6 +3,8 @@
 class Recorder {
   /** Errors that nobody caught. */
   readonly unhandled: string[] = [];
+  /** What was written to the console. */
+  readonly console: string[] = [];
   /** Directives of the page's policy that were violated. */
   readonly violations: string[] = [];
   /** Resolves when the page's script says that it is ready. */
@@ -24,6 +26,13 @@ class Recorder {
       this.unhandled.push(String(event.reason)),
     );
     addEventListener("error", (event) => this.unhandled.push(event.message));
+    for (const kind of ["debug", "log", "info", "warn", "error"] as const) {
+      const write = console[kind].bind(console);
+      console[kind] = (...parts: unknown[]) => {
+        this.console.push(`${kind}: ${parts.map(String).join(" ")}`);
+        write(...parts);
+      };
+    }
     document.addEventListener("securitypolicyviolation", (event) =>
       this.violations.push(event.effectiveDirective),
     );

@@ -11,7 +11,8 @@ function reasons(model: Model): string[] {
   }
   if (threadsReason !== null) found.push(`One thread: ${threadsReason}`);
   if (cacheReason !== null) {
-    const kept = cache === "memory" ? "Models are not kept" : "Models are kept by the Cache API";
+    const kept =
+      cache === "memory" ? "Models are not kept" : "Models are kept by the Cache API";
     found.push(`${kept}: ${cacheReason}`);
   }
   return [...found, ...warnings];

@@ -8,7 +8,7 @@ use crate::manifest::Values;
 use crate::safetensors::{SafetensorsHeader, Tensor};
 use crate::{Manifest, Part, RowOrder, TensorInfo, WeightIndex};
 use sidestage_tensor::DType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Types that rows can be converted to while they are loaded.
 const TARGETS: &[DType] = &[
@@ -55,7 +55,7 @@ pub(super) fn manifest(
         }
     }
     if let Some((weight, members)) = plan.missing.into_iter().next() {
-        let member = members.iter().position(|there| !there).unwrap_or(0);
+        let member = (0..).find(|member| !members.contains(member)).unwrap_or(0);
         return Err(FolderError::MissingTensor { tensor: format!("{weight} ({member})") });
     }
     let (mut weights, mut values) = (plan.weights, Vec::new());
@@ -77,7 +77,7 @@ struct Plan<'a> {
     weights: Vec<TensorInfo>,
     positions: BTreeMap<String, u32>,
     /// Of weights that consist of several tensors, those that have come.
-    missing: BTreeMap<String, Vec<bool>>,
+    missing: BTreeMap<String, BTreeSet<u64>>,
     parts: Vec<Part>,
 }
 
@@ -156,22 +156,24 @@ impl Plan<'_> {
                 let bytes = product.and_then(|n| dtype.bytes_for(n)).ok_or_else(shape)?;
                 let position = self.weights.len() as u32;
                 self.positions.insert(name.clone(), position);
-                if let Some(members) = members {
-                    self.missing.insert(name.clone(), vec![false; members as usize]);
+                if members.is_some() {
+                    self.missing.insert(name.clone(), BTreeSet::new());
                 }
                 let name = name.clone();
                 self.weights.push(TensorInfo { name, dtype, extents, offset: 0, bytes });
                 position
             }
         };
-        if members.is_some() {
+        if let Some(members) = members {
             // A weight that is whole has left the list.
             let there = self.missing.get_mut(&name).ok_or_else(twice)?;
-            let member = there.get_mut(found.member as usize).ok_or_else(shape)?;
-            if std::mem::replace(member, true) {
+            if found.member >= members {
+                return Err(shape());
+            }
+            if !there.insert(found.member) {
                 return Err(twice());
             }
-            if there.iter().all(|there| *there) {
+            if there.len() as u64 == members {
                 self.missing.remove(&name);
             }
         }
@@ -186,10 +188,6 @@ impl Plan<'_> {
             Way::KeyNorm => self.architecture.kv_heads(self.config)?,
             _ => return Ok(None),
         };
-        if members > 1 << 16 {
-            let (key, problem) = ("num_experts".into(), "is too large".into());
-            return Err(FolderError::Config { key, problem });
-        }
         Ok(Some(members))
     }
 

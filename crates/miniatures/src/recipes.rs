@@ -544,6 +544,20 @@ fn others() -> Vec<Recipe> {
             ..LLAMA
         }),
         recipe(
+            "olmo3",
+            "Olmo3ForCausalLM",
+            json!({ "model_type": "olmo3", "hidden_act": "silu", "rms_norm_eps": 1e-5,
+                "rope_theta": 500000.0, "pad_token_id": 0, "sliding_window": 16,
+                "rope_scaling": { "rope_type": "yarn", "factor": 4.0,
+                    "original_max_position_embeddings": 32 } }),
+        )
+        .usual(&Usual {
+            norms: AFTER,
+            head_norms: Some((HEADS * HEAD, KV_HEADS * HEAD)),
+            ..LLAMA
+        }),
+        lfm2(),
+        recipe(
             "starcoder2",
             "Starcoder2ForCausalLM",
             json!({ "model_type": "starcoder2", "hidden_act": "gelu_pytorch_tanh",
@@ -558,4 +572,41 @@ fn others() -> Vec<Recipe> {
             ..LLAMA
         }),
     ]
+}
+
+fn lfm2() -> Recipe {
+    // 224 * 2 / 3 is 149, and a multiple of 32 from there on 160.
+    let mut recipe = Recipe::new(
+        "lfm2",
+        "Lfm2ForCausalLM",
+        json!({ "model_type": "lfm2", "norm_eps": 1e-5, "rope_theta": 10000.0, "conv_L_cache": 3,
+            "conv_bias": false, "block_auto_adjust_ff_dim": true, "block_ff_dim": 224,
+            "block_multiple_of": 32, "block_ffn_dim_multiplier": 1.0, "pad_token_id": 0,
+            "intermediate_size": 224, "tie_word_embeddings": true,
+            "layer_types": ["conv", "full_attention", "conv", "full_attention"] }),
+    );
+    let inner = 160;
+    recipe.add("model.embed_tokens.weight", &[VOCAB, WIDTH], EMBEDDING);
+    for layer in 0..LAYERS {
+        let of = |part: &str| format!("model.layers.{layer}.{part}");
+        recipe.norm(&of("operator_norm"), WIDTH, false);
+        recipe.norm(&of("ffn_norm"), WIDTH, false);
+        if layer.is_multiple_of(2) {
+            recipe.add(of("conv.conv.weight"), &[WIDTH, 1, 3], Init::Matrix(1.6));
+            recipe.linear(&of("conv.in_proj"), 3 * WIDTH, WIDTH, PLAIN, false);
+            recipe.linear(&of("conv.out_proj"), WIDTH, WIDTH, PLAIN, false);
+        } else {
+            recipe.linear(&of("self_attn.q_proj"), WIDTH, WIDTH, SHARP, false);
+            recipe.linear(&of("self_attn.k_proj"), KV_HEADS * HEAD, WIDTH, SHARP, false);
+            recipe.linear(&of("self_attn.v_proj"), KV_HEADS * HEAD, WIDTH, PLAIN, false);
+            recipe.linear(&of("self_attn.out_proj"), WIDTH, WIDTH, PLAIN, false);
+            recipe.norm(&of("self_attn.q_layernorm"), HEAD, false);
+            recipe.norm(&of("self_attn.k_layernorm"), HEAD, false);
+        }
+        recipe.linear(&of("feed_forward.w1"), inner, WIDTH, PLAIN, false);
+        recipe.linear(&of("feed_forward.w3"), inner, WIDTH, PLAIN, false);
+        recipe.linear(&of("feed_forward.w2"), WIDTH, inner, PLAIN, false);
+    }
+    recipe.norm("model.embedding_norm", WIDTH, false);
+    recipe
 }

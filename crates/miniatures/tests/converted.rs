@@ -23,9 +23,11 @@ const ALSO: &[&str] = &[
 ];
 
 /// What the converter says against the configuration: Falcon's context, and an inner width that is
-/// not four widths. Without a window, Phi 3 has one of 0.
+/// not four widths. Without a window, Phi 3 has one of 0. The base of OLMo 3's windows is the
+/// other one.
 const ELSE: &[(&str, &str)] = &[
     ("falcon", "falcon.context_length"),
+    ("olmo3", "olmo2.rope.freq_base_swa"),
     ("phi", "phi2.feed_forward_length"),
     ("phi3-longrope", "phi3.attention.sliding_window"),
     ("phi3-longrope-short", "phi3.attention.sliding_window"),
@@ -37,6 +39,7 @@ fn json(value: &Value) -> Json {
         Value::String(v) => v.as_str().into(),
         Value::F32(v) => format!("{v:.6e}").parse::<f64>().unwrap().into(),
         Value::Array(Array::Bool(v)) => v.clone().into(),
+        Value::Array(Array::U32(v)) => v.clone().into(),
         other => other.as_integer().map(|v| v as u64).unwrap().into(),
     }
 }

@@ -147,6 +147,24 @@ const ARCHITECTURES: &[Architecture] = &[
         tensors: &[DECODER, SEPARATE, HEAD_NORMS, NORMS_AFTER, GATED],
         ..USUAL
     },
+    // llama.cpp has one architecture for both; windows and YaRN are the third's.
+    Architecture {
+        classes: &["Olmo3ForCausalLM"],
+        gguf: "olmo2",
+        defaults: &[("rms_norm_eps", 1e-5), ("sliding_window", 4096.0)],
+        tensors: &[DECODER, SEPARATE, HEAD_NORMS, NORMS_AFTER, GATED],
+        windows: Windows::AllBut(4),
+        ..USUAL
+    },
+    Architecture {
+        classes: &["Lfm2ForCausalLM"],
+        gguf: "lfm2",
+        defaults: &[("norm_eps", 1e-5), ("rope_theta", 1e6), ("conv_L_cache", 3.0)],
+        tensors: &[SEPARATE, LFM2],
+        tied: true,
+        own: lfm2,
+        ..USUAL
+    },
     Architecture {
         classes: &["Phi3ForCausalLM"],
         gguf: "phi3",
@@ -347,6 +365,45 @@ fn gemma3(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {
         keys.float("final_logit_softcapping", cap);
     }
     query_scale(config, keys)
+}
+
+/// Layers without keys are convolutions.
+fn lfm2(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {
+    config.only("conv_bias", &json!(false))?;
+    let kv_heads = config.size(&["num_key_value_heads"])?;
+    let kv_heads =
+        u32::try_from(kv_heads).map_err(|_| problem("num_key_value_heads", "is too large"))?;
+    let layers = config.layers()?;
+    let attends: Vec<bool> = match (config.list("layer_types")?, config.list("full_attn_idxs")?) {
+        (Some(types), _) => types
+            .iter()
+            .map(|kind| match kind.as_str() {
+                Some("full_attention") => Ok(true),
+                Some("conv") => Ok(false),
+                _ => Err(feature("layer_types", kind)),
+            })
+            .collect::<Result<_, _>>()?,
+        (None, Some(list)) => {
+            (0..layers).map(|layer| list.iter().any(|at| at.as_u64() == Some(layer))).collect()
+        }
+        (None, None) => vec![true; layers as usize],
+    };
+    if attends.len() as u64 != layers {
+        return Err(problem("layer_types", "has not one entry for each layer"));
+    }
+    let heads: Vec<u32> =
+        attends.iter().map(|attends| if *attends { kv_heads } else { 0 }).collect();
+    keys.put("attention.head_count_kv", heads);
+    keys.count("shortconv.l_cache", config.size(&["conv_L_cache"])?)?;
+    let mut inner = config.size(&["block_ff_dim", "intermediate_size"])? as f64;
+    if config.flag("block_auto_adjust_ff_dim")?.unwrap_or(true) {
+        // Two thirds, times a factor, up to the next multiple.
+        let factor = config.number(&["block_ffn_dim_multiplier"])?.unwrap_or(1.0);
+        let multiple = config.count(&["block_multiple_of"])?.unwrap_or(256).max(1) as f64;
+        inner = ((2.0 * inner / 3.0).floor() * factor).floor();
+        inner = (inner / multiple).ceil() * multiple;
+    }
+    keys.count("feed_forward_length", inner as u64)
 }
 
 fn stablelm(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {

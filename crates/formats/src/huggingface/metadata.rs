@@ -12,9 +12,10 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Sets `{architecture}.{suffix}`.
+    /// Sets `{architecture}.{suffix}`, also anew.
     pub(super) fn put(&mut self, suffix: &str, value: impl Into<Value>) {
         let key = format!("{}.{suffix}", self.architecture);
+        self.pairs.retain(|(other, _)| *other != key);
         self.pairs.push((key, value.into()));
     }
 

@@ -29,6 +29,8 @@ pub(super) enum Way {
     Columns,
     /// One of the experts.
     Expert,
+    /// In `F32`, without the extent of 1 in the middle.
+    Taps,
     /// The norm of one of the query heads.
     QueryNorm,
     /// The norm of one of the key heads.
@@ -163,6 +165,23 @@ pub(super) const FALCON: &[Name] = &[
     name("transformer.h.*.self_attention.dense", "blk.*.attn_output"),
     name("transformer.h.*.mlp.dense_h_to_4h", "blk.*.ffn_up"),
     name("transformer.h.*.mlp.dense_4h_to_h", "blk.*.ffn_down"),
+];
+
+pub(super) const LFM2: &[Name] = &[
+    name("model.embed_tokens", "token_embd"),
+    name("model.embedding_norm", "token_embd_norm"),
+    name("lm_head", "output"),
+    name("model.layers.*.operator_norm", "blk.*.attn_norm"),
+    name("model.layers.*.self_attn.out_proj", "blk.*.attn_output"),
+    name("model.layers.*.self_attn.q_layernorm", "blk.*.attn_q_norm"),
+    name("model.layers.*.self_attn.k_layernorm", "blk.*.attn_k_norm"),
+    way("model.layers.*.conv.conv", "blk.*.shortconv.conv", Way::Taps),
+    name("model.layers.*.conv.in_proj", "blk.*.shortconv.in_proj"),
+    name("model.layers.*.conv.out_proj", "blk.*.shortconv.out_proj"),
+    name("model.layers.*.ffn_norm", "blk.*.ffn_norm"),
+    name("model.layers.*.feed_forward.w1", "blk.*.ffn_gate"),
+    name("model.layers.*.feed_forward.w3", "blk.*.ffn_up"),
+    name("model.layers.*.feed_forward.w2", "blk.*.ffn_down"),
 ];
 
 /// Masks and angles that older versions stored.

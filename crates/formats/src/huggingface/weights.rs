@@ -106,9 +106,13 @@ impl Plan<'_> {
             _ => (tensor.extents.clone(), last),
         };
         let rows = elements / width;
+        if found.way == Way::Taps {
+            let [channels, 1, taps] = extents[..] else { return Err(shape()) };
+            extents = vec![channels, taps];
+        }
         let members = self.members(found.way)?;
         extents.splice(..0, members);
-        let is_exact = matches!(found.way, Way::Exact | Way::QueryNorm | Way::KeyNorm);
+        let is_exact = matches!(found.way, Way::Exact | Way::Taps | Way::QueryNorm | Way::KeyNorm);
         let exact = extents.len() < 2 || is_exact;
         let target = if exact { DType::F32 } else { self.target(source, width) };
         let (offset, bytes) = (tensor.offset, tensor.bytes);

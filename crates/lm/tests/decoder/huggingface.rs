@@ -34,7 +34,7 @@ fn logits_are_those_of_transformers() {
     let tokens = Model::tokens();
     let mut failures = Vec::new();
     let goldens = goldens();
-    assert!(goldens.len() >= 29, "only {} models", goldens.len());
+    assert!(goldens.len() >= 31, "only {} models", goldens.len());
     for Golden { model: name, logits } in goldens {
         let model = model(&name).expect("a model of this name");
         let file = gguf(&model).expect("a folder that can be read");

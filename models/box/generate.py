@@ -11,47 +11,35 @@ import argparse
 import json
 import random
 
-from dialogues import basics, itself, smalltalk, stories, unknown
+from dialogues import answering, failing, itself, loading, running, smalltalk, stories, sums, unknown
 
+SIDESTAGE = [topic.intent() for topic in (*itself.TOPICS, *loading.TOPICS, *answering.TOPICS, *running.TOPICS, *failing.TOPICS)]
 # The share of each part among the turns.
-PARTS = [(itself.INTENTS, 0.17), (smalltalk.INTENTS, 0.20), (stories.INTENTS, 0.07), (basics.INTENTS, 0.37), (unknown.INTENTS, 0.19)]
+PARTS = [(SIDESTAGE, 0.60), (unknown.INTENTS, 0.23), (smalltalk.INTENTS, 0.11), (stories.INTENTS, 0.03), (sums.INTENTS, 0.03)]
 
 SYSTEM = [
     "You are a helpful assistant.", "You are a friendly assistant.", "You are Sidestage's model in the box.", "Be helpful and kind.", "Answer in plain English.",
     "You are a small and honest chat model.", "You are a chat model that runs in a browser.", "You are an AI assistant.", "Be honest about what you do not know.", "Chat with the user.",
     "You are a helpful, harmless and honest assistant.", "You are a very small language model. Be friendly.", "Help the user.", "Answer the questions of the user.", "You are a polite assistant. Use whole sentences.",
 ]
-BRIEF = ["Keep your answers short.", "Answer in one sentence.", "Be brief.", "Use few words."]
-
 Dialogue = list[tuple[str, str]]
 
 
 def dialogue(rng: random.Random) -> Dialogue:
-    """One chat of one to about twelve exchanges, with or without a system prompt."""
+    """One chat of one to about four exchanges, with or without a system prompt."""
     memory: dict = {}
-    wanted = 1 if rng.random() < 0.5 else rng.choice([2, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8, 12])
-    system, brief = None, False
-    kind = rng.random()
-    if kind < 0.18:
-        system = rng.choice(SYSTEM)
-    elif kind < 0.21:
-        system, brief = rng.choice(BRIEF), True
-    turns: Dialogue = [("system", system)] if system else []
+    wanted = 1 if rng.random() < 0.86 else rng.choice([2, 2, 2, 3, 3, 4])
+    turns: Dialogue = [("system", rng.choice(SYSTEM))] if rng.random() < 0.12 else []
     made = 0
     while made < wanted:
-        if made == 0 and wanted > 1 and rng.random() < 0.25:
+        if made == 0 and wanted > 1 and rng.random() < 0.2:
             part = smalltalk.INTENTS[:1]
         elif memory and rng.random() < 0.25:
             part = smalltalk.INTENTS[-4:]
         else:
             part = rng.choices([p for p, _ in PARTS], [w for _, w in PARTS])[0]
         intent = rng.choices(part, [i.weight for i in part])[0]
-        exchange = intent.make(rng, memory)
-        for ask, answer in exchange:
-            if brief:
-                answer = answer.split("\n")[0] if "\n" not in answer and len(answer) < 120 else answer
-                first = answer.split(". ")[0]
-                answer = first + "." if len(first) > 25 and first != answer and "Once" not in first and "?" not in first and "!" not in first else answer
+        for ask, answer in intent.make(rng, memory):
             turns += [("user", ask), ("assistant", answer)]
             made += 1
     return turns

@@ -20,7 +20,7 @@ from network import Network, Shape
 
 CHATS = [
     [("user", "Who are you?")],
-    [("user", "tell me a story about a fox")],
+    [("user", "How do I stop an answer?")],
     [("system", "You are a helpful assistant."), ("user", "My name is Anna."), ("assistant", "Nice to meet you, Anna! How can I help you?"), ("user", "What is my name?")],
 ]
 GREEDY = 32

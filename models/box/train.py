@@ -2,16 +2,21 @@
 
     python train.py --corpus corpus.jsonl --work DIR [--tokens 8e6] [--threads 1]
 
-`DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, and
-`box.gguf`, written anew with every checkpoint.
+`DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, `box.gguf`,
+written anew with every checkpoint, and `training.jsonl`: the versions, the options and
+the SHA-256 of each such file. A run that is asked to end (SIGTERM) makes a checkpoint.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import os
+import platform
 import random
+import signal
 import time
+from importlib import metadata
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +27,8 @@ import vocabulary
 from network import Network, Shape
 
 PAD = 0
+# The tokens before are marks and single bytes.
+FIRST_MERGED = 259
 
 
 def load(args: argparse.Namespace, shape: Shape) -> tuple[Tokenizer, list]:
@@ -32,8 +39,27 @@ def load(args: argparse.Namespace, shape: Shape) -> tuple[Tokenizer, list]:
     if not os.path.exists(path):
         vocabulary.learn((f"{role}\n{text}" for turns in dialogues for role, text in turns), shape.vocabulary).save(path)
     tokenizer = Tokenizer.from_file(path)
-    rows = [vocabulary.encode(tokenizer, turns) for turns in dialogues]
+    rng = random.Random(2)
+    rows = [shortened(rng, *vocabulary.encode(tokenizer, turns), args.cut) for turns in dialogues]
     return tokenizer, [(ids[: shape.context], weights[: shape.context]) for ids, weights in rows]
+
+
+def shortened(rng: random.Random, ids: list, weights: list, share: float) -> tuple[list, list]:
+    """The dialogue, sometimes without the end of its last answer.
+
+    Which answer a question wants shows in the answer's first tokens; its other tokens are
+    soon known by heart. So the same computation sees more questions.
+    """
+    if rng.random() >= share:
+        return ids, weights
+    end = len(weights)
+    while weights[end - 1] != vocabulary.ANSWER:
+        end -= 1
+    start = end
+    while weights[start - 1] == vocabulary.ANSWER:
+        start -= 1
+    end = min(end, start + rng.randint(8, 14))
+    return ids[:end], weights[:end]
 
 
 def batches(rows: list, size: int, seed: int):
@@ -58,6 +84,17 @@ def batches(rows: list, size: int, seed: int):
         yield ids, weights
 
 
+def blurred(ids: torch.Tensor, weights: torch.Tensor, share: float, size: int) -> torch.Tensor:
+    """The ids with some of the users' tokens replaced by chance, in every second row.
+
+    People use words that the grammars do not know: an answer must not hang on each of them.
+    """
+    chance = torch.rand(ids.shape) < share
+    chance &= torch.rand(ids.shape[0], 1) < 0.5
+    chance &= weights == vocabulary.USER
+    return torch.where(chance, torch.randint(FIRST_MERGED, size, ids.shape), ids)
+
+
 def losses(network: Network, ids: torch.Tensor, bfloat16: bool) -> torch.Tensor:
     """The loss of each predicted token in nats, `[batch, length - 1]`."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
@@ -76,6 +113,19 @@ def held_out_loss(network: Network, rows: list, bfloat16: bool) -> float:
     return total / count
 
 
+def sha256(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def record(args: argparse.Namespace, seen: int, loss: float, path: str) -> None:
+    """Adds a line to `training.jsonl`: what made the file, and which file it is."""
+    versions = {"python": platform.python_version(), **{name: metadata.version(name) for name in ("torch", "numpy", "tokenizers", "gguf")}}
+    line = {"tokens": seen, "heldOutLoss": round(loss, 4), "sha256": sha256(path), "corpusSha256": sha256(args.corpus), "versions": versions, "options": vars(args)}
+    with open(os.path.join(args.work, "training.jsonl"), "a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
@@ -84,6 +134,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2048, help="tokens in a step")
     parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--cut", type=float, default=0.8, help="the share of dialogues whose last answer is cut short")
+    parser.add_argument("--blur", type=float, default=0.12, help="the share of the users' tokens replaced by chance, in every second dialogue")
     parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
     parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")
     args = parser.parse_args()
@@ -124,11 +176,14 @@ def main() -> None:
         path = os.path.join(args.work, "box.gguf")
         export.write(path + ".new", network, tokenizer)
         os.replace(path + ".new", path)
+        record(args, seen, loss, path)
         print(f"step {step}: {seen} tokens, held-out loss {loss:.4f}, perplexity {math.exp(loss):.3f}", flush=True)
 
+    stop = []
+    signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     saved = began = time.monotonic()
     since, running = 0, 0.0
-    while seen < args.tokens:
+    while seen < args.tokens and not stop:
         for at, (ids, weights) in enumerate(batches(rows, args.batch, epoch)):
             if at < done:
                 continue
@@ -138,6 +193,7 @@ def main() -> None:
                 for group in optimizer.param_groups:
                     group["lr"] = rate
             wanted = weights[:, 1:]
+            ids = blurred(ids, weights, args.blur, shape.vocabulary)
             loss = (losses(network, ids, not args.float32) * wanted).sum() / wanted.sum()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -152,7 +208,7 @@ def main() -> None:
             if time.monotonic() - saved > args.minutes * 60:
                 keep()
                 saved = time.monotonic()
-            if seen >= args.tokens:
+            if seen >= args.tokens or stop:
                 break
         else:
             epoch, done = epoch + 1, 0

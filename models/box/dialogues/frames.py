@@ -56,7 +56,7 @@ def loose(rng: random.Random, hints: list[str]) -> str:
 
 def shaken(rng: random.Random, text: str) -> str:
     """Sometimes: words more, words less, the halves the other way round. What matters stays."""
-    if rng.random() < 0.6 or "`" in text:
+    if rng.random() < 0.75 or "`" in text:
         return text
     if ", " in text and rng.random() < 0.3:
         first, second = text.split(", ", 1)

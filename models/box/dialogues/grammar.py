@@ -86,7 +86,7 @@ def loosely(rng: random.Random, text: str) -> str:
         text = text.lower()
     elif case < 0.85:
         text = capital(text)
-    elif case < 0.87:
+    elif case < 0.855:
         text = text.upper()
     end = rng.random()
     if end < 0.30:
@@ -99,11 +99,11 @@ def loosely(rng: random.Random, text: str) -> str:
 def misspell(rng: random.Random, text: str) -> str:
     """Sometimes: a slip of the finger, or the short forms of chats."""
     chance = rng.random()
-    if chance < 0.06:
+    if chance < 0.04:
         for long, short in (("you are", "u are"), ("are you", "are u"), ("your", "ur"), ("please", "pls"), ("you", "u"), ("what is", "whats"), ("cannot", "cant"), ("I am", "im"), ("do not", "dont")):
             if long in text and rng.random() < 0.6:
                 text = text.replace(long, short)
-    elif chance < 0.16 and len(text) > 5:
+    elif chance < 0.08 and len(text) > 5:
         at = rng.randrange(1, len(text) - 2)
         kind = rng.random()
         if kind < 0.35:
@@ -114,7 +114,7 @@ def misspell(rng: random.Random, text: str) -> str:
             text = text[:at] + text[at] + text[at:]
         else:
             text = text.replace("'", "") if "'" in text else text[:at] + rng.choice("aeiorstn") + text[at + 1 :]
-    elif chance < 0.24:
+    elif chance < 0.16:
         for long, short in (("what is", "what's"), ("I am", "I'm"), ("cannot", "can't"), ("do not", "don't"), ("who is", "who's")):
             text = text.replace(long, short)
     return loosely(rng, text)

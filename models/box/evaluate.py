@@ -1,13 +1,16 @@
 """Asks the model through the engine, greedily, and grades its answers.
 
-    python evaluate.py box.gguf --engine PATH_OF_sidestage [--questions questions.txt] [--report report.json] [--sample sample.json]
+    python evaluate.py box.gguf --engine PATH_OF_sidestage [--questions questions.txt] [--report report.json]
+        [--sample evaluation/sample.json] [--table evaluation/RESULTS.md]
 
 It needs only the standard library, the `sidestage` command and Node, which says
 whether code parses. `test_evaluation.py` tests the grader. `--sample` writes some of
-the questions that were answered rightly, with their facts, for the tests of the engine.
+the questions that were answered rightly, with their facts, for the tests of the engine;
+`--table` writes the results of each topic.
 """
 
 import argparse
+import hashlib
 import json
 import subprocess
 from collections import Counter
@@ -46,6 +49,23 @@ def sample(right: list[Question]) -> str:
     return "[\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]\n"
 
 
+def table(model: str, report: list[dict]) -> str:
+    """The results as Markdown: of each part, of each topic, and what went wrong."""
+    with open(model, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def rows(key: str) -> list[str]:
+        names = dict.fromkeys(row[key] for row in report)
+        return [f"| {name} | {sum(r[key] == name for r in report)} | {sum(r[key] == name and r['fault'] is None for r in report)} |" for name in names]
+
+    right = sum(row["fault"] is None for row in report)
+    lines = ["# Evaluation of `box.gguf`", "", f"SHA-256 `{digest}`. Greedy, through the engine: {right} of {len(report)} right, {100 * right / len(report):.1f} %. Written by `evaluate.py`.", ""]
+    for head, key in (("part", "part"), ("topic", "topic")):
+        lines += [f"| {head} | questions | right |", "|---|--:|--:|", *rows(key), ""]
+    lines += ["## Wrong", "", *(f"* {' / '.join(r['question'])} ({r['topic']}: {r['fault']})" for r in report if r["fault"])]
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
@@ -53,13 +73,14 @@ def main() -> None:
     parser.add_argument("--questions", default="questions.txt")
     parser.add_argument("--report")
     parser.add_argument("--sample")
+    parser.add_argument("--table")
     args = parser.parse_args()
 
     right, asked, report, passed = Counter(), Counter(), [], []
     for question in questions(args.questions):
         answer = chat(args.engine, args.model, question.turns)
         why = fault(question, answer)
-        report.append({"topic": question.topic, "question": question.turns, "answer": answer, "fault": why})
+        report.append({"part": question.part, "topic": question.topic, "question": question.turns, "answer": answer, "fault": why})
         asked[question.part] += 1
         right[question.part] += why is None
         if why is None:
@@ -69,6 +90,9 @@ def main() -> None:
     for part in asked:
         print(f"{part}: {right[part]} of {asked[part]} right")
     print(f"all: {sum(right.values())} of {sum(asked.values())} right, {100 * sum(right.values()) / sum(asked.values()):.1f} %")
+    if args.table:
+        with open(args.table, "w", encoding="utf-8") as file:
+            file.write(table(args.model, report))
     if args.sample:
         with open(args.sample, "w", encoding="utf-8") as file:
             file.write(sample(passed))

@@ -1,6 +1,6 @@
 """Writes the dialogues that the model in the box learns from.
 
-    python generate.py --out corpus.jsonl [--held-out held-out.txt] [--count 80000] [--seed 1]
+    python generate.py --out corpus.jsonl [--held-out held-out.txt] [--count 120000] [--seed 1]
 
 Each line of `corpus.jsonl` is one dialogue: a JSON list of [role, text] pairs.
 Dialogues are distinct; the held-out ones, written as ChatML text, are not among
@@ -28,7 +28,7 @@ Dialogue = list[tuple[str, str]]
 def dialogue(rng: random.Random) -> Dialogue:
     """One chat of one to about four exchanges, with or without a system prompt."""
     memory: dict = {}
-    wanted = 1 if rng.random() < 0.86 else rng.choice([2, 2, 2, 3, 3, 4])
+    wanted = 1 if rng.random() < 0.9 else rng.choice([2, 2, 2, 3, 3, 4])
     turns: Dialogue = [("system", rng.choice(SYSTEM))] if rng.random() < 0.12 else []
     made = 0
     while made < wanted:
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--held-out")
     parser.add_argument("--held-out-bytes", type=int, default=50_000)
-    parser.add_argument("--count", type=int, default=80_000)
+    parser.add_argument("--count", type=int, default=120_000)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
 

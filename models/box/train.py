@@ -1,6 +1,6 @@
 """Trains the model in the box on a CPU and writes it as GGUF.
 
-    python train.py --corpus corpus.jsonl --work DIR [--tokens 6e6] [--threads 1]
+    python train.py --corpus corpus.jsonl --work DIR [--tokens 8e6] [--threads 1]
 
 `DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, `box.gguf`,
 written anew with every checkpoint, and `training.jsonl`: the versions, the options and
@@ -58,7 +58,7 @@ def shortened(rng: random.Random, ids: list, weights: list, share: float) -> tup
     start = end
     while weights[start - 1] == vocabulary.ANSWER:
         start -= 1
-    end = min(end, start + rng.randint(8, 14))
+    end = min(end, start + rng.randint(5, 9))
     return ids[:end], weights[:end]
 
 
@@ -130,11 +130,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--work", required=True)
-    parser.add_argument("--tokens", type=float, default=6e6, help="how many tokens to see in all")
+    parser.add_argument("--tokens", type=float, default=8e6, help="how many tokens to see in all")
     parser.add_argument("--batch", type=int, default=1024, help="tokens in a step")
-    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
+    parser.add_argument("--rate", type=float, default=1.8e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cut", type=float, default=0.8, help="the share of dialogues whose last answer is cut short")
+    parser.add_argument("--cut", type=float, default=0.85, help="the share of dialogues whose last answer is cut short")
     parser.add_argument("--blur", type=float, default=0.06, help="the share of the users' tokens replaced by chance, in every second dialogue")
     parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
     parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")

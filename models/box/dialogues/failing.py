@@ -8,6 +8,9 @@ ERRORS = {
     "NETWORK_ERROR": ("there was no answer: the connection broke, or CORS or `connect-src` forbids the host", "Check the network, and let the server allow CORS", ("there is a CORS error", "CORS blocks my model", "the fetch fails", "the model host sends no CORS headers", "the browser says blocked by CORS", "the request is blocked by CORS")),
     "HTTP_ERROR": ("the server answered with a status that is no success; `detail.status` has it", "Look at the server", ("the server answers 500", "I get a 500", "I get a 502")),
     "RATE_LIMITED": ("the server has had too many requests from you", "Wait a little and load again", ("I get a 429", "there were too many requests", "the hub says too many requests")),
+    "SOURCE_CHANGED": ("the file changed on its server while it was downloaded", "Load again", ("the file on the server changed during the download", "it says source changed")),
+    "NOT_CACHED": ("`cache` is `\"only-if-cached\"` and the model is not kept whole", "Load it once with the network", ("the model is not cached and I forbid the network", "it says not cached")),
+    "QUOTA_EXCEEDED": ("the browser gave no room to keep the model", "It is loaded all the same; `deleteModel` makes room", ("the storage is full", "the quota is exceeded", "the disk is full", "there is no room to keep the model")),
     "NOT_A_MODEL": ("what came is not a model but, for example, a web page or a Git LFS pointer", "Check that the URL leads to the file itself", ("it says not a model", "I get a web page instead of the model", "it loaded an HTML page", "the file is a Git LFS pointer")),
     "MODEL_INVALID": ("the file contradicts itself or lacks something; the message names it", "Download or convert the model again", ("it says the model is invalid", "the file is broken", "the gguf is damaged")),
     "MODEL_TRUNCATED": ("the file is shorter than its own header says", "Download or upload the file again", ("the file is too short", "the file was cut", "a part of the file is missing")),
@@ -38,7 +41,7 @@ def error(code: str) -> Topic:
         "error-" + code.lower(), 1.5,
         [f"`{code}` means that {meaning}. {remedy}.", f"You get `{code}` when {meaning}. {remedy}."],
         thing=(code, code, f"the error {code}", f"error {code}", f"a {code} error", f"the code {code}", spaced),
-        trouble=(f"I get {code}", f"I see {code}", f"loadModel fails with {code}", f"it throws {code}", f"there is {code} in the console", f"it says {spaced}", *troubles, *troubles),
+        trouble=(f"I get {code}", f"I see {code}", f"loading ends with {code}", f"there is {code} in the console", f"it says {spaced}", *troubles, *troubles),
         ask=(f"why do I get {code}?", f"what causes {code}?", f"how do I fix {code}?", f"how do I get rid of {code}?", f"{code}?", f"{code} what now", f"what to do about {code}?", f"error: {code}", f"Uncaught SidestageError: {code}"),
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .frames import CODES, THINGS, TROUBLES, WISHES, around, asked, loose, shaken
 from .grammar import Intent, Turn, fill
 from .lexicon import HINTS
+from .wishes import MORE
 
 SHOW = "[show me the code.|show me code.|can you show me that in code?|an example please.|give me an example.|how does that look in code?|code?|example?|in code?|could I see an example?|and the code?|can I see the code?|what does the code look like?|show an example|do you have an example?|snippet please]"
 
@@ -31,13 +32,14 @@ class Topic:
         return text + (f"\n```js\n{self.code.strip()}\n```" if self.code else "")
 
     def question(self, rng: random.Random) -> str:
-        kinds = [(self.ask, 1.0 + 0.06 * len(self.ask)), (self.wish, 1.6 if self.wish else 0), (self.thing, 0.9 if self.thing else 0), (self.trouble, 0.9 if self.trouble else 0)]
+        wish = self.wish + tuple(MORE[self.name].split("|")) if self.name in MORE else self.wish
+        kinds = [(self.ask, 1.0 + 0.06 * len(self.ask)), (wish, 1.6 + 0.03 * len(wish)), (self.thing, 0.9 if self.thing else 0), (self.trouble, 0.9 if self.trouble else 0)]
         hints = tuple(HINTS[self.name].split("|")) if self.name in HINTS else ()
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
         form = rng.choice(forms)
-        if forms is self.wish:
+        if forms is wish:
             return asked(rng, rng.choice(CODES if self.code and rng.random() < 0.18 else WISHES), form)
         if forms is self.thing:
             return asked(rng, rng.choice(THINGS), form)

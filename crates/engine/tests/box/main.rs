@@ -1,6 +1,5 @@
 //! The model in the box: its golden answers, and what quantising its weights costs in perplexity.
 
-mod answers;
 mod quantize;
 
 use serde_json::Value;

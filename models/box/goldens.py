@@ -20,7 +20,7 @@ from network import Network, Shape
 
 CHATS = [
     [("user", "Who are you?")],
-    [("user", "How do I stop an answer?")],
+    [("user", "tell me a story about a fox")],
     [("system", "You are a helpful assistant."), ("user", "My name is Anna."), ("assistant", "Nice to meet you, Anna! How can I help you?"), ("user", "What is my name?")],
 ]
 GREEDY = 32

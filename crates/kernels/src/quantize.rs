@@ -1,6 +1,7 @@
-//! `f32` to weights, bit for bit as gguf-py's `gguf.quants.quantize` (ggml's
-//! `quantize_row_*_ref`).
+//! `f32` to weights: the plain types and those of 32 values bit for bit as gguf-py's
+//! `gguf.quants.quantize` (ggml's `quantize_row_*_ref`), K types in a way of our own.
 
+mod k;
 mod simple;
 
 use half::{bf16, f16};
@@ -19,6 +20,9 @@ pub fn quantizes(dtype: DType) -> bool {
             | DType::Q4_1
             | DType::Q5_0
             | DType::Q5_1
+            | DType::Q4_K
+            | DType::Q5_K
+            | DType::Q6_K
     )
 }
 
@@ -42,6 +46,9 @@ pub fn quantize_row(dtype: DType, values: &[f32], out: &mut [u8]) {
         DType::Q4_1 => blocks(values, out, simple::q4_1),
         DType::Q5_0 => blocks(values, out, simple::q5_0),
         DType::Q5_1 => blocks(values, out, simple::q5_1),
+        DType::Q4_K => blocks(values, out, k::q4_k),
+        DType::Q5_K => blocks(values, out, k::q5_k),
+        DType::Q6_K => blocks(values, out, k::q6_k),
         other => panic!("there is no quantiser for {other}"),
     }
 }

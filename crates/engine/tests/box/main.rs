@@ -1,7 +1,5 @@
 //! The model in the box: its golden answers, and what quantising its weights costs in perplexity.
 
-mod quantize;
-
 use serde_json::Value;
 use sidestage_engine::vocabulary;
 use sidestage_formats::gguf::{Gguf, GgufWriter};
@@ -106,7 +104,9 @@ fn converted(file: &[u8], dtype: DType) -> Vec<u8> {
         if info.dtype == DType::F16 {
             let mut values = vec![0.0; info.elements() as usize];
             sidestage_kernels::dequantize_row(DType::F16, bytes, &mut values);
-            body.write(&quantize::to(dtype, &values)).unwrap();
+            let mut quantized = vec![0; dtype.bytes_for(info.elements()).unwrap() as usize];
+            sidestage_kernels::quantize_row(dtype, &values, &mut quantized);
+            body.write(&quantized).unwrap();
         } else {
             body.write(bytes).unwrap();
         }
@@ -149,7 +149,6 @@ fn quantised_weights_cost_little_perplexity() {
     assert!((exact - golden).abs() < 1e-3, "{exact} is not {golden}");
     let some = &records[..records.len() / 8];
     let exact = loss(&mut float, some);
-    // The quantisers are simple ones: real files are made with more care and lose less.
     for (dtype, most) in [
         (DType::Q8_0, 0.002),
         (DType::Q6_K, 0.005),

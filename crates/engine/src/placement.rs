@@ -1,6 +1,6 @@
 mod rows;
 
-use rows::{Rows, convert};
+use rows::{COLUMNS, Rows, convert};
 use sidestage_formats::{Manifest, Part};
 use sidestage_lm::{DecoderPlan, Weights};
 use sidestage_tensor::DType;
@@ -129,7 +129,11 @@ impl Placement {
             .collect();
         pieces.sort_by_key(|piece| (piece.part.file, piece.part.offset));
         let staged = |piece: &Piece| if let Way::Staged(bytes) = piece.way { bytes } else { 0 };
-        let width = |piece: &Piece| if staged(piece) > 0 { piece.part.width as usize } else { 0 };
+        let width = |piece: &Piece| match piece.way {
+            Way::Staged(_) if piece.part.transposed => COLUMNS * piece.part.width as usize,
+            Way::Staged(_) => piece.part.width as usize,
+            Way::Whole | Way::Direct => 0,
+        };
         let (mut stage, mut row) = (Vec::new(), Vec::new());
         let bytes = pieces.iter().map(staged).max().unwrap_or(0);
         stage.try_reserve_exact(bytes)?;

@@ -1,9 +1,8 @@
 //! Rows on their way from the type and order of the file to those of the weight.
 
 use sidestage_formats::Part;
-use sidestage_kernels::quantize_row;
+use sidestage_kernels::{dequantize_row, quantize_row};
 use sidestage_tensor::DType;
-use sidestage_tensor::blocks::F16;
 
 /// Whole rows of a part.
 pub(super) struct Rows<'a> {
@@ -13,52 +12,51 @@ pub(super) struct Rows<'a> {
     pub(super) first: u64,
 }
 
+/// Columns of a transposed part that are gathered at once: as many as a cache line has, so that no
+/// line is read twice.
+pub(super) const COLUMNS: usize = 16;
+
 /// Writes `rows` of `part` to their places in `out`, all of the weight, as elements of `target`.
-/// `row` has room for the values of one.
+/// `room` has the values of one row, of a transposed part those of [`COLUMNS`].
 pub(super) fn convert(
     part: &Part,
     rows: &Rows<'_>,
     target: DType,
-    row: &mut [f32],
+    room: &mut [f32],
     out: &mut [u8],
 ) {
     let width = part.width as usize;
-    let size = part.source.block_bytes();
+    let source_bytes = part.source.bytes_for(part.width).unwrap_or(0).max(1) as usize;
     let target_bytes = target.bytes_for(part.width).unwrap_or(0) as usize;
-    let values = &mut row[..width];
-    // A transposed part comes whole: its columns lie one after the other.
-    let stride = if part.transposed { part.rows as usize * size } else { size };
-    let count = rows.bytes.len() / (width * size).max(1);
-    for index in 0..count {
-        let start = if part.transposed { index * size } else { index * width * size };
-        read(part.source, &rows.bytes[start..], stride, values);
+    let mut put = |row: usize, values: &mut [f32]| {
         if part.add != 0.0 {
             values.iter_mut().for_each(|value| *value += part.add);
         }
-        let to = (part.first + part.order.target(rows.first + index as u64)) as usize;
+        let to = (part.first + part.order.target(rows.first + row as u64)) as usize;
         quantize_row(target, values, &mut out[to * target_bytes..][..target_bytes]);
+    };
+    if !part.transposed {
+        for (row, bytes) in rows.bytes.chunks_exact(source_bytes).enumerate() {
+            dequantize_row(part.source, bytes, &mut room[..width]);
+            put(row, &mut room[..width]);
+        }
+        return;
     }
-}
-
-/// Every `stride`th byte an element.
-fn read(source: DType, bytes: &[u8], stride: usize, out: &mut [f32]) {
-    fn all<const N: usize>(
-        bytes: &[u8],
-        stride: usize,
-        out: &mut [f32],
-        value: impl Fn([u8; N]) -> f32,
-    ) {
-        for (out, bytes) in out.iter_mut().zip(bytes.chunks(stride)) {
-            if let Some(bytes) = bytes.first_chunk() {
-                *out = value(*bytes);
+    // It comes whole, and what is a row of the weight is a column of the file.
+    let count = part.rows as usize;
+    let element = part.source.block_bytes();
+    let mut line = [0.0; COLUMNS];
+    for first in (0..count).step_by(COLUMNS) {
+        let columns = COLUMNS.min(count - first);
+        for (at, bytes) in rows.bytes.chunks_exact(count * element).enumerate() {
+            let bytes = &bytes[first * element..][..columns * element];
+            dequantize_row(part.source, bytes, &mut line[..columns]);
+            for (column, value) in line[..columns].iter().enumerate() {
+                room[column * width + at] = *value;
             }
         }
-    }
-    match source {
-        DType::F16 => all(bytes, stride, out, |b| F16(b).to_f32()),
-        DType::BF16 => all(bytes, stride, out, |b: [u8; 2]| {
-            f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)
-        }),
-        _ => all(bytes, stride, out, f32::from_le_bytes),
+        for column in 0..columns {
+            put(first + column, &mut room[column * width..][..width]);
+        }
     }
 }

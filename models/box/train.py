@@ -29,18 +29,21 @@ from network import Network, Shape
 PAD = 0
 # The tokens before are marks and single bytes.
 FIRST_MERGED = 259
+# Dialogues that are shuffled and cut together.
+PART = 8192
+# Where in the training fewer answers begin to be cut; at its end none is.
+WHOLE_FROM = 0.6
 
 
 def load(args: argparse.Namespace, shape: Shape) -> tuple[Tokenizer, list]:
-    """The tokenizer (made once) and every dialogue as (ids, weights)."""
+    """The tokenizer (made once) and every dialogue as (ids, weights), cut at the context's end."""
     with open(args.corpus, encoding="utf-8") as file:
         dialogues = [json.loads(line) for line in file]
     path = os.path.join(args.work, "tokenizer.json")
     if not os.path.exists(path):
         vocabulary.learn((f"{role}\n{text}" for turns in dialogues for role, text in turns), shape.vocabulary).save(path)
     tokenizer = Tokenizer.from_file(path)
-    rng = random.Random(2)
-    rows = [shortened(rng, *vocabulary.encode(tokenizer, turns), args.cut) for turns in dialogues]
+    rows = [vocabulary.encode(tokenizer, turns) for turns in dialogues]
     return tokenizer, [(ids[: shape.context], weights[: shape.context]) for ids, weights in rows]
 
 
@@ -62,8 +65,18 @@ def shortened(rng: random.Random, ids: list, weights: list, share: float) -> tup
     return ids[:end], weights[:end]
 
 
+def part(rows: list, number: int, share: float) -> list:
+    """The `number`th part of the text, endlessly: rows in an order of each pass, a share of them shortened."""
+    rng = random.Random(number)
+    in_pass = -(-len(rows) // PART)
+    order = list(range(len(rows)))
+    random.Random(number // in_pass).shuffle(order)
+    at = number % in_pass * PART
+    return [shortened(rng, *rows[i], share) for i in order[at : at + PART]]
+
+
 def batches(rows: list, size: int, seed: int):
-    """One pass over the rows in batches of about `size` tokens of similar length."""
+    """The rows in batches of about `size` tokens of similar length."""
     rng = random.Random(seed)
     order = sorted(range(len(rows)), key=lambda i: (len(rows[i][0]) + rng.random() * 8))
     groups, group = [], []
@@ -134,7 +147,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1024, help="tokens in a step")
     parser.add_argument("--rate", type=float, default=1.8e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--cut", type=float, default=0.85, help="the share of dialogues whose last answer is cut short")
+    parser.add_argument("--cut", type=float, default=0.85, help="the share of dialogues whose last answer is cut short, at first")
     parser.add_argument("--blur", type=float, default=0.06, help="the share of the users' tokens replaced by chance, in every second dialogue")
     parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
     parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")
@@ -160,18 +173,18 @@ def main() -> None:
     ]
     print(f"{sum(p.numel() for p in network.parameters())} parameters", flush=True)
     checkpoint = os.path.join(args.work, "checkpoint.pt")
-    seen, step, epoch, done = 0, 0, 0, 0
+    seen, step, number, done = 0, 0, 0, 0
     if os.path.exists(checkpoint):
         state = torch.load(checkpoint)
         network.load_state_dict(state["network"])
         for optimizer, kept in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(kept)
-        seen, step, epoch, done = state["seen"], state["step"], state["epoch"], state["done"]
+        seen, step, number, done = state["seen"], state["step"], state["part"], state["done"]
         print(f"goes on after {seen} tokens", flush=True)
 
     def keep() -> None:
         loss = held_out_loss(network, held, not args.float32)
-        torch.save({"network": network.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "seen": seen, "step": step, "epoch": epoch, "done": done}, checkpoint + ".new")
+        torch.save({"network": network.state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "seen": seen, "step": step, "part": number, "done": done}, checkpoint + ".new")
         os.replace(checkpoint + ".new", checkpoint)
         path = os.path.join(args.work, "box.gguf")
         export.write(path + ".new", network, tokenizer)
@@ -184,7 +197,8 @@ def main() -> None:
     saved = began = time.monotonic()
     since, running = 0, 0.0
     while seen < args.tokens and not stop:
-        for at, (ids, weights) in enumerate(batches(rows, args.batch, epoch)):
+        share = args.cut * min(1.0, (1 - seen / args.tokens) / (1 - WHOLE_FROM))
+        for at, (ids, weights) in enumerate(batches(part(rows, number, share), args.batch, number)):
             if at < done:
                 continue
             progress = min(1.0, seen / args.tokens)
@@ -211,7 +225,7 @@ def main() -> None:
             if seen >= args.tokens or stop:
                 break
         else:
-            epoch, done = epoch + 1, 0
+            number, done = number + 1, 0
     keep()
 
 

@@ -1,6 +1,6 @@
 //! Metadata that cannot be are errors that name the key.
 
-use crate::steps::decoder;
+use crate::steps::{decoder, evaluate};
 use crate::tiny::Shape;
 use sidestage_formats::gguf::Value;
 use sidestage_lm::LmError;
@@ -40,6 +40,25 @@ fn impossible_sizes_are_named() {
     assert_eq!(refused(&experts, "expert_gating_func", 2u32).code(), "MODEL_UNSUPPORTED");
     assert_eq!(refused(&experts, "expert_weights_scale", 2.5f32).code(), "MODEL_UNSUPPORTED");
     assert_eq!(refused(&experts, "expert_shared_count", 1u32).code(), "MODEL_UNSUPPORTED");
+}
+
+#[test]
+fn windows_are_told_in_three_ways() {
+    let windows = Shape { window: Some(8), layers: 4, ..Shape::new("llama") };
+    let tokens: Vec<u32> = (0..30).map(|at| at * 7 % 320).collect();
+    let last = |shape: &Shape, pattern: Option<Value>| {
+        let more = pattern.map(|v| ("llama.attention.sliding_window_pattern".to_owned(), v));
+        let file = shape.model().file(more.into_iter().collect());
+        evaluate(&mut decoder(&file).expect("a model"), &tokens).pop().expect("logits")
+    };
+    let every_second = last(&windows, Some(2u32.into()));
+    assert!(last(&windows, Some(vec![true, false, true, false].into())) == every_second);
+    assert!(last(&windows, Some(vec![1u32, 0, 1, 0].into())) == every_second);
+    // Without a pattern this family has a window in all layers, which 0 says too.
+    let all = last(&windows, None);
+    assert!(all != every_second && last(&windows, Some(0u32.into())) == all);
+    let none = last(&Shape { window: None, ..windows.clone() }, None);
+    assert!(none != every_second && last(&windows, Some(1u32.into())) == none);
 }
 
 #[test]

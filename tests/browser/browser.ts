@@ -15,8 +15,8 @@ export interface Stage {
   readonly browser: Browser;
   /** A fresh page of a site, with `window.sidestage` in it. */
   open(site: string, mode?: "worker" | "page"): Promise<Page>;
-  /** A fresh page of any address. */
-  openAt(url: string): Promise<Page>;
+  /** A fresh page of any address; `url` is given the server's. */
+  openAt(url: (server: string) => string): Promise<Page>;
   /** What the pages and workers wrote to the console since the last `open`. */
   readonly console: string[];
 }
@@ -57,12 +57,12 @@ export function stage(flags: string[] = []): Stage {
     if (!set) throw new Error("no page was opened yet");
     return set;
   };
-  const openAt = async (url: string): Promise<Page> => {
-    const [, browser] = (set ??= await up(flags));
+  const openAt: Stage["openAt"] = async (url) => {
+    const [server, browser] = (set ??= await up(flags));
     await page?.close();
     log.length = 0;
     page = await browser.open((line) => log.push(line));
-    await page.goto(url);
+    await page.goto(url(server.url));
     return page;
   };
   return {
@@ -75,8 +75,7 @@ export function stage(flags: string[] = []): Stage {
     console: log,
     openAt,
     async open(site, mode = "worker") {
-      const [server] = (set ??= await up(flags));
-      const opened = await openAt(`${server.url}/${site}/page.html`);
+      const opened = await openAt((server) => `${server}/${site}/page.html`);
       await opened.evaluate(async (chosen) => {
         await window.record.loaded;
         window.help.mode = chosen;

@@ -48,7 +48,7 @@ after(() => {
 
 const one = (name: string): string => `[data-testid=${name}]`;
 
-const open = (query = ""): Promise<Page> => up.openAt(address + query);
+const open = (query = ""): Promise<Page> => up.openAt(() => address + query);
 
 /** What the console and the policy complain of. */
 const problems = (): string[] => up.console.filter((line) => line.startsWith("error"));
@@ -116,6 +116,17 @@ test("chat: the model in the box answers under a strict CSP", options, async () 
   await answered(page, 2);
   assert.match((await texts(page, one("speed")))[1] ?? "", /\d+ reused/);
   assert.deepEqual(problems(), []);
+});
+
+test("chat: without its worker it runs on the page, and says why", options, async () => {
+  const page = await up.openAt((server) => `${server}/chat-404/chat/index.html`);
+  await ready(page);
+  assert.match(await text(page, one("status")), /Ready · .* · on the page · 1 thread/);
+  const reasons = await texts(page, ".reason");
+  assert.match(reasons[0] ?? "", /^No worker: WORKER_BLOCKED: .* status 404/);
+  assert.match(reasons[1] ?? "", /^One thread: /);
+  await ask(page, "Hello!");
+  await answered(page);
 });
 
 // No other browser tells of long tasks.

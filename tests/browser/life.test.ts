@@ -146,7 +146,7 @@ withPage(
   async (page) => {
     await page.evaluate(async () => {
       (window as unknown as { model: unknown }).model = await window.help.load({
-        workerOptions: { timeout: 500 },
+        workerOptions: { timeout: 2000 },
       });
     });
     const out = await page.evaluate(async () => {

@@ -44,6 +44,10 @@ for (const { name, site, frame, options: given = {} } of KINDS) {
     cell(table.pages, name, told(outcome));
     // What is refused has a reason that a person can use.
     if ("message" in outcome) assert.ok(outcome.message.length > 20, outcome.message);
+    // Where nothing was refused, nothing was tried that the policy forbids.
+    else if (outcome.capabilities.fallbackReason === null) {
+      assert.deepEqual(outcome.violations, []);
+    }
   });
 }
 

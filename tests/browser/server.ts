@@ -16,11 +16,13 @@ import { type Site, sites } from "./sites.js";
 const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, "../../..");
 export const DIST = join(repository, "packages/sidestage/dist");
+const CHAT = join(repository, "apps/chat/dist");
 export const MODELS = process.env.SIDESTAGE_TESTDATA
   ? join(process.env.SIDESTAGE_TESTDATA, "lm")
   : undefined;
 
 const TYPES: Record<string, string> = {
+  ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
   ".wasm": "application/wasm",
@@ -115,6 +117,7 @@ function headersOf(site: Site, path: string): Record<string, string> {
 
 function fileOf(path: string): string | undefined {
   if (path.startsWith("dist/")) return join(DIST, path.slice("dist/".length));
+  if (path.startsWith("chat/")) return join(CHAT, path.slice("chat/".length));
   if (path.startsWith("models/") && MODELS) return join(MODELS, path.slice("models/".length));
   return undefined;
 }

@@ -165,6 +165,9 @@ export const sites: Record<string, Site> = {
   cors: { headers: { ...strict, ...cors } },
   "host-404": { headers: strict, files: { [HOST]: missing } },
 
+  // The chat page without its worker.
+  "chat-404": { headers: strict, files: { "chat/sidestage/sidestage-worker.js": missing } },
+
   // Trusted Types.
   trusted: policy(TRUSTED),
   "trusted-other": policy(`${POLICY}; require-trusted-types-for 'script'; trusted-types mine`),

@@ -81,6 +81,8 @@ export function useSession() {
       if (mine.signal.aborted) return;
       const loaded = await loadModel(bytesOf(source), {
         signal: mine.signal,
+        // The status line says why it is slow then.
+        fallback: true,
         onProgress: (progress) => {
           if (!mine.signal.aborted) dispatch({ type: "loadProgress", progress });
         },

@@ -1,4 +1,4 @@
-import { launch, type Page as Tab, type WebWorker } from "puppeteer-core";
+import type { Page as Tab, WebWorker } from "puppeteer-core";
 import { opened, pack, wrapped } from "./data.js";
 import type { Browser, Key, Page } from "./driver.js";
 
@@ -7,6 +7,7 @@ export const FIREFOX = process.env.FIREFOX || "/usr/bin/firefox-esr";
 
 /** Starts Firefox, driven over WebDriver BiDi. */
 export async function startFirefox(): Promise<Browser> {
+  const { launch } = await import("puppeteer-core");
   const browser = await launch({
     browser: "firefox",
     executablePath: FIREFOX,

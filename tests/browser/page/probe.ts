@@ -1,4 +1,5 @@
 // Runs in the page: what Sidestage does here, and what the browser has.
+import type {} from "./record.js";
 import type { Capabilities, LoadModelOptions } from "../../../packages/sidestage/src/index.js";
 
 type Package = typeof import("../../../packages/sidestage/src/index.js");
@@ -8,7 +9,7 @@ export type ProbeOptions = Pick<LoadModelOptions, "useWorker" | "workerUrl">;
 
 /** What became of loading and asking a model. */
 export type Outcome =
-  | { text: string; threads: number; capabilities: Capabilities }
+  | { text: string; threads: number; capabilities: Capabilities; violations: string[] }
   | { code: string; message: string };
 
 /** Loads a model with everything that may be tried, and asks it. */
@@ -27,7 +28,8 @@ export async function probe(sidestage: Package, options: ProbeOptions): Promise<
     });
     const { info, capabilities } = model;
     await model.dispose();
-    return { text, threads: info.threads, capabilities };
+    const { violations } = window.record;
+    return { text, threads: info.threads, capabilities, violations };
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };
     return { code: code ?? "NO_CODE", message };

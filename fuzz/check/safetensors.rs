@@ -36,7 +36,7 @@ pub(crate) fn check(input: &[u8]) {
         );
     }
     let Ok(header) = whole else { return };
-    let types = [None, Some(DType::Q8_0), Some(DType::F16), Some(DType::Q4_K)];
+    let types = [None, Some(DType::Q8_0), Some(DType::Q4_K), Some(DType::Q2_K)];
     let dtype = types[usize::from(seed) / 32 % 4];
     let headers = vec![header; folder.files().len()];
     let room = input.len();

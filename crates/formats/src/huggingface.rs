@@ -18,6 +18,7 @@ mod weights;
 
 pub use error::FolderError;
 pub use generation::GenerationDefaults;
+pub use weights::TARGETS;
 
 use crate::Manifest;
 use crate::safetensors::SafetensorsHeader;
@@ -76,9 +77,10 @@ impl Folder {
 impl Manifest {
     /// The manifest of a folder, from the headers of [`Folder::files`] in that order.
     ///
-    /// Matrices keep their type (`BF16`, `F16` or `F32`) without a `dtype`. With one they are
-    /// converted to it, but those whose rows are not whole blocks, which become `F16` if they were
-    /// `F32`. Vectors and routers of experts are `F32`.
+    /// Matrices keep their type (`BF16`, `F16` or `F32`) without a `dtype`. With one, of
+    /// [`TARGETS`], they are converted to it. Where rows are not whole blocks of a K type, a type
+    /// with blocks of 32 is taken, as llama.cpp does; where they are not even that, `F32` becomes
+    /// `F16` and others stay. Vectors and routers of experts are `F32`.
     ///
     /// # Errors
     /// A tensor that the architecture does not have, that is incomplete, or whose type or shape

@@ -117,8 +117,80 @@ fn matrices_keep_their_type_or_take_the_one_that_is_wanted() {
     // Rows of 100 are no whole blocks.
     assert_eq!(types(Some(q8_0)), [q8_0, f32, f16, q8_0]);
     assert_eq!(types(Some(f32)), [f32, f32, f32, f32]);
-    let refused = manifest(json!({}), tensors, Some(DType::Q4_K)).unwrap_err();
-    assert_eq!((refused.code(), refused.to_string().contains("Q4_K")), ("INVALID_OPTION", true));
+    // Nor are those of 64 of a K type, of which each has its own that will do.
+    assert_eq!(types(Some(DType::Q4_K)), [DType::Q5_0, f32, f16, DType::Q5_0]);
+    assert_eq!(types(Some(DType::Q5_K))[0], DType::Q5_1);
+    assert_eq!(types(Some(DType::Q6_K))[0], q8_0);
+    let refused = manifest(json!({}), tensors, Some(DType::Q2_K)).unwrap_err();
+    assert_eq!((refused.code(), refused.to_string().contains("Q2_K")), ("INVALID_OPTION", true));
+}
+
+#[test]
+fn rows_of_whole_blocks_take_k_types() {
+    let tensors: &[(&str, &str, &[u64])] = &[
+        ("model.layers.0.mlp.down_proj.weight", "BF16", &[64, 512]),
+        ("model.layers.0.mlp.up_proj.weight", "BF16", &[96, 64]),
+    ];
+    let manifest = manifest(json!({}), tensors, Some(DType::Q6_K)).unwrap();
+    let types: Vec<DType> = manifest.weights.iter().map(|weight| weight.dtype).collect();
+    assert_eq!(types, [DType::Q6_K, DType::Q8_0]);
+}
+
+/// Models that also see keep the language model's values and tensors one level deeper.
+#[test]
+fn the_language_model_of_one_that_sees_is_found() {
+    let config = json!({ "architectures": ["Gemma3ForConditionalGeneration"],
+        "vision_config": { "hidden_size": 1152 }, "eos_token_id": [1, 106],
+        "text_config": { "hidden_size": 64, "num_hidden_layers": 6, "intermediate_size": 96,
+            "model_type": "gemma3_text", "sliding_window": 32,
+            "rope_scaling": { "factor": 8.0, "rope_type": "linear" } } });
+    let folder = Folder::read(&serde_json::to_vec(&config).unwrap(), None, None).unwrap();
+    assert_eq!(
+        (folder.architecture(), folder.defaults().eos.as_slice()),
+        ("gemma3", &[1, 106][..])
+    );
+    let tensors = header(&[
+        ("vision_tower.vision_model.embeddings.patch_embedding.weight", "BF16", &[8, 8]),
+        ("multi_modal_projector.mm_soft_emb_norm.weight", "BF16", &[8]),
+        ("language_model.model.embed_tokens.weight", "BF16", &[96, 64]),
+        ("model.language_model.layers.0.input_layernorm.weight", "BF16", &[64]),
+    ]);
+    let manifest = Manifest::huggingface(&folder, vec![tensors], None).unwrap();
+    let names: Vec<&str> = manifest.weights.iter().map(|weight| weight.name.as_str()).collect();
+    assert_eq!(names, ["token_embd.weight", "blk.0.attn_norm.weight"]);
+    assert_eq!(manifest.parts[1].add, 1.0);
+    let number = |key: &str| manifest.metadata.get_f32(&format!("gemma3.{key}")).unwrap().unwrap();
+    let count = |key: &str| manifest.metadata.get_u64(&format!("gemma3.{key}")).unwrap().unwrap();
+    assert_eq!((count("context_length"), count("attention.key_length")), (131_072, 256));
+    assert_eq!((count("attention.head_count"), count("attention.head_count_kv")), (8, 4));
+    assert_eq!((number("rope.freq_base"), number("rope.freq_base_swa")), (1e6, 1e4));
+    let windows = manifest.metadata.get_bools("gemma3.attention.sliding_window_pattern");
+    assert_eq!(windows, Ok(Some(&[true, true, true, true, true, false][..])));
+}
+
+/// As `openai-community/gpt2` has them: without `transformer.`, with the mask.
+#[test]
+fn tensors_of_a_model_saved_without_its_head_are_found() {
+    let change = json!({ "architectures": ["GPT2LMHeadModel"], "hidden_act": "gelu_new",
+        "num_key_value_heads": 4, "n_inner": null });
+    let tensors: &[(&str, &str, &[u64])] = &[
+        ("wte.weight", "F32", &[96, 64]),
+        ("h.0.attn.bias", "F32", &[1, 1, 8, 8]),
+        ("h.0.attn.c_attn.weight", "F32", &[64, 192]),
+        ("h.0.attn.c_attn.bias", "F32", &[192]),
+        ("h.1.ln_1.weight", "F32", &[64]),
+    ];
+    let manifest = manifest(change, tensors, None).unwrap();
+    let weights: Vec<(&str, &[u64])> =
+        manifest.weights.iter().map(|weight| (weight.name.as_str(), &weight.extents[..])).collect();
+    let expected: [(&str, &[u64]); 4] = [
+        ("token_embd.weight", &[96, 64]),
+        ("blk.0.attn_qkv.weight", &[192, 64]),
+        ("blk.0.attn_qkv.bias", &[192]),
+        ("blk.1.attn_norm.weight", &[64]),
+    ];
+    assert_eq!(weights, expected);
+    assert!(manifest.parts[1].transposed);
 }
 
 #[test]

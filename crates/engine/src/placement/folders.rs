@@ -2,7 +2,8 @@
 
 use super::Placement;
 use sidestage_formats::Manifest;
-use sidestage_kernels::quantize_row;
+use sidestage_formats::huggingface::TARGETS;
+use sidestage_kernels::{quantize_row, quantizes};
 use sidestage_lm::{DecoderPlan, Weights};
 use sidestage_miniatures::{Model, all};
 use sidestage_tensor::DType;
@@ -55,10 +56,16 @@ fn matrices_are_quantised_on_their_way() {
         ("gptneox", DType::Q5_1),
         ("qwen3moe", DType::Q4_1),
         ("falcon", DType::Q5_0),
+        ("falcon", DType::Q6_K),
         ("gemma2", DType::F16),
     ] {
         let model = sidestage_miniatures::model(name).unwrap();
         let quantized = check(&model, Some(dtype), 777);
         assert_eq!(quantized > 16, dtype.is_quantized(), "{name}: {quantized}");
     }
+}
+
+#[test]
+fn every_type_that_can_be_asked_for_has_a_quantiser() {
+    assert!(TARGETS.iter().all(|dtype| quantizes(*dtype)));
 }

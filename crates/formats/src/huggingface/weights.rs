@@ -10,8 +10,8 @@ use crate::{Manifest, Part, RowOrder, TensorInfo, WeightIndex};
 use sidestage_tensor::DType;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Types that rows can be converted to while they are loaded.
-const TARGETS: &[DType] = &[
+/// Types that matrices can be converted to while they are loaded: those that have a quantiser.
+pub const TARGETS: &[DType] = &[
     DType::F32,
     DType::F16,
     DType::BF16,
@@ -20,6 +20,9 @@ const TARGETS: &[DType] = &[
     DType::Q4_1,
     DType::Q5_0,
     DType::Q5_1,
+    DType::Q4_K,
+    DType::Q5_K,
+    DType::Q6_K,
 ];
 
 /// The manifest of tensors in files.
@@ -217,13 +220,18 @@ impl Plan<'_> {
         }
     }
 
-    /// The type of a matrix in memory.
+    /// The type of a matrix in memory, whose rows have `width` elements.
     fn target(&self, source: DType, width: u64) -> DType {
-        match self.dtype {
-            None => source,
-            Some(dtype) if width.is_multiple_of(dtype.block_len() as u64) => dtype,
-            Some(_) if source == DType::F32 => DType::F16,
-            Some(_) => source,
-        }
+        let Some(dtype) = self.dtype else { return source };
+        let is_whole = |dtype: &DType| width.is_multiple_of(dtype.block_len() as u64);
+        // What llama.cpp takes for rows that are no blocks of 256.
+        let smaller = match dtype {
+            DType::Q4_K => DType::Q5_0,
+            DType::Q5_K => DType::Q5_1,
+            DType::Q6_K => DType::Q8_0,
+            other => other,
+        };
+        let kept = if source == DType::F32 { DType::F16 } else { source };
+        [dtype, smaller].into_iter().find(is_whole).unwrap_or(kept)
     }
 }

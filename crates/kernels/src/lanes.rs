@@ -29,6 +29,9 @@ pub const LANES: &str = Native::NAME;
 pub(crate) trait Lanes {
     /// Its name.
     const NAME: &'static str;
+    /// Whether results are only compared with: they are then computed one by one, which gives the
+    /// same bits and keeps tiles of every type out of the module.
+    const REFERENCE: bool = false;
     /// Four `f32`.
     type F: Copy;
     /// Four `i32`.

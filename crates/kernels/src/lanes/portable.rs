@@ -9,6 +9,8 @@ pub(crate) struct Portable;
 
 impl Lanes for Portable {
     const NAME: &'static str = "portable";
+    const REFERENCE: bool =
+        cfg!(any(target_feature = "simd128", all(target_arch = "x86_64", target_feature = "sse2")));
     type F = [f32; 4];
     type I = [i32; 4];
     type B = [u8; 16];

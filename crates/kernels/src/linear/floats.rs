@@ -115,6 +115,7 @@ impl<L: Lanes, W: Float> Layer<'_, L, W> {
 impl<L: Lanes, W: Float> Tiles for Layer<'_, L, W> {
     /// Eight accumulators hide the latency of an addition.
     const STREAMS: usize = 8;
+    const SINGLE: bool = L::REFERENCE;
 
     #[inline(never)]
     fn block(&self, columns: [usize; 2], rows: [usize; 4]) -> [[f32; 4]; 2] {

@@ -104,6 +104,7 @@ impl<L: Lanes> Part<L> {
 
 impl<L: Lanes, W: Quant> Tiles for Layer<'_, L, W> {
     const STREAMS: usize = 4;
+    const SINGLE: bool = L::REFERENCE;
 
     #[inline(never)]
     fn block(&self, columns: [usize; 2], rows: [usize; 4]) -> [[f32; 4]; 2] {

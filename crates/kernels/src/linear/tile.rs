@@ -11,6 +11,9 @@ pub(super) trait Tiles {
     /// reaches half of the speed of four.
     const STREAMS: usize;
 
+    /// Whether elements are computed one by one.
+    const SINGLE: bool;
+
     /// Two columns of four rows: weights are unpacked once for the four.
     fn block(&self, columns: [usize; 2], rows: [usize; 4]) -> [[f32; 4]; 2];
     /// [`Self::STREAMS`] columns of one row, handed to `put`.
@@ -27,6 +30,12 @@ pub(super) fn run<T: Tiles>(args: &Linear<'_>, tiles: &T, columns: Range<usize>)
         let cell = unsafe { args.y.part(at..at + 1) };
         cell[0] = args.bias.map_or(value, |bias| value + bias[column]);
     };
+    if T::SINGLE {
+        for column in columns {
+            (0..args.rows).for_each(|row| put(row, column, tiles.one(column, row)));
+        }
+        return;
+    }
     let fours = args.rows / 4 * 4;
     if fours > 0 {
         let pairs = columns.len() / 2 * 2;

@@ -2,7 +2,7 @@
 /**
  * `cargo xtask bench`: sizes and speed, in one report.
  *
- *     node bench/run.mjs [speed | load | size | soak] [options]
+ *     node bench/run.mjs [speed | load | tokenizer | size | soak] [options]
  *
  * Options of speed: --models=a,b --threads=1,2 --engines=sidestage,wllama,wllama2 --rounds=3
  * --timeout=SECONDS --nice=N (needs rights below 0) --json --write (to bench/RESULTS.md).
@@ -33,7 +33,7 @@ const { values: options, positionals } = parseArgs({
 });
 const [name = "all"] = positionals;
 
-if (["load", "size", "soak"].includes(name)) {
+if (["load", "size", "soak", "tokenizer"].includes(name)) {
   const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
   const rest = options.json ? ["--json"] : [];
   if (options.rounds !== undefined) rest.push(`--rounds=${options.rounds}`);
@@ -42,7 +42,7 @@ if (["load", "size", "soak"].includes(name)) {
   );
 }
 if (name !== "all" && name !== "speed") {
-  console.error(`\`${name}\` is not known here: speed, load, size or soak`);
+  console.error(`\`${name}\` is not known here: speed, load, tokenizer, size or soak`);
   process.exit(2);
 }
 

@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets `load`, `tokenizer` and `template`, under the targets' own
+//! The corpora of the fuzz targets `load`, `tokenizer`, `tokenizer_json` and `template`, under the targets' own
 //! checks; and a model and a vocabulary with seeded damage.
 
 #[path = "../../../fuzz/check/load.rs"]
@@ -9,6 +9,8 @@ mod peak;
 mod template;
 #[path = "../../../fuzz/check/tokenizer.rs"]
 mod tokenizer;
+#[path = "../../../fuzz/check/tokenizer_json.rs"]
+mod tokenizer_json;
 
 use std::path::Path;
 
@@ -49,6 +51,11 @@ fn models_load_or_are_refused() {
 #[test]
 fn vocabularies_open_or_are_refused() {
     replay("tokenizer", 60, tokenizer::check);
+}
+
+#[test]
+fn tokenizer_files_open_or_are_refused() {
+    replay("tokenizer_json", 60, tokenizer_json::check);
 }
 
 #[test]

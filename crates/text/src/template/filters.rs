@@ -2,13 +2,18 @@
 
 use super::{python, rewrite};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::{Environment, Error, ErrorKind, State};
 
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter(rewrite::BOUNDED, bounded);
     environment.add_filter("tojson", tojson);
     environment.add_filter("string", |value: Value| python::str(&value));
     environment.add_filter("indent", indent);
+    environment.add_filter("default", default);
+    environment.add_filter("d", default);
+    environment.add_filter("int", int);
+    environment.add_filter("float", float);
+    environment.add_filter("sort", sort);
     environment.add_filter("length", length);
     environment.add_filter("count", length);
 }
@@ -62,6 +67,73 @@ fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {
     let style = python::JsonStyle::from_options(&options)?;
     options.assert_all_used()?;
     python::json(&value, &style)
+}
+
+/// The arguments of a filter by name, those without a name in the order of `names`.
+fn named(names: &[&str], given: Rest<Value>, options: Kwargs) -> Result<Kwargs, Error> {
+    if given.len() > names.len() {
+        return Err(Error::from(ErrorKind::TooManyArguments));
+    }
+    let mut all: Vec<(String, Value)> =
+        names.iter().map(|&name| name.to_owned()).zip(given.0).collect();
+    for name in options.args() {
+        all.push((name.to_owned(), options.get(name)?));
+    }
+    Ok(all.into_iter().collect())
+}
+
+fn default(value: Value, given: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    let options = named(&["default_value", "boolean"], given, options)?;
+    let other: Option<Value> = options.get("default_value")?;
+    let falsy = options.get::<Option<Value>>("boolean")?.is_some_and(|value| value.is_true());
+    options.assert_all_used()?;
+    if value.is_undefined() || (falsy && !value.is_true()) {
+        return Ok(other.unwrap_or_else(|| Value::from("")));
+    }
+    Ok(value)
+}
+
+/// What is no number is the default.
+fn int(value: Value, given: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    let options = named(&["default", "base"], given, options)?;
+    let other: Option<Value> = options.get("default")?;
+    let base: u32 = options.get::<Option<u32>>("base")?.unwrap_or(10).clamp(2, 36);
+    options.assert_all_used()?;
+    let number = match value.as_str() {
+        Some(text) => {
+            let text = text.trim();
+            let whole = i64::from_str_radix(text, base).ok();
+            whole.or_else(|| text.parse::<f64>().ok().map(|number| number as i64))
+        }
+        None if value.is_integer() => return Ok(value),
+        None if value.kind() == ValueKind::Bool => Some(i64::from(value.is_true())),
+        None => f64::try_from(value).ok().map(|number| number as i64),
+    };
+    Ok(number.map(Value::from).or(other).unwrap_or_else(|| Value::from(0)))
+}
+
+/// What is no number is the default.
+fn float(value: Value, given: Rest<Value>, options: Kwargs) -> Result<Value, Error> {
+    let options = named(&["default"], given, options)?;
+    let other: Option<Value> = options.get("default")?;
+    options.assert_all_used()?;
+    let number = match value.as_str() {
+        Some(text) => text.trim().parse::<f64>().ok(),
+        None if value.kind() == ValueKind::Bool => Some(f64::from(u8::from(value.is_true()))),
+        None => f64::try_from(value).ok(),
+    };
+    Ok(number.map(Value::from).or(other).unwrap_or_else(|| Value::from(0.0)))
+}
+
+/// Its arguments may come without names.
+fn sort(
+    state: &State<'_, '_>,
+    value: Value,
+    given: Rest<Value>,
+    options: Kwargs,
+) -> Result<Value, Error> {
+    let options = named(&["reverse", "case_sensitive", "attribute"], given, options)?;
+    minijinja::filters::sort(state, value, options)
 }
 
 /// An undefined value has no items.

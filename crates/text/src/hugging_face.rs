@@ -10,7 +10,7 @@ mod config;
 mod json;
 mod parts;
 
-use crate::{TextError, Tokenizer};
+use crate::{TextError, Tokenizer, TokenizerSpec, gguf, sentence_piece};
 use config::Config;
 use json::TokenizerJson;
 
@@ -18,6 +18,7 @@ use json::TokenizerJson;
 #[derive(Debug, Default)]
 pub struct Files {
     tokenizer: Option<Box<TokenizerJson>>,
+    sentence_piece: Option<Box<TokenizerSpec>>,
     config: Config,
 }
 
@@ -27,13 +28,14 @@ impl Files {
         Self::default()
     }
 
-    /// Whether this crate reads a file of this name: `tokenizer.json`, `tokenizer_config.json`,
-    /// `special_tokens_map.json`, `generation_config.json`, `config.json`, `chat_template.jinja`,
+    /// Whether this crate reads a file of this name: `tokenizer.json`, `tokenizer.model`,
+    /// `tokenizer_config.json`, `special_tokens_map.json`, `generation_config.json`, `config.json`, `chat_template.jinja`,
     /// `chat_template.json`, `additional_chat_templates/*.jinja`.
     pub fn wants(name: &str) -> bool {
         matches!(
             name,
             "tokenizer.json"
+                | "tokenizer.model"
                 | "tokenizer_config.json"
                 | "special_tokens_map.json"
                 | "generation_config.json"
@@ -54,19 +56,25 @@ impl Files {
             self.tokenizer = Some(Box::new(json::read(name, bytes)?));
             return Ok(());
         }
+        if name == "tokenizer.model" {
+            self.sentence_piece = Some(Box::new(sentence_piece::read(bytes)?));
+            return Ok(());
+        }
         self.config.add(name, bytes)
     }
 
-    /// The tokenizer that the files describe.
+    /// The tokenizer that the files describe; `tokenizer.model` only where there is no
+    /// `tokenizer.json`.
     ///
     /// # Errors
     ///
-    /// `TOKENIZER_INVALID` when `tokenizer.json` is missing or the files contradict themselves or
+    /// `TOKENIZER_INVALID` when there is neither, or the files contradict themselves or
     /// each other, `TOKENIZER_UNSUPPORTED` names a part that is not known.
     pub fn tokenizer(self) -> Result<Tokenizer, TextError> {
-        let Some(tokenizer) = self.tokenizer else {
-            return Err(TextError::tokenizer("the folder has no tokenizer.json"));
-        };
-        build::tokenizer(*tokenizer, &self.config)
+        match (self.tokenizer, self.sentence_piece) {
+            (Some(tokenizer), _) => build::tokenizer(*tokenizer, &self.config),
+            (None, Some(spec)) => gguf::tokenizer(self.config.fill(*spec)),
+            (None, None) => Err(TextError::tokenizer("the folder has no tokenizer.json")),
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! Text for language models: tokenizer, chat template, incremental detokeniser, stop strings.
 //!
-//! It takes a [`TokenizerSpec`] (what a GGUF file says of its vocabulary) and knows neither files
-//! nor models. A [`Tokenizer`] turns text into token ids; a [`TextStream`] writes one answer out,
-//! token by token; [`render`] makes a prompt of messages. [`wire`] carries all of it over the border
-//! of a wasm module.
+//! It takes a [`TokenizerSpec`] (what a GGUF file says of its vocabulary) or the [`Files`] of a
+//! Hugging Face folder, and knows no models. A [`Tokenizer`] turns text into token ids; a
+//! [`TextStream`] writes one answer out, token by token; [`render`] makes a prompt of messages.
+//! [`wire`] carries all of it over the border of a wasm module.
+//!
+//! A text goes through the same steps wherever its tokenizer comes from: added tokens are found
+//! (`added`), the rest is normalised (`normalize`), cut into words (`cut`) and turned into tokens by
+//! the model (`model`); `decode` goes back.
 //!
 //! # Why the tokenizer is our own
 //!
@@ -14,17 +18,16 @@
 //! |---|---|---|---|
 //! | `tokenizers` 0.23 (`unstable_wasm`) | 1,651 KB | 404 KB | 6, of wasm-bindgen |
 //! | `kitoken` 0.11 (minimal) | 1,269 KB | 313 KB | none |
-//! | this crate, with `minijinja`, msgpack and JSON | 1,763 KB | 446 KB | none |
+//! | this crate, with `minijinja`, msgpack and JSON | 2,089 KB | 549 KB | none |
 //!
 //! `tokenizers` is out by its imports. Neither takes a GGUF vocabulary as it is: `tokenizers` wants
 //! merges where a SentencePiece file has scores, `kitoken` merges by the order of the tokens where a
 //! byte-level file has pairs. Such a conversion is as long as the merge loop itself, so they were
 //! not taken as far as the vectors. With `minijinja` either would pass 500 KB.
 //!
-//! This crate is equal to llama.cpp on its vectors of GPT-2, Phi-3, Qwen2 and Falcon. It opens
-//! Qwen2's 151,936 tokens and 151,387 merges in 30 ms natively, in wasm in 180 ms the first time and
-//! 45 ms warm; in wasm it encodes English at 15 MB/s, and one megabyte of a single letter or of
-//! spaces in 0.6 s (two shared cores, Node 20).
+//! This crate is equal to llama.cpp on its vectors of GPT-2, Phi-3, Qwen2, Falcon and BGE, and to
+//! Hugging Face's library on those of kitoken and transformers.js and on a golden of each part of a
+//! `tokenizer.json`. `cargo xtask bench tokenizer` compares its speed with `@huggingface/tokenizers`.
 
 mod added;
 mod byte_chars;
@@ -41,6 +44,7 @@ mod model;
 mod normalize;
 mod pre;
 mod reasoning;
+mod sentence_piece;
 mod spec;
 mod split;
 mod stop;

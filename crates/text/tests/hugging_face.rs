@@ -18,13 +18,17 @@ fn kitoken(name: &str) {
     let Some(data) = shared::data("the vectors of tokenizer.json files") else { return };
     let data = data.join("tokenizers/kitoken");
     let tokenizer = open(&data.join(format!("models/tokenizers/{name}.json")), "{}");
+    compare(&data, "tokenizers", name, &tokenizer);
+}
+
+fn compare(data: &Path, kinds: &str, name: &str, tokenizer: &Tokenizer) {
     let read = |file: String| std::fs::read_to_string(data.join("data").join(file)).unwrap();
     let mut compared = 0;
     let mut wrong = Vec::new();
     for kind in ["small", "mixed", "utf8"] {
         let input = read(format!("{kind}_input.txt"));
-        let expected = read(format!("tokenizers/{kind}_tokens_{name}.txt"));
-        let output = data.join(format!("data/tokenizers/{kind}_output_{name}.txt"));
+        let expected = read(format!("{kinds}/{kind}_tokens_{name}.txt"));
+        let output = data.join(format!("data/{kinds}/{kind}_output_{name}.txt"));
         let output = std::fs::read_to_string(output).unwrap_or_else(|_| input.clone());
         let lines = if kind == "utf8" { vec![input.clone()] } else { cases(&input) };
         let outputs = if kind == "utf8" { vec![output] } else { cases(&output) };
@@ -34,7 +38,8 @@ fn kitoken(name: &str) {
         for ((line, ids), output) in lines.iter().zip(expected).zip(&outputs) {
             let ids: Vec<u32> =
                 ids.split_whitespace().map(|id| id.trim_matches(',').parse().unwrap()).collect();
-            let got = tokenizer.encode(line, false, true).unwrap();
+            // SentencePiece's own library reads no control tokens from text.
+            let got = tokenizer.encode(line, false, kinds == "tokenizers").unwrap();
             compared += 1;
             if got != ids {
                 let at = got.iter().zip(&ids).take_while(|(a, b)| a == b).count();
@@ -73,6 +78,19 @@ fn kitoken_bert_base_cased() {
 #[test]
 fn kitoken_mistral() {
     kitoken("mistral01");
+}
+
+#[test]
+fn kitoken_sentence_piece() {
+    let Some(data) = shared::data("the vectors of a SentencePiece model") else { return };
+    let data = data.join("tokenizers/kitoken");
+    let bytes = std::fs::read(data.join("models/sentencepiece/mistral01.model")).unwrap();
+    let mut files = Files::new();
+    files.add("tokenizer.model", &bytes).unwrap();
+    compare(&data, "sentencepiece", "mistral01", &files.tokenizer().unwrap());
+    for end in (0..bytes.len()).step_by(9973) {
+        let _ = Files::new().add("tokenizer.model", &bytes[..end]);
+    }
 }
 
 #[test]

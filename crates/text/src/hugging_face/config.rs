@@ -1,7 +1,7 @@
 //! The small files beside `tokenizer.json`.
 
 use super::json::read;
-use crate::TextError;
+use crate::{TextError, TokenizerSpec};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -129,6 +129,20 @@ impl Config {
                 self.special.push((name, text.to_owned()));
             }
         }
+    }
+
+    /// A SentencePiece vocabulary with what the other files add to it.
+    pub(super) fn fill(&self, mut spec: TokenizerSpec) -> TokenizerSpec {
+        spec.add_bos = self.add_bos.or(spec.add_bos);
+        spec.add_eos = self.add_eos.or(spec.add_eos);
+        spec.chat_templates = self.templates();
+        if let &[first, ..] = self.ends() {
+            spec.eot = Some(first);
+        }
+        if let &[_, second, ..] = self.ends() {
+            spec.eom = Some(second);
+        }
+        spec
     }
 
     /// The text of a special token.

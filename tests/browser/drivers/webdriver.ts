@@ -57,6 +57,8 @@ export class Session {
     });
     const port = await freePort();
     const programs = [screen];
+    // Also when a test's time-out or a key ends this process before it could say good-bye.
+    process.once("exit", () => programs.forEach((program) => program.kill()));
     try {
       const display = await firstLine(screen, screen.stdio[3] as Readable);
       const driver = spawn(WEBKIT_DRIVER, ["--host=127.0.0.1", `--port=${port}`], {

@@ -166,7 +166,8 @@ impl Pre {
             Ok(Cut::Split { pattern, behavior: Behavior::Isolated, invert: false })
         };
         let first = self.first.map(|digits| Ok(Cut::Digits(digits)));
-        first.into_iter().chain(self.passes.iter().map(cut)).collect()
+        let spaces = self.drops_spaces.then_some(Ok(Cut::WhiteSpace));
+        spaces.into_iter().chain(first).chain(self.passes.iter().map(cut)).collect()
     }
 }
 

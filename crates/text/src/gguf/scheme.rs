@@ -156,7 +156,7 @@ fn byte_pairs(
     }
     let pairs = (0..spec.merges.len()).map(|at| parts(spec.merges.get(at).unwrap_or_default()));
     let merges = Merges::new(vocabulary, pairs, 0)?;
-    let mut cuts = rule.cuts()?;
+    let cuts = rule.cuts()?;
     let (symbols, normalizers, decoder) = if rule.bytes {
         let steps = vec![Step::Bytes(Box::new(ByteChars::new()))];
         let decoder = Decoder { steps, ..Decoder::default() };
@@ -169,7 +169,6 @@ fn byte_pairs(
             suffix: String::new(),
         };
         if rule.drops_spaces {
-            cuts.insert(0, Cut::WhiteSpace);
             let lowercase = spec.lowercase.unwrap_or(false).then_some(Normalizer::Lowercase);
             (symbols, lowercase.into_iter().collect(), Decoder::default())
         } else {

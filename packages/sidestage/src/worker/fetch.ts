@@ -83,9 +83,10 @@ export class Readings {
     }
   }
 
-  async #local({ stream }: Fetch, { length, body }: Local, signal: AbortSignal): Promise<void> {
+  async #local(effect: Fetch, { length, body }: Local, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    this.#opened(stream, localHead(length), false);
+    const { stream, offset } = effect;
+    this.#opened(stream, localHead(length, offset), false);
     await this.#drain(stream, body, signal);
   }
 
@@ -112,6 +113,8 @@ export class Readings {
       }
       if (signal.aborted) return;
       this.#opened(stream, head, kept !== null);
+      // Bytes without a record would be lost with this worker.
+      if (kept && keep !== null) await this.#cache.settledFor(keep);
       await this.#drain(stream, chunks(response.body, signal, stall), signal, kept, first);
     } catch (error) {
       throw stalled ? new Error(`no byte came for ${stallMs} ms`) : error;
@@ -119,8 +122,8 @@ export class Readings {
       stall.close();
       signal.removeEventListener("abort", cancel);
       network.abort();
-      // Before anything is told: a record that says `complete` must come after the last byte.
-      await kept?.stop();
+      // Before the end is told: a record that says `complete` must come after the last byte.
+      if (kept && keep !== null) await this.#cache.endKeeping(keep, kept);
     }
   }
 

@@ -275,31 +275,40 @@ export class Instance {
   }
 
   #post(event: Event, engine: Engine): void {
-    if (event.type === "error") {
-      if (event.id !== null) this.#open.delete(event.id);
-      this.#host.post(event);
-      // A load that failed leaves nothing to be used.
-      if (event.id === this.#load.id) {
+    if (event.type === "error" && event.id === this.#load.id) {
+      this.#whenKept(() => {
+        this.#host.post(event);
+        // A load that failed leaves nothing to be used.
         this.close(new SidestageError("MODEL_DISPOSED", "the model was not loaded"));
-      }
+      });
       return;
     }
-    if (event.type !== "done") {
-      this.#host.post(event);
-      return;
-    }
-    this.#open.delete(event.id);
-    const { outcome } = event;
-    if (outcome.kind === "loaded") {
-      outcome.model.handle = this.#load.id;
-      this.#tellCache(outcome.model);
+    if (event.type === "done" && event.outcome.kind === "loaded") {
+      event.outcome.model.handle = this.#load.id;
+      this.#tellCache(event.outcome.model);
       // The weights are in place; what they came from need not stay.
       this.#held = [];
-      this.#host.post({ ...event, capabilities: this.#capabilities });
+      this.#whenKept(() => this.#host.post({ ...event, capabilities: this.#capabilities }));
       return;
     }
-    if (outcome.kind === "metrics") outcome.metrics.wasmBytes = engine.bytes;
+    if (event.type === "error" && event.id !== null) this.#open.delete(event.id);
+    if (event.type === "done") {
+      this.#open.delete(event.id);
+      if (event.outcome.kind === "metrics") event.outcome.metrics.wasmBytes = engine.bytes;
+    }
     this.#host.post(event);
+  }
+
+  // The page may end this worker as soon as it hears of the load's end: what is to be kept, or thrown
+  // away, is so before.
+  #whenKept(tell: () => void): void {
+    void Promise.resolve()
+      .then(() => this.#cache.settled())
+      .then(() => {
+        if (this.#closed) return;
+        this.#open.delete(this.#load.id);
+        tell();
+      });
   }
 
   #tellCache(model: ModelInfo): void {

@@ -10,13 +10,13 @@ export interface Head {
   retryAfterMs: number | null;
 }
 
-/** The head of what is not HTTP. */
-export function localHead(length: number | null): Head {
+/** The head of what is not HTTP, as a server would give it that knows ranges. */
+export function localHead(length: number | null, offset: number): Head {
   return {
-    status: 200,
+    status: offset > 0 ? 206 : 200,
     contentType: null,
     length,
-    start: null,
+    start: offset > 0 ? offset : null,
     validator: null,
     retryAfterMs: null,
   };

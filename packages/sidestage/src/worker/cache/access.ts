@@ -102,6 +102,11 @@ export class CacheAccess {
     });
   }
 
+  /** Resolves when what was asked for so far has been done. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#holds.values()].map(({ before }) => before));
+  }
+
   /** Gives everything back. */
   close(): void {
     this.#closed.abort();
@@ -149,6 +154,17 @@ export class CacheAccess {
       this.#refuse(key, error);
       return null;
     }
+  }
+
+  /** Resolves when what was asked for this key so far has been done. */
+  async settledFor(key: string): Promise<void> {
+    await this.#holds.get(key)?.before;
+  }
+
+  /** Closes a file; what became of that has been told when this resolves. */
+  async endKeeping(key: string, file: KeptFile): Promise<void> {
+    await file.stop();
+    await this.settledFor(key);
   }
 
   #hold(key: string): Hold {

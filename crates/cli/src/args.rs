@@ -141,8 +141,8 @@ pub(crate) struct LogitsArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TokenizeArgs {
-    /// Model file (GGUF); only its vocabulary is read
-    #[arg(long, value_name = "FILE")]
+    /// Model file (GGUF) or Hugging Face folder; only its vocabulary is read
+    #[arg(long, value_name = "FILE_OR_DIR")]
     pub(crate) model: PathBuf,
     /// Print {"tokens": [...]}
     #[arg(long)]

@@ -5,16 +5,12 @@ use crate::error::CliError;
 use crate::model_file::ModelFile;
 use serde_json::json;
 use sidestage_engine::{error, vocabulary};
-use sidestage_text::Tokenizer;
+use sidestage_text::{Files, Tokenizer};
 use std::io::{Read, Write};
+use std::path::Path;
 
 pub(crate) fn run(args: &TokenizeArgs) -> Result<(), CliError> {
-    let gguf = ModelFile::open(&args.model)?.header()?;
-    let spec = vocabulary(&gguf.metadata).map_err(CliError::engine)?;
-    let spec = spec.ok_or_else(|| {
-        CliError::engine(error("TOKENIZER_MISSING", "the model file has no vocabulary"))
-    })?;
-    let tokenizer = Tokenizer::new(spec).map_err(CliError::engine)?;
+    let tokenizer = if args.model.is_dir() { folder(&args.model)? } else { file(&args.model)? };
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).map_err(|error| CliError::Stream { error })?;
     let special = !args.no_special;
@@ -26,4 +22,28 @@ pub(crate) fn run(args: &TokenizeArgs) -> Result<(), CliError> {
         tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
     };
     writeln!(std::io::stdout(), "{line}").map_err(CliError::output)
+}
+
+fn file(path: &Path) -> Result<Tokenizer, CliError> {
+    let gguf = ModelFile::open(path)?.header()?;
+    let spec = vocabulary(&gguf.metadata).map_err(CliError::engine)?;
+    let spec = spec.ok_or_else(|| {
+        CliError::engine(error("TOKENIZER_MISSING", "the model file has no vocabulary"))
+    })?;
+    Tokenizer::new(spec).map_err(CliError::engine)
+}
+
+/// A Hugging Face folder.
+fn folder(path: &Path) -> Result<Tokenizer, CliError> {
+    let unreadable = |path: &Path, error| CliError::Unreadable { path: path.to_owned(), error };
+    let mut files = Files::new();
+    for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, error))? {
+        let entry = entry.map_err(|error| unreadable(path, error))?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| Files::wants(name)) else { continue };
+        let bytes =
+            std::fs::read(entry.path()).map_err(|error| unreadable(&entry.path(), error))?;
+        files.add(name, &bytes).map_err(CliError::engine)?;
+    }
+    files.tokenizer().map_err(CliError::engine)
 }

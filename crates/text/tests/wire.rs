@@ -63,6 +63,49 @@ fn every_call_equals_the_direct_one() {
 }
 
 #[test]
+fn the_files_of_a_folder_cross_the_border() {
+    let mut client = client();
+    let tokenizer = br#"{
+        "added_tokens": [{"id": 3, "content": "</s>", "special": true}],
+        "pre_tokenizer": {"type": "WhitespaceSplit"},
+        "model": {"type": "WordLevel", "unk_token": "?", "vocab": {"?": 0, "a": 1, "b": 2}}
+    }"#;
+    let config = br#"{
+        "eos_token": {"content": "</s>"},
+        "chat_template": [
+            {"name": "default", "template": "{{ messages[0].content }}{{ eos_token }}"},
+            {"name": "tool_use", "template": "{{ tools[0] }}"}
+        ]
+    }"#;
+    let generation = br#"{"eos_token_id": [3, 2]}"#;
+    let files: [(&str, &[u8]); 4] = [
+        ("tokenizer.json", tokenizer),
+        ("tokenizer_config.json", config),
+        ("generation_config.json", generation),
+        ("model.safetensors", b"not read"),
+    ];
+    client.open_files(&files).unwrap();
+    assert_eq!(client.encode("b a z</s>", true, true).unwrap(), [2, 1, 0, 3]);
+    assert_eq!(client.info().unwrap().end_tokens, [2, 3]);
+    let request = |context: &str| RenderRequest { context: context.into(), ..Default::default() };
+    let plain = request(r#"{"messages": [{"content": "a"}], "tools": null}"#);
+    assert_eq!(client.render(&plain).unwrap(), "a</s>");
+    assert_eq!(client.render(&request(r#"{"tools": ["add"]}"#)).unwrap(), "add");
+
+    for (name, bytes, part) in [
+        ("tokenizer.json", &b"{"[..], "tokenizer.json"),
+        ("tokenizer.json", br#"{"model": {"type": "New", "vocab": {"a": 0}}}"#, "New"),
+        ("tokenizer.json", br#"{"model": {"vocab": {"a": 9000000}}}"#, "9000000"),
+        ("config.json", b"{}", "no tokenizer.json"),
+        ("tokenizer.model", b"\xff", "tokenizer.model"),
+    ] {
+        let error = client.open_files(&[(name, bytes)]).unwrap_err();
+        assert!(error.code().starts_with("TOKENIZER_"), "{error:?}");
+        assert!(error.to_string().contains(part), "{error}");
+    }
+}
+
+#[test]
 fn streams_are_apart_and_end() {
     let mut client = client();
     client.open(&spec()).unwrap();

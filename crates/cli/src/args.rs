@@ -58,8 +58,8 @@ pub(crate) struct ServeArgs {
 #[command(allow_negative_numbers = true)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["prompt", "tokens", "messages"]))]
 pub(crate) struct GenerateArgs {
-    /// Model file (GGUF)
-    #[arg(long, value_name = "FILE")]
+    /// Model: a GGUF file, any file of a split one, or a Hugging Face folder
+    #[arg(long, value_name = "FILE_OR_DIR")]
     pub(crate) model: PathBuf,
     /// Text to continue, as it is: no chat template
     #[arg(long, allow_hyphen_values = true)]
@@ -112,6 +112,12 @@ pub(crate) struct GenerateArgs {
     /// Positions of the context
     #[arg(long, value_name = "N")]
     pub(crate) context_length: Option<u32>,
+    /// Type that the weights of a folder are kept as, for example q8_0; default: their own
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: Option<String>,
+    /// Type of the KV cache's elements: f32
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv_type: Option<String>,
     /// Threads; default: all cores
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<u32>,

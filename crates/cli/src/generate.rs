@@ -2,16 +2,16 @@
 
 use crate::args::GenerateArgs;
 use crate::error::CliError;
-use crate::model_file::ModelFile;
+use crate::model_files::ModelFiles;
 use crate::session::Session;
-use sidestage_engine::protocol::{GenerateOptions, Prompt, Segment};
+use sidestage_engine::protocol::{GenerateOptions, LoadOptions, Prompt, Segment};
 use std::io::Write;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), CliError> {
     // Read before the model is: a typing error is told at once.
     let prompt = prompt(args)?;
-    let file = ModelFile::open(&args.model)?;
-    let mut session = Session::load(file, args.threads, args.context_length)?;
+    let files = ModelFiles::find(&args.model)?;
+    let mut session = Session::load(&files, load_options(args))?;
     let mut out = std::io::stdout();
     let mut show = |text: &str| {
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::output)
@@ -46,6 +46,16 @@ fn prompt(args: &GenerateArgs) -> Result<Prompt, CliError> {
         }
     };
     Ok(Prompt::Segments { segments: vec![segment], raw: true })
+}
+
+fn load_options(args: &GenerateArgs) -> LoadOptions {
+    LoadOptions {
+        context_length: args.context_length,
+        threads: args.threads,
+        dtype: args.dtype.clone(),
+        kv_type: args.kv_type.clone(),
+        ..LoadOptions::default()
+    }
 }
 
 fn options(args: &GenerateArgs) -> GenerateOptions {

@@ -10,6 +10,7 @@ mod generate;
 mod inspect;
 mod logits;
 mod model_file;
+mod model_files;
 mod npy;
 mod render;
 mod serve;

@@ -29,11 +29,6 @@ impl ModelFile {
         Ok(Self { file, length: metadata.len(), path: path.to_owned() })
     }
 
-    /// Its name without folders, for messages.
-    pub(crate) fn name(&self) -> String {
-        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
-    }
-
     /// Names the file in an error of reading it.
     pub(crate) fn unreadable(&self, error: io::Error) -> CliError {
         CliError::Unreadable { path: self.path.clone(), error }

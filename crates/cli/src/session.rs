@@ -1,15 +1,16 @@
-//! The engine's host on this machine: carries out its effects on a file.
+//! The engine's host on this machine: carries out its effects on files.
 
 use crate::error::CliError;
-use crate::model_file::ModelFile;
+use crate::model_files::ModelFiles;
 use sidestage_engine::protocol::{
-    Completion, Effect, Event, GenerateOptions, Generated, HeldFile, LoadOptions, ModelSource,
+    Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Origin,
     Outcome, Prompt, Request,
 };
 use sidestage_engine::{Clock, Engine, TextRoom, error};
 use sidestage_pool::Pool;
 use sidestage_text::Now;
 use sidestage_text::wire::Server;
+use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -30,34 +31,29 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Loads a model. `threads`: all cores if not given.
+    /// Loads a model.
     ///
     /// # Errors
     /// [`CliError::Unreadable`]; [`CliError::Engine`] for a model that cannot be run.
-    pub(crate) fn load(
-        mut file: ModelFile,
-        threads: Option<u32>,
-        context: Option<u32>,
-    ) -> Result<Self, CliError> {
+    pub(crate) fn load(files: &ModelFiles, options: LoadOptions) -> Result<Self, CliError> {
         let mut server = Server::new();
         let call: Call = Box::new(move |op, message| server.call(op, message));
         let start = Instant::now();
         let clock: Clock = Box::new(move || start.elapsed().as_secs_f64() * 1000.0);
-        let engine = Engine::new(TextRoom::new(call, now), clock, Arc::new(pool(threads)));
+        let pool = Arc::new(pool(options.threads));
+        let engine = Engine::new(TextRoom::new(call, now), clock, pool);
         let mut session = Self { engine, model: 1, requests: 1 };
-        let source =
-            ModelSource::Held { files: vec![HeldFile { name: file.name(), size: file.length }] };
-        let options = LoadOptions { context_length: context, ..LoadOptions::default() };
+        let source = ModelSource::Held { files: files.held() };
         session.engine.request(Request::Load { id: session.model, source, options });
-        if let Outcome::Loaded { model } =
-            session.settle(session.model, Some(&mut file), &mut |_| Ok(()))?
-        {
-            for warning in model.warnings {
-                let hint = warning.hint.unwrap_or_default();
-                eprintln!("{}: {}. {hint}", warning.code, warning.message);
+        match session.settle(session.model, Some(files), &mut |_| Ok(()))? {
+            Outcome::Loaded { model } => {
+                for warning in model.warnings {
+                    eprintln!("{}: {}", warning.code, warning.message);
+                }
+                Ok(session)
             }
+            _ => Err(unanswered()),
         }
-        Ok(session)
     }
 
     /// Generates. `show` gets every piece of text as it becomes certain, if `options.stream`.
@@ -83,10 +79,10 @@ impl Session {
     fn settle(
         &mut self,
         request: u32,
-        mut file: Option<&mut ModelFile>,
+        files: Option<&ModelFiles>,
         show: &mut dyn FnMut(&str) -> Result<(), CliError>,
     ) -> Result<Outcome, CliError> {
-        let mut reading = None;
+        let mut reading: Option<Reading> = None;
         let mut more = true;
         loop {
             let effects = self.engine.take_effects();
@@ -95,18 +91,16 @@ impl Session {
             }
             for effect in effects {
                 match effect {
-                    Effect::Fetch { stream, .. } => {
-                        let length = file.as_ref().map(|file| file.length);
-                        self.engine.completion(Completion::opened(stream, length));
-                        reading = Some(stream);
+                    Effect::Fetch { stream, from: Origin::Held { index }, offset, .. } => {
+                        let Some(files) = files else { continue };
+                        let index = index as usize;
+                        let (file, length) = files.open(index, offset)?;
+                        self.engine.completion(Completion::opened(stream, Some(length)));
+                        reading = Some(Reading { stream, index, file });
                     }
                     Effect::Cancel { stream } => {
-                        reading = reading.filter(|open| *open != stream);
+                        reading = reading.filter(|open| open.stream != stream);
                     }
-                    Effect::Lookup { .. }
-                    | Effect::Record { .. }
-                    | Effect::Drop { .. }
-                    | Effect::Release { .. } => {}
                     Effect::Post { event } => match event {
                         Event::Done { id, outcome } if id == request => return Ok(outcome),
                         Event::Error { id, error } if id.is_none_or(|id| id == request) => {
@@ -115,11 +109,13 @@ impl Session {
                         Event::Delta { text, .. } => show(&text)?,
                         _ => {}
                     },
+                    // Nothing else is asked of files that the host holds.
+                    _ => {}
                 }
             }
-            more = match (reading, &mut file) {
-                (Some(stream), Some(file)) => {
-                    if !self.read(stream, file)? {
+            more = match (&mut reading, files) {
+                (Some(open), Some(files)) => {
+                    if !self.read(open, files)? {
                         reading = None;
                     }
                     true
@@ -130,21 +126,29 @@ impl Session {
     }
 
     /// Reads on into the place that the engine names. False: nothing more is to be read.
-    fn read(&mut self, stream: u32, file: &mut ModelFile) -> Result<bool, CliError> {
-        let window = self.engine.window(stream, CHUNK);
+    fn read(&mut self, open: &mut Reading, files: &ModelFiles) -> Result<bool, CliError> {
+        let window = self.engine.window(open.stream, CHUNK);
         if window.is_empty() {
             return Ok(false);
         }
-        match file.file.read(window) {
-            Ok(0) => self.engine.completion(Completion::Closed { stream }),
+        match open.file.read(window) {
+            Ok(0) => self.engine.completion(Completion::Closed { stream: open.stream }),
             Ok(count) => {
-                self.engine.wrote(stream, count);
+                self.engine.wrote(open.stream, count);
                 return Ok(true);
             }
-            Err(error) => return Err(file.unreadable(error)),
+            Err(error) => return Err(files.unreadable(open.index, error)),
         }
         Ok(false)
     }
+}
+
+/// A file that the engine reads.
+struct Reading {
+    stream: u32,
+    /// Its number among the model's files.
+    index: usize,
+    file: File,
 }
 
 /// A pool of `threads` threads, all cores if not given.

@@ -68,6 +68,25 @@ fn generate_gives_the_golden_tokens() {
 }
 
 #[test]
+fn generate_takes_a_folder() {
+    let Some(data) = data() else { return };
+    let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");
+    let goldens: Value = serde_json::from_str(&text).expect("JSON");
+    let folder = data.join("lm/stories260K-hf").display().to_string();
+    let golden = &goldens["files"]["stories260K-F32.gguf"]["runs"][0];
+    let count = golden["generated_ids"].as_array().expect("ids").len().to_string();
+    let prompt = golden["prompt"].as_str().expect("text");
+    let args = ["--greedy", "--max-tokens", &count, "--json", "--prompt", prompt];
+    let answer = json(&run(&[&["generate", "--model", &folder], &args[..]].concat(), b""));
+    assert_eq!(answer["tokens"], golden["generated_ids"]);
+    let quantised = ["generate", "--model", &folder, "--dtype", "q8_0"];
+    json(&run(&[&quantised, &args[..]].concat(), b""));
+    let ended = run(&[&["generate", "--model", &folder, "--dtype", "q9"], &args[..]].concat(), b"");
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stderr.contains("INVALID_OPTION"), "{}", ended.stderr);
+}
+
+#[test]
 fn generate_prints_what_json_holds() {
     let Some(data) = data() else { return };
     let model = model(&data, "Q8_0");

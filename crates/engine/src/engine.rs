@@ -1,11 +1,12 @@
 use crate::error::error;
-use crate::load::Load;
+use crate::load::{Hands, Load};
 use crate::protocol::{
     Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, Outcome, Request,
 };
 use crate::session::Session;
 use crate::text::{Conversation, Text};
 use sidestage_pool::Pool;
+use sidestage_store::Orders;
 use std::sync::Arc;
 
 /// Milliseconds of the host's clock; only differences count.
@@ -17,7 +18,7 @@ pub struct Engine<T> {
     clock: Clock,
     pool: Arc<Pool>,
     state: State,
-    streams: u32,
+    orders: Orders,
     effects: Vec<Effect>,
 }
 
@@ -30,7 +31,14 @@ enum State {
 impl<T: Text> Engine<T> {
     /// An engine without a model.
     pub fn new(text: T, clock: Clock, pool: Arc<Pool>) -> Self {
-        Self { text, clock, pool, state: State::Empty, streams: 0, effects: Vec::new() }
+        Self {
+            text,
+            clock,
+            pool,
+            state: State::Empty,
+            orders: Orders::default(),
+            effects: Vec::new(),
+        }
     }
 
     /// Takes a request. Everything that comes of it is an effect.
@@ -94,40 +102,21 @@ impl<T: Text> Engine<T> {
 
     /// Takes a report on an effect. Reports on readings that are over are ignored.
     pub fn completion(&mut self, completion: Completion) {
-        let (Completion::Opened { stream, .. }
-        | Completion::Closed { stream }
-        | Completion::Failed { stream, .. }) = &completion
-        else {
-            return;
-        };
-        let stream = *stream;
-        if let Some(load) = self.loading(stream)
-            && let Err(error) = load.completion(completion)
-        {
-            self.fail_load(error);
-        }
+        self.with_load(|load, hands| load.completion(completion, hands));
     }
 
     /// The place of a reading's next bytes, at most `want`; empty: it needs no more.
     pub fn window(&mut self, stream: u32, want: usize) -> &mut [u8] {
-        match self.loading(stream) {
-            Some(load) => load.window(want),
-            None => &mut [],
+        self.with_load(|load, hands| load.room(stream, want, hands));
+        match &mut self.state {
+            State::Loading(load) => load.window(),
+            _ => &mut [],
         }
     }
 
     /// That `count` bytes of the window were written.
     pub fn wrote(&mut self, stream: u32, count: usize) {
-        let now = (self.clock)();
-        let State::Loading(load) = &mut self.state else { return };
-        if load.stream != stream {
-            return;
-        }
-        match load.wrote(count, &mut self.text, now, &mut self.effects) {
-            Ok(false) => {}
-            Ok(true) => self.finish_load(),
-            Err(error) => self.fail_load(error),
-        }
+        self.with_load(|load, hands| load.wrote(stream, count, hands));
     }
 
     /// Works for about `budget_ms`. Whether there is more to do at once.
@@ -152,12 +141,36 @@ impl<T: Text> Engine<T> {
             let error = error("MODEL_BUSY", "this engine has a model already");
             return self.post(Event::Error { id: Some(id), error });
         }
-        self.streams += 1;
         let threads = self.pool.threads() as u32;
-        let effects = &mut self.effects;
-        match Load::start(id, self.streams, source, options, threads, now, effects) {
-            Ok(load) => self.state = State::Loading(Box::new(load)),
-            Err(error) => self.post(Event::Error { id: Some(id), error }),
+        let (text, orders) = (&mut self.text, &mut self.orders);
+        let mut hands = Hands { text, orders, effects: &mut self.effects, now };
+        let mut load = match Load::new(id, source, options, threads, now) {
+            Ok(load) => load,
+            Err(error) => return self.post(Event::Error { id: Some(id), error }),
+        };
+        let begun = load.begin(&mut hands);
+        self.state = State::Loading(Box::new(load));
+        self.after_load(begun);
+    }
+
+    /// Lets the load do something, and sees what comes of it.
+    fn with_load(
+        &mut self,
+        deed: impl FnOnce(&mut Load, &mut Hands<'_, T>) -> Result<bool, ErrorInfo>,
+    ) {
+        let State::Loading(load) = &mut self.state else { return };
+        let now = (self.clock)();
+        let (text, orders) = (&mut self.text, &mut self.orders);
+        let done = deed(load, &mut Hands { text, orders, effects: &mut self.effects, now });
+        self.after_load(done);
+    }
+
+    fn after_load(&mut self, done: Result<bool, ErrorInfo>) {
+        self.effects.extend(self.orders.take().into_iter().map(Effect::from));
+        match done {
+            Ok(false) => {}
+            Ok(true) => self.finish_load(),
+            Err(error) => self.fail_load(error),
         }
     }
 
@@ -171,18 +184,9 @@ impl<T: Text> Engine<T> {
         }
     }
 
-    fn loading(&mut self, stream: u32) -> Option<&mut Load> {
-        match &mut self.state {
-            State::Loading(load) if load.stream == stream => Some(load),
-            _ => None,
-        }
-    }
-
     fn finish_load(&mut self) {
         let State::Loading(load) = std::mem::replace(&mut self.state, State::Empty) else { return };
-        let (id, stream) = (load.id, load.stream);
-        // Nothing of the file is needed any more, even if it goes on.
-        self.effects.push(Effect::Cancel { stream });
+        let id = load.id;
         match load.finish(&self.clock, &mut self.effects) {
             Ok(session) => {
                 let outcome = Outcome::Loaded { model: session.info.clone() };
@@ -194,12 +198,14 @@ impl<T: Text> Engine<T> {
     }
 
     fn fail_load(&mut self, error: ErrorInfo) {
-        if let State::Loading(load) = &self.state {
-            let (id, stream) = (load.id, load.stream);
-            self.state = State::Empty;
-            self.effects.push(Effect::Cancel { stream });
-            self.post(Event::Error { id: Some(id), error });
-        }
+        let State::Loading(load) = &mut self.state else { return };
+        let id = load.id;
+        // What is broken is not kept; what cannot be used here may be used elsewhere.
+        let broken = ["MODEL_INVALID", "MODEL_TRUNCATED", "NOT_A_MODEL"];
+        load.abandon(broken.contains(&error.code.as_str()), &mut self.orders);
+        self.state = State::Empty;
+        self.effects.extend(self.orders.take().into_iter().map(Effect::from));
+        self.post(Event::Error { id: Some(id), error });
     }
 
     /// Frees the model and settles every request that is open.

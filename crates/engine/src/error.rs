@@ -1,7 +1,9 @@
 use crate::protocol::ErrorInfo;
 use serde_json::{Map, Value, json};
 use sidestage_formats::gguf::GgufError;
+use sidestage_formats::huggingface::FolderError;
 use sidestage_formats::manifest::ManifestError;
+use sidestage_formats::safetensors::SafetensorsError;
 use sidestage_lm::{InvalidSampling, LmError};
 use sidestage_store::{Detail, StoreError};
 
@@ -44,6 +46,27 @@ impl From<ManifestError> for ErrorInfo {
                 .hint("Give all files of the split model.")
                 .with("missing", missing)
                 .with("count", count),
+            _ => info,
+        }
+    }
+}
+
+impl From<FolderError> for ErrorInfo {
+    fn from(from: FolderError) -> Self {
+        let info = error(from.code(), from.to_string());
+        match from.code() {
+            "MODEL_UNSUPPORTED" => info.hint("Look for a GGUF file of this model."),
+            "MODEL_INCOMPLETE" => info.hint("Give all files of the model."),
+            _ => info,
+        }
+    }
+}
+
+impl From<SafetensorsError> for ErrorInfo {
+    fn from(from: SafetensorsError) -> Self {
+        let info = error(from.code(), from.to_string());
+        match from.code() {
+            "MODEL_TRUNCATED" => info.hint("The file is not whole. Download it again."),
             _ => info,
         }
     }

@@ -1,240 +1,409 @@
-use crate::error::error;
-use crate::placement::Placement;
-use crate::protocol::{
-    Completion, Effect, ErrorInfo, Event, HeldFile, LoadOptions, MemoryPlan, ModelInfo,
-    ModelSource, Origin, Progress,
-};
-use crate::session::Session;
-use crate::text::{Text, TextInfo};
-use crate::warnings::slow_weights;
-use sidestage_formats::Manifest;
-use sidestage_formats::gguf::{Gguf, GgufReader, Progress as HeaderProgress};
-use sidestage_lm::{Decoder, DecoderPlan, Memory};
-use sidestage_store::{Download, Meter, Phase, Source};
+//! A model on its way from its source to its place: which files there are, the small ones, the
+//! headers, the plan, the weights. One file is read at a time.
 
-/// The header is read in windows of this size; what of the weights lies in the last one is copied.
-const HEADER_WINDOW: usize = 64 << 10;
+mod border;
+mod folder;
+mod headers;
+mod info;
+mod options;
+mod resolve;
+mod weights;
+mod whole;
 
-/// A model on its way from its source to its place.
+use crate::protocol::{Completion, Effect, ErrorInfo, Event, LoadOptions, ModelSource, Progress};
+use crate::text::Text;
+use folder::{ReadFolder, SmallFiles};
+use headers::{Headers, WeightFile};
+use options::Options;
+use resolve::{First, Next, Resolve, Resolved};
+use sidestage_store::{End, Kind, Meter, Orders, Reading, Report, Room, StoreError};
+use weights::Weights;
+
+/// Bytes that nobody needs are read in pieces of at most this size.
+const SCRATCH: usize = 64 << 10;
+
+/// What a load does its work with.
+pub(crate) struct Hands<'a, T> {
+    pub(crate) text: &'a mut T,
+    pub(crate) orders: &'a mut Orders,
+    pub(crate) effects: &'a mut Vec<Effect>,
+    pub(crate) now: f64,
+}
+
+/// A load.
 pub(crate) struct Load {
     pub(crate) id: u32,
-    pub(crate) stream: u32,
-    file: String,
-    options: LoadOptions,
+    source: ModelSource,
+    options: Options,
+    threads: u32,
     started: f64,
-    download: Download,
     meter: Meter,
     stage: Stage,
-    threads: u32,
+    /// What the sources were found to be.
+    resolved: Option<Resolved>,
+    /// Whether it has begun anew because a file changed.
+    restarted: bool,
+    waiting: bool,
+    /// Of the files that are done: bytes, from the cache, from the network.
+    done: [u64; 3],
+    not_kept: Option<(String, String)>,
+    given: Given,
+    scratch: Vec<u8>,
 }
 
 enum Stage {
-    Header { reader: Box<GgufReader>, window: Vec<u8> },
+    Resolve(Box<Resolve>),
+    Folder(Box<SmallFiles>),
+    Headers(Box<Headers>, Option<Box<ReadFolder>>),
     Weights(Box<Weights>),
+    /// Between two stages.
+    None,
 }
 
-/// The header is known and the weights are coming.
-struct Weights {
-    manifest: Manifest,
-    plan: DecoderPlan,
-    text: Option<TextInfo>,
-    placement: Placement,
+/// The window that was given last.
+#[derive(Clone, Copy)]
+enum Given {
+    Nothing,
+    /// For bytes that are dropped.
+    Scratch(usize),
+    /// For the file's next ones, where the stage wants them.
+    Next(usize),
 }
 
 impl Load {
-    /// Starts a load: checks the options and asks for the bytes.
-    pub(crate) fn start(
+    /// A load that has not begun.
+    pub(crate) fn new(
         id: u32,
-        stream: u32,
         source: ModelSource,
         options: LoadOptions,
         threads: u32,
         now: f64,
-        effects: &mut Vec<Effect>,
     ) -> Result<Self, ErrorInfo> {
-        check(&options)?;
-        let (url, file, size) = match source {
-            ModelSource::Url { url } => {
-                let hub = options.hub_url.as_deref();
-                let source = Source::parse(&url, hub).map_err(ErrorInfo::from)?;
-                (Some(source.url), source.file, None)
-            }
-            ModelSource::Held { files } => {
-                let [file] = <[HeldFile; 1]>::try_from(files)
-                    .map_err(|_| error("INVALID_SOURCE", "the model's source is not one file"))?;
-                (None, file.name, Some(file.size))
-            }
-        };
-        let download = Download::new(url.clone().unwrap_or_else(|| file.clone()));
-        let from = url.map_or(Origin::Held { index: 0 }, |url| Origin::Url { url });
-        effects.push(Effect::fetch(stream, from));
         Ok(Self {
             id,
-            stream,
-            download,
-            meter: Meter::new(file.clone(), size, now),
-            file,
-            options,
-            started: now,
-            stage: Stage::Header { reader: Box::default(), window: vec![0; HEADER_WINDOW] },
+            source,
+            options: Options::check(options)?,
             threads,
+            started: now,
+            meter: Meter::new("", None, now),
+            stage: Stage::None,
+            resolved: None,
+            restarted: false,
+            waiting: false,
+            done: [0; 3],
+            not_kept: None,
+            given: Given::Nothing,
+            scratch: Vec::new(),
         })
     }
 
-    /// The place of the bytes that come next; empty: no more are needed.
-    pub(crate) fn window(&mut self, want: usize) -> &mut [u8] {
-        match &mut self.stage {
-            Stage::Header { window, .. } => {
-                let length = want.min(window.len());
-                &mut window[..length]
-            }
-            Stage::Weights(weights) => weights.placement.window(want),
+    /// Asks for the first bytes.
+    pub(crate) fn begin<T: Text>(&mut self, hands: &mut Hands<'_, T>) -> Result<bool, ErrorInfo> {
+        match Resolve::first(&self.source, &self.options, hands.orders)? {
+            First::Ask(resolve) => self.stage = Stage::Resolve(resolve),
+            First::Known(resolved) => self.open(*resolved, hands)?,
         }
+        self.settle(hands)
     }
 
-    /// That `count` bytes of the window were written. A session: the model is whole.
-    pub(crate) fn wrote(
+    /// Makes room for the next bytes of `stream`, at most `want`. Whether the model is whole.
+    pub(crate) fn room<T: Text>(
         &mut self,
-        count: usize,
-        text: &mut impl Text,
-        now: f64,
-        effects: &mut Vec<Effect>,
+        stream: u32,
+        want: usize,
+        hands: &mut Hands<'_, T>,
     ) -> Result<bool, ErrorInfo> {
-        match &mut self.stage {
-            Stage::Header { reader, window } => {
-                let count = count.min(window.len());
-                let bytes = &window[..count];
-                self.download.received(bytes).map_err(ErrorInfo::from)?;
-                if let HeaderProgress::Done { gguf, header_bytes } = reader.push(bytes)? {
-                    let rest = (self.download.bytes() - header_bytes) as usize;
-                    let window = std::mem::take(window);
-                    self.read_header(gguf, &window[count - rest..count], header_bytes, text)?;
+        self.given = Given::Nothing;
+        let Some(reading) = self.reading() else { return Ok(false) };
+        let room = reading.room(stream, want, hands.orders);
+        self.given = match room {
+            Room::None => {
+                // Bytes that came too early end their stream.
+                return self.settle(hands);
+            }
+            Room::Again(count) => Given::Scratch(count.min(SCRATCH)),
+            Room::Next(count) => match &mut self.stage {
+                Stage::Weights(weights) if !weights.is_needed() => {
+                    Given::Scratch(count.min(SCRATCH))
                 }
-            }
-            Stage::Weights(weights) => {
-                let window = weights.placement.window(count);
-                let count = window.len();
-                self.download.received(window).map_err(ErrorInfo::from)?;
-                weights.placement.wrote(count);
-            }
-        }
-        if let Some(progress) = self.meter.add(count as u64, now) {
-            effects.push(self.post(progress));
-        }
-        Ok(matches!(&self.stage, Stage::Weights(weights) if weights.placement.is_done()))
+                _ => Given::Next(count),
+            },
+        };
+        Ok(false)
     }
 
-    /// The header is whole: plans the model, opens the vocabulary, makes room.
-    fn read_header(
-        &mut self,
-        gguf: Gguf,
-        rest: &[u8],
-        position: u64,
-        text: &mut impl Text,
-    ) -> Result<(), ErrorInfo> {
-        if let Some(length) = self.download.promised()
-            && length < gguf.end
-        {
-            let message = format!("the file has {length} bytes, its header promises {}", gguf.end);
-            return Err(error("MODEL_TRUNCATED", message)
-                .hint("The file is not whole. Download it again.")
-                .with("expected", gguf.end)
-                .with("received", length));
-        }
-        self.meter.set_total(self.download.promised().unwrap_or(gguf.end));
-        let manifest = Manifest::gguf(vec![gguf])?;
-        let context = self.options.context_length.map(|length| length as usize);
-        let plan = DecoderPlan::new(&manifest.metadata, &manifest.weights, context)?;
-        let weights = plan.allocate(self.options.memory_limit)?;
-        let text = text.open(&manifest.metadata)?;
-        let mut placement = Placement::new(&plan, &manifest, weights)
-            .map_err(|_| error("OUT_OF_MEMORY", "no memory to convert weights"))?;
-        placement.begin(0, position);
-        placement.copy(rest);
-        self.stage = Stage::Weights(Box::new(Weights { manifest, plan, text, placement }));
-        Ok(())
-    }
-
-    /// Takes a report of the host on this load's reading.
-    pub(crate) fn completion(&mut self, completion: Completion) -> Result<(), ErrorInfo> {
-        match completion {
-            Completion::Opened { status, content_type, length, .. } => {
-                self.download.opened(status, content_type.as_deref(), length)?;
-                if let Some(length) = length {
-                    self.meter.set_total(length);
-                }
+    /// The room that was made.
+    pub(crate) fn window(&mut self) -> &mut [u8] {
+        match self.given {
+            Given::Nothing => &mut [],
+            Given::Scratch(count) => {
+                self.scratch.resize(SCRATCH, 0);
+                &mut self.scratch[..count]
             }
-            Completion::Closed { .. } => {
-                let (needed, truncated) = match &self.stage {
-                    Stage::Header { reader, .. } => (None, Some(reader.truncated())),
-                    Stage::Weights(weights) => (weights.manifest.ends.first().copied(), None),
+            Given::Next(count) => {
+                let window = match &mut self.stage {
+                    Stage::Resolve(resolve) => resolve.whole.window(count),
+                    Stage::Folder(files) => files.whole.window(count),
+                    Stage::Headers(headers, _) => headers.window(count),
+                    Stage::Weights(weights) => weights.placement.window(count),
+                    Stage::None => &mut [],
                 };
-                self.download.closed(needed)?;
-                // As long as promised, but the file itself is not whole.
-                return Err(truncated.map_or_else(
-                    || error("MODEL_TRUNCATED", "the file ends before its last weight"),
-                    ErrorInfo::from,
-                ));
+                self.given = Given::Next(window.len());
+                window
             }
-            Completion::Failed { message, .. } => {
-                return Err(self.download.failed(message).into());
+        }
+    }
+
+    /// That `count` bytes of the window were written. Whether the model is whole.
+    pub(crate) fn wrote<T: Text>(
+        &mut self,
+        stream: u32,
+        count: usize,
+        hands: &mut Hands<'_, T>,
+    ) -> Result<bool, ErrorInfo> {
+        match std::mem::replace(&mut self.given, Given::Nothing) {
+            Given::Nothing => return Ok(false),
+            Given::Scratch(room) => {
+                let scratch = std::mem::take(&mut self.scratch);
+                let bytes = scratch.get(..count.min(room)).unwrap_or_default();
+                if let Some(reading) = self.reading() {
+                    reading.wrote(stream, bytes, hands.orders);
+                }
+                self.scratch = scratch;
             }
-            Completion::Found { .. } | Completion::NotKept { .. } => {}
+            Given::Next(room) => {
+                let count = count.min(room);
+                match &mut self.stage {
+                    Stage::Resolve(resolve) => resolve.whole.wrote(stream, count, hands.orders),
+                    Stage::Folder(files) => files.whole.wrote(stream, count, hands.orders),
+                    Stage::Headers(headers, _) => headers.wrote(stream, count, hands.orders)?,
+                    Stage::Weights(weights) => weights.wrote(stream, count, hands.orders),
+                    Stage::None => {}
+                }
+            }
+        }
+        self.settle(hands)
+    }
+
+    /// Takes a report of the host. Whether the model is whole.
+    pub(crate) fn completion<T: Text>(
+        &mut self,
+        completion: Completion,
+        hands: &mut Hands<'_, T>,
+    ) -> Result<bool, ErrorInfo> {
+        let report = Report::from(completion);
+        // The cache may refuse a file that is not the one being read.
+        for reading in self.all() {
+            reading.report(&report, hands.orders);
+        }
+        self.settle(hands)
+    }
+
+    /// Gives up. `discard`: what was read is of no use to a later load either.
+    pub(crate) fn abandon(&mut self, discard: bool, orders: &mut Orders) {
+        for reading in self.all() {
+            reading.abandon(discard, orders);
+        }
+    }
+
+    /// The files are known: begins with the first.
+    fn open<T: Text>(
+        &mut self,
+        resolved: Resolved,
+        hands: &mut Hands<'_, T>,
+    ) -> Result<(), ErrorInfo> {
+        // What a hub says is not the model's.
+        let loaded = self.done[0];
+        self.retire();
+        self.done[0] = loaded;
+        self.stage = match resolved.kind {
+            Kind::Folder => {
+                let files = SmallFiles::start(resolved.shelf.clone(), hands.orders)?;
+                Stage::Folder(Box::new(files))
+            }
+            _ => {
+                let wanted = resolved.shelf.gguf(&resolved.name)?;
+                Stage::Headers(Box::new(Headers::start(wanted, hands.orders)?), None)
+            }
+        };
+        self.resolved = Some(resolved);
+        Ok(())
+    }
+
+    /// Goes on as far as it can. Whether the model is whole.
+    fn settle<T: Text>(&mut self, hands: &mut Hands<'_, T>) -> Result<bool, ErrorInfo> {
+        loop {
+            // Where a hub fails there may be another way.
+            if !matches!(self.stage, Stage::Resolve(_))
+                && let Some(Err(error)) = self.end()
+            {
+                return Err(error.clone().into());
+            }
+            if self.changed() {
+                self.restart(hands)?;
+                continue;
+            }
+            // A stage stays where it is when it fails: its readings are still to be given up.
+            let more = match &mut self.stage {
+                Stage::Resolve(resolve) => match resolve.next(&self.options)? {
+                    None => false,
+                    Some(Next::Ask(question)) => {
+                        resolve.ask(*question, hands.orders);
+                        true
+                    }
+                    Some(Next::Known(resolved)) => {
+                        self.open(*resolved, hands)?;
+                        true
+                    }
+                    Some(Next::Changed) => {
+                        self.restart(hands)?;
+                        true
+                    }
+                },
+                Stage::Folder(files) => {
+                    files.whole.check()?;
+                    match files.next(hands.orders) {
+                        Ok(None) => false,
+                        Ok(Some(mut folder)) => {
+                            self.retire();
+                            let wanted = std::mem::take(&mut folder.weights);
+                            let headers = Headers::start(wanted, hands.orders)?;
+                            self.stage = Stage::Headers(Box::new(headers), Some(Box::new(folder)));
+                            true
+                        }
+                        Err(Some(error)) => return Err(error),
+                        Err(None) => {
+                            self.restart(hands)?;
+                            true
+                        }
+                    }
+                }
+                Stage::Headers(headers, folder) => {
+                    if headers.next(hands.orders)? {
+                        let (files, folder) = (&mut headers.files, folder.as_deref());
+                        let weights = Weights::plan(files, folder, &self.options, hands.text)?;
+                        self.stage = Stage::Weights(Box::new(weights));
+                        true
+                    } else {
+                        false
+                    }
+                }
+                Stage::Weights(weights) => {
+                    if weights.next(hands.orders)? {
+                        self.report(hands);
+                        return Ok(true);
+                    }
+                    self.changed() || matches!(self.end(), Some(Err(_)))
+                }
+                Stage::None => false,
+            };
+            if !more {
+                self.report(hands);
+                return Ok(false);
+            }
+        }
+    }
+
+    /// A file became another: everything begins anew, once.
+    fn restart<T: Text>(&mut self, hands: &mut Hands<'_, T>) -> Result<(), ErrorInfo> {
+        let file = self.reading().map_or(String::new(), |r| r.wanted().file.clone());
+        for reading in self.all() {
+            reading.abandon(false, hands.orders);
+        }
+        if std::mem::replace(&mut self.restarted, true) {
+            return Err(StoreError::SourceChanged { file }.into());
+        }
+        self.retire();
+        self.done[0] = 0;
+        self.resolved = None;
+        match Resolve::first(&self.source, &self.options, hands.orders)? {
+            First::Ask(resolve) => self.stage = Stage::Resolve(resolve),
+            First::Known(resolved) => self.open(*resolved, hands)?,
         }
         Ok(())
     }
 
-    /// The model, when its last weight is in place.
-    pub(crate) fn finish(
-        mut self,
-        clock: &dyn Fn() -> f64,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Session, ErrorInfo> {
-        let prepare = self.meter.enter(Phase::Prepare, clock());
-        effects.push(self.post(prepare));
-        let ready = self.meter.enter(Phase::Ready, clock());
-        let ready = self.post(ready);
-        let Stage::Weights(weights) = self.stage else {
-            return Err(error("MODEL_TRUNCATED", "the file ends inside its header"));
+    /// How the file that is being read has ended.
+    fn end(&mut self) -> Option<&Result<End, StoreError>> {
+        self.reading().and_then(|reading| reading.end())
+    }
+
+    fn changed(&mut self) -> bool {
+        !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(_))
+            && self.all().any(|reading| reading.end() == Some(&Ok(End::Changed)))
+    }
+
+    /// The file that is being read.
+    fn reading(&mut self) -> Option<&mut Reading> {
+        match &mut self.stage {
+            Stage::Resolve(resolve) => Some(&mut resolve.whole.reading),
+            Stage::Folder(files) => Some(&mut files.whole.reading),
+            Stage::Headers(headers, _) => Some(&mut headers.files.get_mut(headers.at)?.reading),
+            Stage::Weights(weights) => Some(&mut weights.files.get_mut(weights.at)?.reading),
+            Stage::None => None,
+        }
+    }
+
+    /// All files whose readings there are.
+    fn all(&mut self) -> impl Iterator<Item = &mut Reading> {
+        let (over, one, files): (&mut [Reading], _, &mut [WeightFile]) = match &mut self.stage {
+            Stage::Resolve(resolve) => {
+                (&mut resolve.over, Some(&mut resolve.whole.reading), &mut [])
+            }
+            Stage::Folder(files) => (&mut files.over, Some(&mut files.whole.reading), &mut []),
+            Stage::Headers(headers, _) => (&mut [], None, &mut headers.files),
+            Stage::Weights(weights) => (&mut [], None, &mut weights.files),
+            Stage::None => (&mut [], None, &mut []),
         };
-        let Weights { manifest, plan, text, placement } = *weights;
-        let bytes_read = self.download.bytes();
-        let types = plan.weights().filter_map(|(name, _)| Some(manifest.weights.get(name)?.dtype));
-        let slow = slow_weights(types);
-        let name = manifest.metadata.get_str("general.name").ok().flatten();
-        let parameters = manifest.parameters();
-        let (config, memory) = (plan.config.clone(), plan.memory);
-        let context_length = plan.context_length as u32;
-        let decoder = Decoder::new(plan, placement.into_weights())?;
-        let load_ms = clock() - self.started;
-        let info = ModelInfo {
-            handle: self.id,
-            name: name.map_or_else(|| self.file.clone(), str::to_owned),
-            architecture: config.family.name.into(),
-            parameters,
-            weight_type: manifest.main_type().map_or("", |dtype| dtype.name()).into(),
-            context_length,
-            trained_context_length: config.trained_context as u32,
-            vocab_size: config.vocab_size as u32,
-            has_tokenizer: text.is_some(),
-            has_chat_template: text.as_ref().is_some_and(|text| text.has_chat_template),
-            device: "cpu".into(),
-            threads: self.threads,
-            memory: memory_plan(memory),
-            load_ms,
-            files: vec![self.file],
-            choice: None,
-            downloaded_bytes: bytes_read,
-            cached_bytes: 0,
-            cache: "none".into(),
-            cache_reason: None,
-            warnings: slow.into_iter().collect(),
-        };
-        effects.push(ready);
-        let mut session = Session::new(info, decoder, text);
-        session.metrics.load_ms = load_ms;
-        session.metrics.bytes_read = bytes_read;
-        Ok(session)
+        over.iter_mut().chain(one).chain(files.iter_mut().map(|file| &mut file.reading))
+    }
+
+    /// Counts what the stage has read, and ends it.
+    fn retire(&mut self) -> Stage {
+        let [mut bytes, mut cache, mut network] = self.done;
+        let mut not_kept = self.not_kept.take();
+        for reading in self.all() {
+            bytes += reading.position();
+            cache += reading.from_cache();
+            network += reading.from_network();
+            if let Some((code, message)) = reading.not_kept() {
+                not_kept.get_or_insert((code.to_owned(), message.to_owned()));
+            }
+        }
+        (self.done, self.not_kept) = ([bytes, cache, network], not_kept);
+        std::mem::replace(&mut self.stage, Stage::None)
+    }
+
+    /// Tells how far it is, when it is time.
+    fn report<T: Text>(&mut self, hands: &mut Hands<'_, T>) {
+        let [mut loaded, mut cached, _] = self.done;
+        let total = self.total();
+        for reading in self.all() {
+            loaded += reading.position();
+            cached += reading.from_cache();
+        }
+        let mut waiting = false;
+        if let Stage::Resolve(_) = self.stage {
+            return;
+        }
+        if let Some(reading) = self.reading() {
+            waiting = reading.is_waiting();
+            let file = reading.wanted().file.clone();
+            self.meter.set_file(&file);
+        }
+        if let Some(total) = total {
+            self.meter.set_total(total);
+        }
+        if waiting && !self.waiting {
+            let progress = self.meter.waiting(hands.now);
+            hands.effects.push(self.post(progress));
+        }
+        self.waiting = waiting;
+        if loaded > self.meter.loaded()
+            && let Some(progress) = self.meter.reach(loaded, cached, hands.now)
+        {
+            hands.effects.push(self.post(progress));
+        }
     }
 
     fn post(&self, progress: sidestage_store::Progress) -> Effect {
@@ -243,43 +412,25 @@ impl Load {
             file: progress.file,
             loaded_bytes: progress.loaded_bytes,
             total_bytes: progress.total_bytes,
-            cached_bytes: 0,
+            cached_bytes: progress.cached_bytes,
             bytes_per_second: progress.bytes_per_second,
             eta_seconds: progress.eta_seconds,
         };
         Effect::Post { event: Event::Progress { id: self.id, progress } }
     }
-}
 
-fn memory_plan(memory: Memory) -> MemoryPlan {
-    MemoryPlan {
-        weights: memory.weights,
-        kv_cache: memory.kv_cache,
-        scratch: memory.scratch,
-        total: memory.total(),
+    /// Bytes of all files, as far as that is known.
+    fn total(&mut self) -> Option<u64> {
+        let done = self.done[0];
+        let ends = match &self.stage {
+            Stage::Weights(weights) => weights.manifest.ends.clone(),
+            Stage::Headers(..) => Vec::new(),
+            _ => return None,
+        };
+        let lengths = self
+            .all()
+            .enumerate()
+            .map(|(at, reading)| reading.length().or_else(|| ends.get(at).copied()));
+        lengths.sum::<Option<u64>>().map(|sum| sum + done)
     }
-}
-
-fn check(options: &LoadOptions) -> Result<(), ErrorInfo> {
-    let invalid = |option: &str, value: String, allowed: &str| {
-        error("INVALID_OPTION", format!("{option} = {value} is not {allowed}"))
-            .with("option", option)
-    };
-    match options.device.as_deref() {
-        None | Some("auto" | "cpu") => {}
-        Some("webgpu") => {
-            return Err(error("DEVICE_UNAVAILABLE", "this version has no WebGPU backend yet")
-                .hint("Use device: \"auto\" or \"cpu\"."));
-        }
-        Some(other) => {
-            return Err(invalid("device", format!("{other:?}"), "\"auto\", \"cpu\" or \"webgpu\""));
-        }
-    }
-    if options.context_length == Some(0) {
-        return Err(invalid("contextLength", "0".into(), "at least 1"));
-    }
-    if options.threads == Some(0) {
-        return Err(invalid("threads", "0".into(), "at least 1"));
-    }
-    Ok(())
 }

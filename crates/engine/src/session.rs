@@ -6,6 +6,7 @@ use crate::protocol::{
 };
 use crate::text::{Conversation, Delta, Text, TextInfo};
 use serde_json::json;
+use sidestage_formats::huggingface::GenerationDefaults;
 use sidestage_lm::{
     Decoder, LmError, MAX_ROWS, Progress, Row, RowInput, Sampler, Sampling, Sequence, Wants,
 };
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     pub(crate) info: ModelInfo,
     pub(crate) decoder: Decoder,
     pub(crate) text: Option<TextInfo>,
+    /// What the model's makers recommend, where a request says nothing.
+    defaults: GenerationDefaults,
     pub(crate) jobs: VecDeque<Job>,
     /// The job whose step is under way and the rows of that step.
     step: Option<(u32, usize)>,
@@ -34,11 +37,20 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(info: ModelInfo, decoder: Decoder, text: Option<TextInfo>) -> Self {
+    pub(crate) fn new(
+        info: ModelInfo,
+        decoder: Decoder,
+        mut text: Option<TextInfo>,
+        defaults: GenerationDefaults,
+    ) -> Self {
+        if let Some(text) = &mut text {
+            text.end_tokens.extend(&defaults.eos);
+        }
         Self {
             info,
             decoder,
             text,
+            defaults,
             jobs: VecDeque::new(),
             step: None,
             rows: Vec::with_capacity(MAX_ROWS),
@@ -59,7 +71,7 @@ impl Session {
         now: f64,
     ) -> Result<(), ErrorInfo> {
         let vocab_size = self.decoder.config().vocab_size;
-        let sampling = sampling(&options, now, id);
+        let sampling = sampling(&options, &self.defaults, now, id);
         sampling.check(vocab_size)?;
         if let Some(&token) = options.stop_tokens.iter().find(|id| **id as usize >= vocab_size) {
             let message = format!("stopTokens: {token} is not a token of this model's vocabulary");
@@ -508,14 +520,20 @@ impl Job {
 
 /// The sampler's options; a seed that was not given comes from the clock, and from the request's id
 /// where the clock stands still.
-fn sampling(options: &GenerateOptions, now: f64, id: u32) -> Sampling {
+fn sampling(options: &GenerateOptions, model: &GenerationDefaults, now: f64, id: u32) -> Sampling {
     let default = Sampling::default();
+    let likeliest = model.do_sample == Some(false);
+    let temperature = if likeliest { Some(0.0) } else { model.temperature };
+    let penalty = options.repetition_penalty.or(model.repetition_penalty.filter(|of| *of > 0.0));
     Sampling {
-        temperature: options.temperature.unwrap_or(default.temperature),
-        top_k: options.top_k.unwrap_or(default.top_k),
-        top_p: options.top_p.unwrap_or(default.top_p),
-        min_p: options.min_p.unwrap_or(default.min_p),
-        repetition_penalty: options.repetition_penalty.unwrap_or(default.repetition_penalty),
+        temperature: options.temperature.or(temperature).unwrap_or(default.temperature),
+        top_k: options.top_k.or(model.top_k).unwrap_or(default.top_k),
+        top_p: options
+            .top_p
+            .or(model.top_p.filter(|p| *p > 0.0 && *p <= 1.0))
+            .unwrap_or(default.top_p),
+        min_p: options.min_p.or(model.min_p.filter(|p| *p <= 1.0)).unwrap_or(default.min_p),
+        repetition_penalty: penalty.unwrap_or(default.repetition_penalty),
         frequency_penalty: options.frequency_penalty.unwrap_or(default.frequency_penalty),
         presence_penalty: options.presence_penalty.unwrap_or(default.presence_penalty),
         logit_bias: options.logit_bias.clone(),

@@ -1,8 +1,10 @@
 use std::collections::VecDeque;
 
-/// What is going on while a model is loaded; never goes back.
+/// What is going on while a model is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
+    /// Another load has a file; it is waited for.
+    Waiting,
     /// Bytes are coming.
     Download,
     /// They are all there and are made ready.
@@ -15,6 +17,7 @@ impl Phase {
     /// Its name on the wire.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Download => "download",
             Self::Prepare => "prepare",
             Self::Ready => "ready",
@@ -22,15 +25,17 @@ impl Phase {
     }
 }
 
-/// How far a load is. Of one load, phases and bytes never go back.
+/// How far a load is. Of one load, bytes never go back, nor phases but `Waiting`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     /// What is going on.
     pub phase: Phase,
     /// The file's name.
     pub file: String,
-    /// Bytes so far.
+    /// Bytes so far, of all files.
     pub loaded_bytes: u64,
+    /// Bytes of them that came from the cache.
+    pub cached_bytes: u64,
     /// Bytes in all, where known; never fewer than `loaded_bytes`.
     pub total_bytes: Option<u64>,
     /// The speed over the last three seconds, in bytes a second.
@@ -53,6 +58,7 @@ pub struct Meter {
     phase: Phase,
     file: String,
     loaded: u64,
+    cached: u64,
     total: Option<u64>,
     now: f64,
     /// Time and bytes at some moments of the window, [`INTERVAL`] apart; the first is the last
@@ -70,6 +76,7 @@ impl Meter {
             phase: Phase::Download,
             file: file.into(),
             loaded: 0,
+            cached: 0,
             total,
             now,
             moments: VecDeque::from([(now, 0)]),
@@ -82,11 +89,19 @@ impl Meter {
         self.total = Some(total);
     }
 
-    /// So many more bytes have come (0: only time has passed). The report to send, if it is time
-    /// for one.
-    pub fn add(&mut self, bytes: u64, now_ms: f64) -> Option<Progress> {
+    /// Another file is read now.
+    pub fn set_file(&mut self, file: &str) {
+        if self.file != file {
+            file.clone_into(&mut self.file);
+        }
+    }
+
+    /// So many bytes of all files are here, `cached` of them from the cache; never fewer than
+    /// before, even where files are read again. The report to send, if it is time for one.
+    pub fn reach(&mut self, loaded: u64, cached: u64, now_ms: f64) -> Option<Progress> {
         self.clock(now_ms);
-        self.loaded = self.loaded.saturating_add(bytes);
+        self.loaded = self.loaded.max(loaded);
+        self.cached = self.cached.max(cached).min(self.loaded);
         let last = self.moments.back().map_or(self.now, |moment| moment.0);
         if self.now - last >= INTERVAL {
             self.moments.push_back((self.now, self.loaded));
@@ -113,6 +128,12 @@ impl Meter {
         self.report()
     }
 
+    /// A report that another load is waited for. The phase stays as it is.
+    pub fn waiting(&mut self, now_ms: f64) -> Progress {
+        self.clock(now_ms);
+        Progress { phase: Phase::Waiting, ..self.report() }
+    }
+
     /// Bytes so far.
     pub fn loaded(&self) -> u64 {
         self.loaded
@@ -133,6 +154,7 @@ impl Meter {
             phase: self.phase,
             file: self.file.clone(),
             loaded_bytes: self.loaded,
+            cached_bytes: self.cached,
             total_bytes: total,
             bytes_per_second: speed,
             eta_seconds: match left {
@@ -150,13 +172,17 @@ mod tests {
 
     const MB: u64 = 1_000_000;
 
+    fn add(meter: &mut Meter, bytes: u64, now_ms: f64) -> Option<Progress> {
+        meter.reach(meter.loaded() + bytes, 0, now_ms)
+    }
+
     #[test]
     fn a_steady_download_reports_ten_times_a_second_and_its_true_speed() {
         // 10 MB at 1 MB/s, a chunk of 10 kB each 10 ms.
         let mut meter = Meter::new("m.gguf", Some(10 * MB), 5000.0);
         let mut reports = Vec::new();
         for step in 1..=1000_u64 {
-            reports.extend(meter.add(10_000, 5000.0 + step as f64 * 10.0));
+            reports.extend(add(&mut meter, 10_000, 5000.0 + step as f64 * 10.0));
         }
         assert!((95..=102).contains(&reports.len()), "{}", reports.len());
         for report in &reports[1..] {
@@ -173,18 +199,18 @@ mod tests {
     #[test]
     fn reports_come_at_the_first_bytes_the_last_and_each_phase() {
         let mut meter = Meter::new("m.gguf", Some(100), 0.0);
-        let first = meter.add(10, 0.0).expect("the first bytes");
+        let first = add(&mut meter, 10, 0.0).expect("the first bytes");
         assert_eq!(
             (first.loaded_bytes, first.bytes_per_second, first.eta_seconds),
             (10, 0.0, None)
         );
-        assert_eq!(meter.add(10, 50.0), None);
-        assert_eq!(meter.add(10, 99.0), None);
-        assert!(meter.add(10, 100.0).is_some());
-        let last = meter.add(60, 101.0).expect("the last bytes");
+        assert_eq!(add(&mut meter, 10, 50.0), None);
+        assert_eq!(add(&mut meter, 10, 99.0), None);
+        assert!(add(&mut meter, 10, 100.0).is_some());
+        let last = add(&mut meter, 60, 101.0).expect("the last bytes");
         assert_eq!((last.phase, last.loaded_bytes), (Phase::Download, 100));
         // Padding after the last byte is counted, not reported at once.
-        assert_eq!(meter.add(1, 102.0), None);
+        assert_eq!(add(&mut meter, 1, 102.0), None);
         assert_eq!(meter.enter(Phase::Prepare, 103.0).phase.as_str(), "prepare");
         assert_eq!(meter.enter(Phase::Ready, 103.0).phase, Phase::Ready);
         assert_eq!(meter.enter(Phase::Prepare, 104.0).phase, Phase::Ready);
@@ -195,20 +221,20 @@ mod tests {
     fn the_speed_follows_the_last_seconds() {
         let mut meter = Meter::new("m.gguf", None, 0.0);
         for second in 1..=10 {
-            meter.add(5 * MB, f64::from(second) * 1000.0);
+            add(&mut meter, 5 * MB, f64::from(second) * 1000.0);
         }
         let mut slow = None;
         for second in 11..=20 {
-            slow = meter.add(MB, f64::from(second) * 1000.0);
+            slow = add(&mut meter, MB, f64::from(second) * 1000.0);
         }
         let slow = slow.expect("a report a second");
         assert_eq!((slow.bytes_per_second, slow.eta_seconds), (1e6, None));
         // A stall: time passes and nothing comes.
-        let stalled = meter.add(0, 60_000.0).expect("a report");
+        let stalled = add(&mut meter, 0, 60_000.0).expect("a report");
         assert!(stalled.bytes_per_second < 1e5, "{stalled:?}");
         meter.set_total(100 * MB);
-        meter.add(0, 64_000.0);
-        let stopped = meter.add(0, 68_000.0).expect("a report");
+        add(&mut meter, 0, 64_000.0);
+        let stopped = add(&mut meter, 0, 68_000.0).expect("a report");
         assert_eq!((stopped.bytes_per_second, stopped.eta_seconds), (0.0, None));
     }
 
@@ -219,7 +245,7 @@ mod tests {
         let clock = [1000.0, 900.0, f64::NAN, 2000.0, f64::INFINITY, -1.0, 2500.0, 1e9, 1e9];
         for (at, now) in clock.into_iter().enumerate() {
             meter.set_total(60 - 5 * at as u64);
-            let mut reports: Vec<Progress> = meter.add(10, now).into_iter().collect();
+            let mut reports: Vec<Progress> = add(&mut meter, 10, now).into_iter().collect();
             if at == 5 {
                 reports.push(meter.enter(Phase::Prepare, now));
             }

@@ -1,4 +1,4 @@
-use crate::StoreError;
+use crate::{Hub, StoreError};
 
 /// The host of `hf:` sources where the app names no other.
 pub const DEFAULT_HUB: &str = "https://huggingface.co";
@@ -7,24 +7,26 @@ pub const DEFAULT_HUB: &str = "https://huggingface.co";
 ///
 /// ```
 /// use sidestage_store::Source;
-/// let source = Source::parse("hf:owner/repo/model-Q4_0.gguf@v1", None)?;
-/// assert_eq!(source.url, "https://huggingface.co/owner/repo/resolve/v1/model-Q4_0.gguf");
-/// assert_eq!(source.file, "model-Q4_0.gguf");
+/// let Source::Hub(hub) = Source::parse("hf:owner/repo/model-Q4_0.gguf@v1", None)? else { panic!() };
+/// assert_eq!(
+///     hub.file_url("v1", "model-Q4_0.gguf"),
+///     "https://huggingface.co/owner/repo/resolve/v1/model-Q4_0.gguf"
+/// );
 /// # Ok::<(), sidestage_store::StoreError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// What the host fetches: an absolute URL, or a relative one as it was given.
-    pub url: String,
-    /// The file's name, for people; never empty.
-    pub file: String,
+pub enum Source {
+    /// A repository of the hub, or something in it.
+    Hub(Hub),
+    /// A file, or a folder if it ends with a slash: an absolute URL, or a relative one as it was
+    /// given.
+    Url(String),
 }
 
 impl Source {
     /// Reads a source: an `http:`, `https:` or relative URL, which is taken as it is, or
-    /// `hf:owner/repo/path/file[@revision]`, which becomes
-    /// `{hub}/owner/repo/resolve/{revision, or main}/path/file`. The last `@` begins the revision,
-    /// so a file whose name has one needs a revision too.
+    /// `hf:owner/repo[/path][@revision]`. The last `@` begins the revision, so a file whose name
+    /// has one needs a revision too.
     ///
     /// `hub` is the base URL for `hf:`; [`DEFAULT_HUB`] if `None`.
     ///
@@ -40,22 +42,22 @@ impl Source {
             return Err(invalid("it holds a control character".into()));
         }
         let parsed = match scheme(text).map(|scheme| scheme.to_ascii_lowercase()).as_deref() {
-            None => Ok(text.to_owned()),
-            Some("http" | "https") => web_url(text).map(|()| text.to_owned()),
-            Some("hf") => hub_url(&text["hf:".len()..], hub.unwrap_or(DEFAULT_HUB)),
+            None => Ok(Self::Url(text.to_owned())),
+            Some("http" | "https") => web_url(text).map(|()| Self::Url(text.to_owned())),
+            Some("hf") => {
+                Hub::parse(&text["hf:".len()..], hub.unwrap_or(DEFAULT_HUB)).map(Self::Hub)
+            }
             Some("blob" | "data" | "file") => {
                 Err("pass the File, the Blob or the bytes themselves instead of a URL".into())
             }
             Some(other) => Err(format!("the scheme {other:?} is not supported")),
         };
-        let url = parsed.map_err(invalid)?;
-        let file = file_name(&url);
-        Ok(Self { url, file })
+        parsed.map_err(invalid)
     }
 }
 
 /// The scheme of a URL (RFC 3986, section 3.1), if it has one.
-fn scheme(text: &str) -> Option<&str> {
+pub(crate) fn scheme(text: &str) -> Option<&str> {
     let (scheme, _) = text.split_once(':')?;
     let mut chars = scheme.chars();
     let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic());
@@ -63,7 +65,7 @@ fn scheme(text: &str) -> Option<&str> {
 }
 
 /// Checks the part of an absolute URL that `fetch` is strict about.
-fn web_url(url: &str) -> Result<(), String> {
+pub(crate) fn web_url(url: &str) -> Result<(), String> {
     let after = url.split_once("://").map_or("", |(_, after)| after);
     let host = after.split(['/', '?', '#']).next().unwrap_or("");
     if host.contains('@') {
@@ -72,54 +74,9 @@ fn web_url(url: &str) -> Result<(), String> {
     if host.is_empty() { Err("it names no host".into()) } else { Ok(()) }
 }
 
-fn hub_url(path: &str, hub: &str) -> Result<String, String> {
-    let hub = hub.trim().trim_end_matches('/');
-    if matches!(scheme(hub), Some("http" | "https")) {
-        web_url(hub).map_err(|reason| format!("of the base URL {:?}: {reason}", shown(hub)))?;
-    } else if scheme(hub).is_some() {
-        return Err(format!("the base URL {hub:?} is neither http: nor https:"));
-    }
-    let (path, revision) = path.rsplit_once('@').unwrap_or((path, "main"));
-    if revision.is_empty() {
-        return Err("the revision after @ is empty".into());
-    }
-    let segments: Vec<&str> = path.split('/').collect();
-    if segments.len() < 3 {
-        return Err("it should be hf:owner/repo/file, with @revision at the end".into());
-    }
-    for segment in segments.iter().copied().chain(revision.split('/')) {
-        match segment {
-            "" => return Err("a part between two slashes is empty".into()),
-            "." | ".." => return Err(format!("it holds {segment:?} as a part of the path")),
-            _ => {}
-        }
-    }
-    let [owner, repo, file @ ..] = &segments[..] else { return Err("it names no file".into()) };
-    let file: Vec<String> = file.iter().map(|segment| encode(segment)).collect();
-    let (owner, repo, revision) = (encode(owner), encode(repo), encode(revision));
-    Ok(format!("{hub}/{owner}/{repo}/resolve/{revision}/{}", file.join("/")))
-}
-
-/// Percent-encodes all but the unreserved characters of RFC 3986, slashes included: a revision is
-/// one segment of the URL even if it is `refs/pr/1`.
-fn encode(segment: &str) -> String {
-    let mut out = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(byte.into());
-        } else {
-            out.push('%');
-            for digit in [byte >> 4, byte & 15] {
-                out.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
-            }
-        }
-    }
-    out
-}
-
 /// The last segment of the path, decoded where that gives plain text, or the whole URL if there is
 /// none.
-fn file_name(url: &str) -> String {
+pub fn file_name(url: &str) -> String {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let name = path.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(url);
     match decode(name) {
@@ -149,7 +106,7 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// A source as messages show it: short, and without a password.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 200;
     let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -200,8 +157,9 @@ mod tests {
             ),
             ("hf:o/r/m.gguf", Some("/mirror"), "/mirror/o/r/resolve/main/m.gguf".into(), "m.gguf"),
         ] {
-            let source = Source::parse(text, hub).expect(text);
-            assert_eq!((source.url, source.file.as_str()), (url, file), "{text}");
+            let Source::Hub(hub) = Source::parse(text, hub).expect(text) else { panic!("{text}") };
+            let made = hub.file_url(&hub.revision, &hub.path);
+            assert_eq!((file_name(&made).as_str(), made), (file, url), "{text}");
         }
     }
 
@@ -221,7 +179,7 @@ mod tests {
             ("?model=1", "?model=1"),
         ] {
             let source = Source::parse(text, None).expect(text);
-            assert_eq!((source.url.as_str(), source.file.as_str()), (text, file));
+            assert_eq!((source, file_name(text).as_str()), (Source::Url(text.into()), file));
         }
     }
 
@@ -231,9 +189,8 @@ mod tests {
             ("", None, "is empty"),
             ("  ", None, "is empty"),
             ("m\n.gguf", None, "control character"),
-            ("hf:", None, "should be hf:owner/repo/file"),
-            ("hf:o/r", None, "should be hf:owner/repo/file"),
-            ("hf:o/r@main/m.gguf", None, "with @revision at the end"),
+            ("hf:", None, "should be hf:owner/repo"),
+            ("hf:o", None, "should be hf:owner/repo"),
             ("hf:o//m.gguf", None, "between two slashes is empty"),
             ("hf://o/r/m.gguf", None, "between two slashes is empty"),
             ("hf:o/r/", None, "between two slashes is empty"),

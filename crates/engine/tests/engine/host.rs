@@ -3,13 +3,14 @@
 use crate::model;
 use crate::watch::Watch;
 use sidestage_engine::protocol::{
-    Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, LoadOptions, ModelInfo,
-    ModelSource, Origin, Outcome, Prompt, Request, Segment,
+    Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, HeldFile, LoadOptions,
+    ModelInfo, ModelSource, Origin, Outcome, Prompt, Request, Segment,
 };
 use sidestage_engine::{Engine, TextRoom};
 use sidestage_pool::Pool;
 use sidestage_text::wire::Server;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -35,8 +36,16 @@ pub(crate) struct Host {
     pub(crate) reading: Option<u32>,
     /// Every reading there was, and its URL.
     pub(crate) fetched: Vec<(u32, Option<String>)>,
+    /// First byte that was asked for last.
+    pub(crate) offset: usize,
+    /// The file that was asked for last, of those that are held.
+    held: Option<u32>,
+    locked: BTreeSet<String>,
     ids: u32,
 }
+
+/// Names and bytes.
+pub(crate) type Files = Vec<(String, Vec<u8>)>;
 
 /// What a server answers.
 #[derive(Clone)]
@@ -86,6 +95,9 @@ impl Host {
             watch: Watch::default(),
             reading: None,
             fetched: Vec::new(),
+            offset: 0,
+            held: None,
+            locked: BTreeSet::new(),
             ids: 0,
         }
     }
@@ -140,6 +152,7 @@ impl Host {
         while at < bytes.len() {
             let window = self.engine.window(stream, bytes.len() - at);
             if window.is_empty() {
+                self.carry_out();
                 break;
             }
             let count = window.len();
@@ -171,7 +184,8 @@ impl Host {
     /// Plays an answer to the reading that is open, as long as the engine wants it.
     pub(crate) fn serve(&mut self, reply: &Reply) {
         let Some(stream) = self.reading else { return };
-        let (status, length) = (reply.status, reply.length);
+        let part = self.offset > 0 && reply.status == 200;
+        let (status, length) = (if part { 206 } else { reply.status }, reply.length);
         let content_type = reply.content_type.map(str::to_owned);
         self.completion(Completion::Opened {
             stream,
@@ -183,12 +197,12 @@ impl Host {
             retry_after_ms: None,
             kept: false,
         });
-        for chunk in reply.bytes.chunks(reply.chunk) {
-            if self.reading.is_some() {
+        for chunk in reply.bytes[self.offset.min(reply.bytes.len())..].chunks(reply.chunk) {
+            if self.reading == Some(stream) {
                 self.feed(stream, chunk);
             }
         }
-        if self.reading.is_some() {
+        if self.reading == Some(stream) {
             self.reading = None;
             self.completion(match reply.failure {
                 None => Completion::Closed { stream },
@@ -203,7 +217,31 @@ impl Host {
         options: LoadOptions,
     ) -> Result<ModelInfo, ErrorInfo> {
         let id = self.start_load(options);
-        self.serve(reply);
+        // It is asked for again where it breaks off.
+        while self.watch.end(id).is_none() {
+            self.serve(reply);
+        }
+        match self.watch.end(id).expect("the load has ended").clone()? {
+            Outcome::Loaded { model } => Ok(model),
+            other => panic!("{other:?} is no answer to a load"),
+        }
+    }
+
+    /// Loads files that the host holds, by name.
+    pub(crate) fn load_files(
+        &mut self,
+        files: Files,
+        options: LoadOptions,
+    ) -> Result<ModelInfo, ErrorInfo> {
+        let held = files
+            .iter()
+            .map(|(name, bytes)| HeldFile { name: name.clone(), size: bytes.len() as u64 });
+        let source = ModelSource::Held { files: held.collect() };
+        let id = self.send(|id| Request::Load { id, source, options });
+        while self.watch.end(id).is_none() {
+            let index = self.held.expect("a file that is held") as usize;
+            self.serve(&Reply { chunk: 10_000, ..Reply::new(&files[index].1) });
+        }
         match self.watch.end(id).expect("the load has ended").clone()? {
             Outcome::Loaded { model } => Ok(model),
             other => panic!("{other:?} is no answer to a load"),
@@ -256,11 +294,31 @@ impl Host {
     }
 
     fn carry_out(&mut self) {
-        for effect in self.engine.take_effects() {
+        loop {
+            let effects = self.engine.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            effects.into_iter().for_each(|effect| self.carry_out_one(effect));
+        }
+    }
+
+    /// A host without a cache: it finds nothing and keeps nothing.
+    fn carry_out_one(&mut self, effect: Effect) {
+        {
             match effect {
                 Effect::Post { event } => self.watch.see(event),
+                Effect::Lookup { key, wait: false } => {
+                    assert!(self.locked.insert(key.clone()), "{key} is locked twice");
+                    self.engine.completion(Completion::Found { key, entry: None, busy: false });
+                }
+                Effect::Release { key } => {
+                    assert!(self.locked.remove(&key), "{key} was not locked");
+                }
+                Effect::Drop { key } => assert!(self.locked.contains(&key)),
                 Effect::Fetch { stream, from, offset, .. } => {
-                    assert_eq!(offset, 0);
+                    self.offset = offset as usize;
+                    self.held = if let Origin::Held { index } = from { Some(index) } else { None };
                     let url = if let Origin::Url { url } = from { Some(url) } else { None };
                     self.fetched.push((stream, url));
                     assert_eq!(self.reading.replace(stream), None, "two readings at once");

@@ -1,7 +1,9 @@
 //! The engine, driven by a native host that keeps the laws of the protocol under watch.
 
+mod caching;
 mod determinism;
 mod faults;
+mod folders;
 mod goldens;
 mod host;
 mod interleaving;

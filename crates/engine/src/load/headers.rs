@@ -1,0 +1,167 @@
+//! The headers of the files with weights, which say what is in them.
+
+use crate::error::error;
+use crate::protocol::ErrorInfo;
+use sidestage_formats::gguf::{Gguf, GgufReader, Progress as GgufProgress};
+use sidestage_formats::safetensors::{
+    Progress as SafetensorsProgress, SafetensorsHeader, SafetensorsReader,
+};
+use sidestage_store::{End, Expect, Orders, Reading, Wanted};
+
+/// Headers are read in windows of this size; what of the weights lies in the last one is copied.
+const WINDOW: usize = 64 << 10;
+
+/// A file with weights.
+pub(super) struct WeightFile {
+    pub(super) reading: Reading,
+    header: Header,
+    /// Bytes behind the header that came with it.
+    pub(super) rest: Vec<u8>,
+}
+
+enum Header {
+    Gguf(Box<GgufReader>),
+    Safetensors(Box<SafetensorsReader>),
+    Done(Box<Read>),
+    Taken,
+}
+
+/// A header that was read.
+pub(super) enum Read {
+    Gguf(Gguf),
+    Safetensors(SafetensorsHeader),
+}
+
+impl Read {
+    fn end(&self) -> u64 {
+        match self {
+            Self::Gguf(gguf) => gguf.end,
+            Self::Safetensors(header) => header.end,
+        }
+    }
+}
+
+/// All files, of which one is being read.
+pub(super) struct Headers {
+    pub(super) files: Vec<WeightFile>,
+    pub(super) at: usize,
+    window: Vec<u8>,
+}
+
+impl Headers {
+    /// Starts with the first file, of which there is one at least.
+    pub(super) fn start(wanted: Vec<Wanted>, orders: &mut Orders) -> Result<Self, ErrorInfo> {
+        let mut files: Vec<WeightFile> = wanted.into_iter().map(WeightFile::new).collect();
+        let Some(first) = files.first_mut() else {
+            return Err(error("MODEL_INCOMPLETE", "the model has no file with weights"));
+        };
+        first.reading.start(orders);
+        Ok(Self { files, at: 0, window: vec![0; WINDOW] })
+    }
+
+    pub(super) fn window(&mut self, want: usize) -> &mut [u8] {
+        let length = want.min(self.window.len());
+        &mut self.window[..length]
+    }
+
+    pub(super) fn wrote(
+        &mut self,
+        stream: u32,
+        count: usize,
+        orders: &mut Orders,
+    ) -> Result<(), ErrorInfo> {
+        let (file, bytes) = (&mut self.files[self.at], &self.window[..count]);
+        file.reading.wrote(stream, bytes, orders);
+        // What is no model at all is told by its first bytes.
+        match file.reading.end() {
+            Some(Err(_)) => Ok(()),
+            _ => file.push(bytes),
+        }
+    }
+
+    /// Goes on with the next file when a header is whole. Whether all are.
+    pub(super) fn next(&mut self, orders: &mut Orders) -> Result<bool, ErrorInfo> {
+        loop {
+            let alone = self.files.len() == 1;
+            let file = &mut self.files[self.at];
+            let Header::Done(read) = &file.header else {
+                return match file.reading.end() {
+                    Some(Ok(End::Whole | End::Enough)) => Err(file.truncated()),
+                    _ => Ok(false),
+                };
+            };
+            let end = read.end();
+            file.reading.at_least(end);
+            if let Some(length) = file.reading.length()
+                && length < end
+            {
+                let message = format!("the file has {length} bytes, its header promises {end}");
+                return Err(error("MODEL_TRUNCATED", message)
+                    .hint("The file is not whole. Download it again.")
+                    .with("expected", end)
+                    .with("received", length));
+            }
+            if alone {
+                return Ok(true);
+            }
+            file.reading.pause(orders);
+            if self.at + 1 == self.files.len() {
+                return Ok(true);
+            }
+            self.at += 1;
+            self.files[self.at].reading.start(orders);
+        }
+    }
+}
+
+impl WeightFile {
+    fn new(wanted: Wanted) -> Self {
+        let header = match wanted.expect {
+            Expect::Safetensors => Header::Safetensors(Box::default()),
+            _ => Header::Gguf(Box::default()),
+        };
+        Self { reading: Reading::new(wanted), header, rest: Vec::new() }
+    }
+
+    /// Takes the header out.
+    pub(super) fn take_header(&mut self) -> Option<Read> {
+        match std::mem::replace(&mut self.header, Header::Taken) {
+            Header::Done(read) => Some(*read),
+            _ => None,
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), ErrorInfo> {
+        let (read, header_bytes) = match &mut self.header {
+            Header::Gguf(reader) => match reader.push(bytes)? {
+                GgufProgress::Done { gguf, header_bytes } => (Read::Gguf(gguf), header_bytes),
+                GgufProgress::NeedMore { .. } => return Ok(()),
+            },
+            Header::Safetensors(reader) => match reader.push(bytes)? {
+                SafetensorsProgress::Done { header, header_bytes } => {
+                    (Read::Safetensors(header), header_bytes)
+                }
+                SafetensorsProgress::NeedMore { .. } => return Ok(()),
+            },
+            Header::Done(_) | Header::Taken => {
+                self.rest.extend_from_slice(bytes);
+                return Ok(());
+            }
+        };
+        let rest = self.reading.position().saturating_sub(header_bytes) as usize;
+        self.rest.extend_from_slice(&bytes[bytes.len() - rest.min(bytes.len())..]);
+        self.header = Header::Done(Box::new(read));
+        Ok(())
+    }
+
+    /// The error of a file that ends inside its header.
+    fn truncated(&self) -> ErrorInfo {
+        match &self.header {
+            Header::Gguf(reader) => reader.truncated().into(),
+            Header::Safetensors(reader) => reader.truncated().into(),
+            Header::Done(_) | Header::Taken => {
+                error("MODEL_TRUNCATED", "the file ends before its last weight")
+            }
+        }
+    }
+}

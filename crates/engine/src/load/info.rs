@@ -1,0 +1,110 @@
+//! What is told of a model that was loaded.
+
+use super::{Load, Stage};
+use crate::error::error;
+use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo};
+use crate::session::Session;
+use crate::warnings::slow_weights;
+use sidestage_lm::{Decoder, Memory};
+use sidestage_store::{Kind, Phase};
+
+impl Load {
+    /// The model, when its last weight is in place.
+    pub(crate) fn finish(
+        mut self,
+        clock: &dyn Fn() -> f64,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Session, ErrorInfo> {
+        let prepare = self.meter.enter(Phase::Prepare, clock());
+        effects.push(self.post(prepare));
+        let ready = self.meter.enter(Phase::Ready, clock());
+        let ready = self.post(ready);
+        let stage = self.retire();
+        let Stage::Weights(weights) = stage else {
+            return Err(error("MODEL_TRUNCATED", "the file ends inside its header"));
+        };
+        let files: Vec<String> =
+            weights.files.iter().map(|file| file.reading.wanted().file.clone()).collect();
+        let warnings = self.warnings(&weights);
+        let (manifest, plan) = (weights.manifest, weights.plan);
+        let name = manifest.metadata.get_str("general.name").ok().flatten();
+        let name = name.or(files.first().map(String::as_str)).unwrap_or_default().to_owned();
+        let (config, memory) = (plan.config.clone(), plan.memory);
+        let context_length = plan.context_length as u32;
+        let decoder = Decoder::new(plan, weights.placement.into_weights())?;
+        let load_ms = clock() - self.started;
+        let text = weights.text;
+        let [bytes_read, cached_bytes, downloaded_bytes] = self.done;
+        let info = ModelInfo {
+            handle: self.id,
+            name,
+            architecture: config.family.name.into(),
+            parameters: manifest.parameters(),
+            weight_type: manifest.main_type().map_or("", |dtype| dtype.name()).into(),
+            context_length,
+            trained_context_length: config.trained_context as u32,
+            vocab_size: config.vocab_size as u32,
+            has_tokenizer: text.is_some(),
+            has_chat_template: text.as_ref().is_some_and(|text| text.has_chat_template),
+            device: "cpu".into(),
+            threads: self.threads,
+            memory: memory_plan(memory),
+            load_ms,
+            files,
+            choice: self.resolved.and_then(|resolved| resolved.choice),
+            downloaded_bytes,
+            cached_bytes,
+            cache: "none".into(),
+            cache_reason: self.not_kept.map(|(_, message)| message),
+            warnings,
+        };
+        effects.push(ready);
+        let mut session = Session::new(info, decoder, text, weights.defaults.unwrap_or_default());
+        session.metrics.load_ms = load_ms;
+        session.metrics.bytes_read = bytes_read;
+        Ok(session)
+    }
+
+    /// What the app should know though nothing failed.
+    fn warnings(&self, weights: &super::Weights) -> Vec<ErrorInfo> {
+        let (manifest, plan) = (&weights.manifest, &weights.plan);
+        let types = plan.weights().filter_map(|(name, _)| Some(manifest.weights.get(name)?.dtype));
+        let mut warnings: Vec<ErrorInfo> = slow_weights(types).into_iter().collect();
+        let (trained, given) = (weights.plan.config.trained_context, weights.plan.context_length);
+        if let Some(asked) = self.options.context.filter(|asked| *asked > given) {
+            let message = format!(
+                "contextLength is {given}, not {asked}: the model was trained for {trained} positions"
+            );
+            warnings.push(
+                error("CONTEXT_LENGTH_LOWERED", message)
+                    .with("asked", asked)
+                    .with("contextLength", given)
+                    .with("trainedContextLength", trained),
+            );
+        }
+        if let Some((code, message)) = &self.not_kept {
+            warnings.push(
+                error(code, format!("not all of the model was kept: {message}"))
+                    .hint("The next load downloads it again. Make room, or ask for persistence."),
+            );
+        }
+        let folder = self.resolved.as_ref().is_some_and(|of| of.kind == Kind::Folder);
+        if let Some(dtype) = self.options.dtype.filter(|_| !folder) {
+            let message = format!(
+                "dtype {:?} was not used: the weights of a GGUF file have their types already",
+                dtype.name().to_ascii_lowercase()
+            );
+            warnings.push(error("OPTION_NOT_USED", message).with("option", "dtype"));
+        }
+        warnings
+    }
+}
+
+fn memory_plan(memory: Memory) -> MemoryPlan {
+    MemoryPlan {
+        weights: memory.weights,
+        kv_cache: memory.kv_cache,
+        scratch: memory.scratch,
+        total: memory.total(),
+    }
+}

@@ -1,0 +1,81 @@
+use crate::error::error;
+use crate::protocol::{ErrorInfo, LoadOptions};
+use sidestage_store::CacheMode;
+use sidestage_tensor::DType;
+
+/// Types that weights can be converted to while they are loaded.
+const DTYPES: [DType; 8] = [
+    DType::F32,
+    DType::F16,
+    DType::BF16,
+    DType::Q8_0,
+    DType::Q5_1,
+    DType::Q5_0,
+    DType::Q4_1,
+    DType::Q4_0,
+];
+
+/// Options that were checked.
+#[derive(Clone, Debug)]
+pub(super) struct Options {
+    pub(super) context: Option<usize>,
+    pub(super) hub: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) mode: CacheMode,
+    pub(super) cache_key: Option<String>,
+    pub(super) dtype: Option<DType>,
+    pub(super) memory_limit: Option<u64>,
+}
+
+impl Options {
+    pub(super) fn check(options: LoadOptions) -> Result<Self, ErrorInfo> {
+        match options.device.as_deref() {
+            None | Some("auto" | "cpu") => {}
+            Some("webgpu") => {
+                return Err(error("DEVICE_UNAVAILABLE", "this version has no WebGPU backend yet")
+                    .hint("Use device: \"auto\" or \"cpu\"."));
+            }
+            Some(other) => {
+                let value = format!("{other:?}");
+                return Err(invalid("device", value, "\"auto\", \"cpu\" or \"webgpu\""));
+            }
+        }
+        if options.context_length == Some(0) {
+            return Err(invalid("contextLength", "0".into(), "at least 1"));
+        }
+        if options.threads == Some(0) {
+            return Err(invalid("threads", "0".into(), "at least 1"));
+        }
+        if let Some(other) = options.kv_type.filter(|kv_type| kv_type != "f32") {
+            return Err(invalid("kvType", format!("{other:?}"), "\"f32\""));
+        }
+        let dtype = match options.dtype {
+            None => None,
+            Some(name) => Some(dtype(&name)?),
+        };
+        Ok(Self {
+            context: options.context_length.map(|length| length as usize),
+            hub: options.hub_url,
+            token: options.hub_token,
+            mode: match options.cache {
+                None => CacheMode::Default,
+                Some(mode) => CacheMode::parse(&mode)?,
+            },
+            cache_key: options.cache_key,
+            dtype,
+            memory_limit: options.memory_limit,
+        })
+    }
+}
+
+fn dtype(name: &str) -> Result<DType, ErrorInfo> {
+    let found = DTYPES.iter().find(|dtype| dtype.name().eq_ignore_ascii_case(name));
+    found.copied().ok_or_else(|| {
+        let names = DTYPES.map(|dtype| format!("{:?}", dtype.name().to_ascii_lowercase()));
+        invalid("dtype", format!("{name:?}"), &format!("one of {}", names.join(", ")))
+    })
+}
+
+fn invalid(option: &str, value: String, allowed: &str) -> ErrorInfo {
+    error("INVALID_OPTION", format!("{option} = {value} is not {allowed}")).with("option", option)
+}

@@ -80,6 +80,12 @@ const SIMPLE = /^(accept|accept-language|content-language|content-type|range|aut
 const OWN =
   /^(host|connection|user-agent|origin|referer|accept-encoding|cache-control|pragma|priority|sec-|dnt|te$|upgrade)/;
 
+/**
+ * Milliseconds that a connection is held before it is cut: an error overtakes what a browser has
+ * received and not yet handed on.
+ */
+const HELD_MS = 300;
+
 /** Starts a hub on a free port. `seed`: of the sizes of the pieces that files are sent in. */
 export async function startHub(seed = 1): Promise<Hub> {
   const repositories = new Map<string, Repository>();
@@ -246,7 +252,9 @@ function send(
   const more = (at: number): void => {
     if (at >= end) {
       if (stalls) return;
-      if (wrong !== 0 || end < whole.length) return void response.destroy();
+      if (wrong !== 0 || end < whole.length) {
+        return void setTimeout(() => response.destroy(), HELD_MS);
+      }
       return void response.end();
     }
     const next = Math.min(end, at + 1 + Math.floor(random() * 65_536));

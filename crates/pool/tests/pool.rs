@@ -37,7 +37,9 @@ fn each_part_is_called_once_and_the_threads_share_them() {
             each_once(&pool, parts);
         }
         let all_here = Barrier::new(threads);
-        pool.run(threads, &|_| drop(all_here.wait()));
+        pool.run(threads, &|_| {
+            all_here.wait();
+        });
     }
 }
 
@@ -147,7 +149,9 @@ fn an_external_pool_works_alone_until_its_threads_come_and_after_they_go() {
         wait_for(&pool);
         worker_main(&pool, 2);
         let all_here = Barrier::new(3);
-        pool.run(3, &|_| drop(all_here.wait()));
+        pool.run(3, &|_| {
+            all_here.wait();
+        });
         pool.shut_down();
     });
     assert!(each_once(&pool, 3).iter().all(|&thread| thread == here));

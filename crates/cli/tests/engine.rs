@@ -246,6 +246,9 @@ fn broken_models_are_named_by_every_command() {
                 Some("folder") if args[0] == "generate" => {
                     assert_eq!(code, "NOT_A_MODEL", "{args:?}");
                 }
+                Some("folder") if args[0] == "tokenize" => {
+                    assert_eq!(code, "TOKENIZER_INVALID", "{args:?}");
+                }
                 Some("folder") => assert_eq!(code, "UNREADABLE", "{args:?}"),
                 Some("cut.gguf" | "cut-header.gguf") => {
                     assert_eq!(code, "MODEL_TRUNCATED", "{args:?}")

@@ -1,5 +1,9 @@
 //! SentencePiece's own normaliser: a map from strings to strings, as a trie
 //! ([`Normalizer::DecodePrecompiledCharsMap`](https://github.com/google/sentencepiece/blob/master/src/normalizer.cc)).
+//!
+//! The longest match is replaced, as models were trained. Hugging Face's `Precompiled` takes the
+//! shortest within a user-perceived character and drops the rest of that: it differs where a letter
+//! and its mark are one rule and the letter alone another.
 
 use crate::TextError;
 

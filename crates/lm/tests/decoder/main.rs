@@ -7,6 +7,7 @@ mod goldens;
 mod huggingface;
 mod logits;
 mod metadata;
+mod models;
 mod npz;
 mod quantized;
 mod reference;

@@ -7,15 +7,19 @@ use sidestage_formats::gguf::GgufWriter;
 use sidestage_kernels::{dequantize_row, quantize_row};
 use sidestage_tensor::DType;
 
+/// What stays as it is, as converters leave it.
+const EXACT: &[&str] = &["ffn_gate_inp", "shortconv.conv", "position_embd", "_norm"];
+
 /// The model's file with quantised matrices; the model gets the values that the file then has.
-fn quantized(model: &mut Model, dtype: DType) -> Vec<u8> {
+pub(crate) fn quantized(model: &mut Model, dtype: DType) -> Vec<u8> {
     let mut writer = GgufWriter::new();
     for (key, value) in model.shape.metadata() {
         writer = writer.metadata(key, value);
     }
     let mut all = Vec::new();
     for tensor in &mut model.tensors {
-        let rounded = tensor.extents.len() > 1 && !tensor.name.contains("ffn_gate_inp");
+        let exact = EXACT.iter().any(|part| tensor.name.contains(part));
+        let rounded = tensor.extents.len() > 1 && !exact;
         let mut bytes = Vec::new();
         if rounded {
             let k = tensor.extents.last().map_or(1, |&k| k as usize);

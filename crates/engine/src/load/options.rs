@@ -1,19 +1,8 @@
 use crate::error::error;
 use crate::protocol::{ErrorInfo, LoadOptions};
+use sidestage_formats::huggingface::TARGETS;
 use sidestage_store::CacheMode;
 use sidestage_tensor::DType;
-
-/// Types that weights can be converted to while they are loaded.
-const DTYPES: [DType; 8] = [
-    DType::F32,
-    DType::F16,
-    DType::BF16,
-    DType::Q8_0,
-    DType::Q5_1,
-    DType::Q5_0,
-    DType::Q4_1,
-    DType::Q4_0,
-];
 
 /// Options that were checked.
 #[derive(Clone, Debug)]
@@ -69,9 +58,10 @@ impl Options {
 }
 
 fn dtype(name: &str) -> Result<DType, ErrorInfo> {
-    let found = DTYPES.iter().find(|dtype| dtype.name().eq_ignore_ascii_case(name));
+    let found = TARGETS.iter().find(|dtype| dtype.name().eq_ignore_ascii_case(name));
     found.copied().ok_or_else(|| {
-        let names = DTYPES.map(|dtype| format!("{:?}", dtype.name().to_ascii_lowercase()));
+        let name_of = |dtype: &DType| format!("{:?}", dtype.name().to_ascii_lowercase());
+        let names: Vec<String> = TARGETS.iter().map(name_of).collect();
         invalid("dtype", format!("{name:?}"), &format!("one of {}", names.join(", ")))
     })
 }

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (579cf87a6e122c25) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (2ab28c5cc28c06e9) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */

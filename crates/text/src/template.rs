@@ -6,12 +6,15 @@
 //! is `json.dumps`, `{% generation %}`. Values print as in Python.
 //!
 //! A template comes with a model file from anywhere, so its shape, its steps, its output, its
-//! recursion and the depth and size of the values that it keeps are bounded. What is not: one
-//! expression may still build a value of many megabytes. Where that is more memory than there is,
-//! it is a trap of the text module in a browser, which the host replaces.
+//! recursion, the depth and size of the values that it keeps and the strings that it makes are
+//! bounded. What is not: slices of long strings and the template's own text in a captured block.
+//! Where those take more memory than there is, it is a trap of the text module in a browser, which
+//! the host replaces.
 
 mod bounds;
 mod filters;
+mod growth;
+mod operators;
 mod python;
 mod rewrite;
 mod time;
@@ -58,6 +61,7 @@ pub fn render(
     bounds::check(template)?;
     let source = rewrite::without_generation_tags(template);
     let source = rewrite::with_bounded_values(&source);
+    let source = operators::bounded(&source);
     let environment = environment(now)?;
     let template = environment
         .template_from_named_str("chat", &source)
@@ -83,12 +87,19 @@ fn environment(now: Option<Now>) -> Result<Environment<'static>, TextError> {
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.set_formatter(|out, state, value| match value.kind() {
+    let budget = growth::Budget::new();
+    budget.add_to(&mut environment);
+    // What a macro or block prints is a value, too.
+    environment.set_formatter(move |out, state, value| match value.kind() {
         ValueKind::Bool | ValueKind::None | ValueKind::Number | ValueKind::Seq | ValueKind::Map => {
-            out.write_str(&python::str(value)?).map_err(Error::from)
+            let text = python::str(value)?;
+            budget.spend(text.len())?;
+            out.write_str(&text).map_err(Error::from)
         }
-        _ => escape_formatter(out, state, value),
+        _ => {
+            budget.spend(value.as_str().map_or(0, str::len))?;
+            escape_formatter(out, state, value)
+        }
     });
     filters::add_to(&mut environment);
     environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {

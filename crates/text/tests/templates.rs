@@ -1,5 +1,7 @@
 //! Chat templates render as in Python (Jinja2 in the environment of transformers).
 
+#[path = "../../../fuzz/check/peak.rs"]
+mod peak;
 mod shared;
 
 use serde_json::{Value, json};
@@ -145,6 +147,7 @@ fn try_all() {
     let chain = format!("{{{{ {}1 }}}}", "not ".repeat(50_000));
     let blocks = "{% if true %}".repeat(5_000);
     let brackets = format!("{{{{ {} }}}}", "[".repeat(5_000));
+    let nested = format!("{{{{ {} }}}}", "[x ~ ".repeat(190));
     let cases = [
         "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
         "{% for i in range(100000) %}{{ 'x' * 1000 }}{{ 'xxxxxxxxxx'|indent(64, true) * 9 }}{% endfor %}\
@@ -159,6 +162,29 @@ fn try_all() {
         "{% macro f(x) %}{{ f([x]) }}{% endmacro %}{{ f(1) }}",
         "{% for x in [1] recursive %}{{ loop([x]) }}{% endfor %}",
         "{{ 'x' * 10**9 }}",
+        "{{ 'x' * 99999999 }}",
+        "{{ ('x' * 9999999) ~ ('x' * 9999999) }}",
+        "{{ ('x' * 9999999) + ('x' * 9999999) }}",
+        "{{ [1, 2] * 10**7 }}{{ (1, 2) * 10**8 }}",
+        "{% set x = 'x' * 9999999 %}{% set y = [x ~ 1, x ~ 2, x ~ 3] * 99 %}{{ y }}",
+        "{% set x = 'x' * 999999 %}{{ ([x] * 1000)|join }}",
+        "{% set x = 'x' * 999999 %}{{ ([x] * 1000) ~ '' }}",
+        "{% set x = 'x' * 999999 %}{{ ([x] * 1000)|string|length }}",
+        "{% set x = 'x' * 999999 %}{{ ([x] * 1000)|tojson|length }}",
+        "{% set x = 'x' * 999999 %}{{ ([x] * 1000)|map('upper')|list|length }}",
+        "{% set x = 'x' * 999999 %}{{ x|replace('x', x) }}",
+        "{% set x = 'x' * 999999 %}{{ x.replace('x', x) }}",
+        "{% set x = 'x' * 999999 %}{{ x.join([x] * 99) }}",
+        "{% set x = 'x' * 999999 %}{{ '%s' * 99 % x }}{{ ('%s' * 99)|format(x) }}",
+        "{{ '%999999999s'|format('x') }}",
+        "{{ '%*s'|format(999999999, 'x') }}",
+        "{{ '{:>999999999}'.format('x') }}",
+        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}",
+        "{% macro f(x) %}{{ x }}{{ f(x + x) }}{% endmacro %}{{ f('x') }}",
+        "{% set x = 'x' * 999999 %}{% for i in range(9999) %}{% set y %}{{ x }}{{ x }}{% endset %}{% endfor %}",
+        "{% set x = 'x' * 999999 %}{% set y %}{% for i in range(9999) %}{{ x }}{% endfor %}{% endset %}",
+        "{% set n = namespace(x=[]) %}{% for i in range(9999) %}{% set n.x = n.x + ['x' * 999999] %}{% endfor %}",
+        "{% set x = '&' * 9999999 %}{{ x|e }}",
         "{{ [1] * 10**9 }}",
         "{{ range(10**18) }}",
         "{{ undefined_function() }}",
@@ -171,10 +197,13 @@ fn try_all() {
         &chain,
         &blocks,
         &brackets,
+        &nested,
     ];
     for template in cases {
-        let error = render(template, "", "", &json!({ "messages": [] }), true, None);
         let start = &template[..template.len().min(60)];
+        let context = json!({ "messages": [] });
+        let (error, held) = peak::of(|| render(template, "", "", &context, true, None));
+        assert!(held < 320 << 20, "{start}: {} MiB", held >> 20);
         let error = error.expect_err(start);
         assert!(
             ["TEMPLATE_INVALID", "TEMPLATE_FAILED"].contains(&error.code()),
@@ -211,6 +240,32 @@ fn the_environment_of_transformers() {
         ("{{ strftime_now('%d %b %Y') }}", "10 Jul 2025"),
         ("{{ ' a '.strip() ~ 'b,c'.split(',')[-1] ~ 'x'.startswith('x') }}", "acTrue"),
         ("{{ missing|length }}{{ [1, 2]|count }}", "02"),
+        (
+            "{{ (1 + 2 * 3 - 4) ~ 5 }} {{ 2 * 3 ** 2 % 5 }} {{ 7 // 2 * 1.5 }} {{ -2 * -3 }}",
+            "35 3 4.5 6",
+        ),
+        (
+            "{{ 'a' * 3 + 'b' }} {{ 'a' * -1 }} {{ (1, 2) * 2 }} {{ [0] * 2 + [1] }} {{ true * 3 }}",
+            "aaab  (1, 2, 1, 2) [0, 0, 1] 3",
+        ),
+        ("{{ 'a' ~ none ~ true ~ [1, 'x'] ~ missing ~ 2.0 }}", "aNoneTrue[1, 'x']2.0"),
+        ("{{ 'a' ~ 'b' if 1 + 1 == 2 and not 'x' ~ 'y' is none else 'c' }}", "c"),
+        (
+            "{{ b.a|join('-') }} {{ [{'n': {'m': 1}}, {'n': {'m': 2}}]|join(', ', attribute='n.m') }} {{ ['a', 'b']|join }}",
+            "1-2.5-True-None 1, 2 ab",
+        ),
+        (
+            "{{ 'aaa'|replace('a', 'b', 2) }}{{ 'aaa'.replace('a', 'b', 2) }}{{ '-'.join(['a', 1]) }}",
+            "bbabbaa-1",
+        ),
+        (
+            "{{ '%s-%03d'|format('a', 7) }} {{ '{}-{}'.format('a', 7) }} {{ ' x '|trim }} {{ 'xax'|trim('x') }}",
+            "a-007 a-7 x a",
+        ),
+        (
+            "{{ 'aB c'|upper }}{{ 'aB'|lower }}{{ 'a b'|title }}{{ '<'|e }}{{ 1|string ~ 1 }}",
+            "AB CabA B&lt;11",
+        ),
     ];
     for (template, expected) in cases {
         let rendered = render(template, "<s>", "</s>", &context, false, Some(NOW));

@@ -1,13 +1,13 @@
 //! Filters that differ from Jinja2's in the template engine's own library.
 
-use super::{python, rewrite};
+use super::growth::LONGEST;
+use super::{growth, python, rewrite};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State};
 
 pub(super) fn add_to(environment: &mut Environment<'_>) {
     environment.add_filter(rewrite::BOUNDED, bounded);
     environment.add_filter("tojson", tojson);
-    environment.add_filter("string", |value: Value| python::str(&value));
     environment.add_filter("indent", indent);
     environment.add_filter("default", default);
     environment.add_filter("d", default);
@@ -23,9 +23,6 @@ const DEEPEST: usize = 100;
 
 /// Values in a value.
 const MOST: usize = 1_000_000;
-
-/// Bytes of a string that is kept.
-const LONGEST: usize = 16 << 20;
 
 /// The value, if it is not too large to be kept.
 fn bounded(value: Value) -> Result<Value, Error> {
@@ -70,7 +67,7 @@ fn tojson(value: Value, options: Kwargs) -> Result<String, Error> {
 }
 
 /// The arguments of a filter by name, those without a name in the order of `names`.
-fn named(names: &[&str], given: Rest<Value>, options: Kwargs) -> Result<Kwargs, Error> {
+pub(super) fn named(names: &[&str], given: Rest<Value>, options: Kwargs) -> Result<Kwargs, Error> {
     if given.len() > names.len() {
         return Err(Error::from(ErrorKind::TooManyArguments));
     }
@@ -173,6 +170,7 @@ fn indent(text: String, arguments: Rest<Value>, options: Kwargs) -> Result<Strin
             out.push_str(&margin);
         }
         out.push_str(line);
+        growth::check(out.len())?;
     }
     Ok(out)
 }

@@ -1,5 +1,6 @@
 //! Values as Python writes them: `str`, `repr` and `json.dumps`.
 
+use super::growth;
 use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::fmt::Write;
@@ -39,12 +40,13 @@ pub(super) fn str(value: &Value) -> Result<String, Error> {
     }
 }
 
-fn check_depth(depth: usize) -> Result<(), Error> {
+fn check(depth: usize, out: &str) -> Result<(), Error> {
+    growth::check(out.len())?;
     if depth > DEEPEST { Err(invalid("a value is nested too deeply")) } else { Ok(()) }
 }
 
 fn write_repr(value: &Value, depth: usize, out: &mut String) -> Result<(), Error> {
-    check_depth(depth)?;
+    check(depth, out)?;
     match value.kind() {
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
@@ -190,7 +192,7 @@ fn write_json(
     depth: usize,
     out: &mut String,
 ) -> Result<(), Error> {
-    check_depth(depth)?;
+    check(depth, out)?;
     match value.kind() {
         ValueKind::None => out.push_str("null"),
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before } from "node:test";
-import { stage } from "./browser.js";
+import { BROWSER, stage } from "./browser.js";
 import { type Faults, type Hub, type Repository, startHub } from "./hub/server.js";
 import { split } from "./hub/split.js";
 import { MODELS } from "./server.js";
@@ -36,7 +36,12 @@ type Page = Parameters<Parameters<typeof withPage>[4]>[0];
 /** What came of a load; the model is gone again. */
 function load(page: Page, options: Load) {
   return page.evaluate(
-    async ({ source, ...rest }) => {
+    async ({ source, heldOpen, ...rest }) => {
+      if (heldOpen) {
+        await window.help.caught(async () =>
+          Object.assign(window, { kept: await caches.open("sidestage") }),
+        );
+      }
       const seen: { loadedBytes: number; cachedBytes: number }[] = [];
       let info: Awaited<ReturnType<typeof window.help.load>>["info"] | undefined;
       let text = "";
@@ -57,7 +62,9 @@ function load(page: Page, options: Load) {
       );
       return { code: error?.code ?? null, message: error?.message, text, info, monotone };
     },
-    { hubUrl: hub.url, ...options },
+    // WebKitGTK's automated session writes nothing to the disk: it forgets a cache as soon as no page
+    // and no worker has it open.
+    { hubUrl: hub.url, heldOpen: BROWSER === "webkit", ...options },
   );
 }
 
@@ -84,8 +91,11 @@ async function good(page: Page, options: Load) {
   return out.info!;
 }
 
-for (const site of ["hub", "hub-cache-api"]) {
-  const name = site === "hub" ? "opfs" : "cache-api";
+/** Where the models of each site are kept. WebKitGTK has no private file system. */
+const PLACES =
+  BROWSER === "webkit" ? { hub: "cache-api" } : { hub: "opfs", "hub-cache-api": "cache-api" };
+
+for (const [site, name] of Object.entries(PLACES)) {
   const concern = `hub (${name})`;
 
   withPage(

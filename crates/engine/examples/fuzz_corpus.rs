@@ -1,8 +1,12 @@
-//! Writes the seeds of the fuzz targets `load`, `tokenizer` and `template` into the folder given.
+//! Writes the seeds of the fuzz targets `load`, `protocol`, `tokenizer` and `template` into the
+//! folder given.
 
 #[path = "../../lm/tests/decoder/tiny.rs"]
 mod tiny;
 
+use sidestage_engine::protocol::{
+    Completion, GenerateOptions, HeldFile, LoadOptions, ModelSource, Prompt, Request, Segment,
+};
 use sidestage_formats::gguf::{Strings, Value};
 use sidestage_text::TokenizerSpec;
 use std::error::Error;
@@ -22,6 +26,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, file) in models() {
         // Two bytes choose the chunks.
         write("load", name, [&[6, 0], &file[..]].concat())?;
+    }
+    for (name, input) in conversations()? {
+        write("protocol", name, input)?;
     }
     for (name, input) in vocabularies()? {
         write("tokenizer", name, input)?;
@@ -73,6 +80,98 @@ fn models() -> Seeds {
         ("cut", cut),
         ("llama", llama),
     ]
+}
+
+/// Inputs of the target `protocol`: what happens one after the other.
+fn conversations() -> Result<Seeds, Box<dyn Error>> {
+    let deed =
+        |kind: u8, body: &[u8]| [&[kind][..], &(body.len() as u16).to_le_bytes(), body].concat();
+    let ask = |request: Request| -> Result<Vec<u8>, Box<dyn Error>> {
+        Ok(deed(0, &rmp_serde::to_vec_named(&request)?))
+    };
+    let told = |completion: Completion| -> Result<Vec<u8>, Box<dyn Error>> {
+        Ok(deed(1, &rmp_serde::to_vec_named(&completion)?))
+    };
+    let models = models();
+    let file = |wanted: &str| -> Vec<u8> {
+        let found = models.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+    };
+    let held = |bytes: &[u8]| ModelSource::Held {
+        files: vec![HeldFile { name: "m.gguf".into(), size: bytes.len() as u64 }],
+    };
+    let load = |source| ask(Request::Load { id: 1, source, options: LoadOptions::default() });
+    let feed = |bytes: &[u8]| -> Vec<u8> {
+        bytes.chunks(60_000).flat_map(|chunk| deed(2, chunk)).collect()
+    };
+    let url = |url: &str| ModelSource::Url { url: url.into() };
+    let (open, run) = (deed(4, &[]), deed(5, &[0; 60]));
+    let generate = ask(Request::Generate {
+        id: 2,
+        model: 1,
+        prompt: Prompt::Segments { segments: vec![Segment::Ids { ids: vec![1, 5] }], raw: true },
+        options: GenerateOptions { stream: true, ..GenerateOptions::default() },
+        credits: Some(2),
+    })?;
+    let credit = ask(Request::Credit { id: 2, model: 1, count: 9 })?;
+    let abort = |id| ask(Request::Abort { id, model: 1 });
+    let dispose = ask(Request::Dispose { id: 3, model: 1 })?;
+    let llama = file("llama");
+    let loaded = [load(held(&llama))?, open.clone(), feed(&llama)].concat();
+    let listing = format!(r#"[{{"type":"file","path":"m.gguf","size":{}}}]"#, llama.len());
+    let failed = Completion::Failed { stream: 1, message: "no".into() };
+    Ok(vec![
+        ("answer", [&loaded[..], &generate, &run, &run, &credit, &run, &run, &dispose].concat()),
+        ("aborted", [&loaded[..], &generate, &run, &abort(2)?, &run].concat()),
+        ("twice", [&loaded[..], &loaded, &dispose, &loaded, &generate, &dispose].concat()),
+        ("no_answer", [&load(held(&llama))?[..], &feed(&llama), &open, &feed(&llama)].concat()),
+        (
+            "load_aborted",
+            [&load(held(&llama))?[..], &open, &feed(&llama[..900]), &abort(1)?].concat(),
+        ),
+        (
+            "broken",
+            [
+                &load(url("https://h/m.gguf"))?[..],
+                &open,
+                &feed(&llama[..500]),
+                &told(failed.clone())?,
+                &open,
+                &feed(&llama[500..]),
+            ]
+            .concat(),
+        ),
+        (
+            "hub",
+            [
+                &load(url("hf:o/r"))?[..],
+                &open,
+                &feed(br#"{"sha":"0a"}"#),
+                &told(Completion::Closed { stream: 1 })?,
+                &open,
+                &feed(listing.as_bytes()),
+                &told(Completion::Closed { stream: 2 })?,
+                &open,
+                &feed(&llama),
+            ]
+            .concat(),
+        ),
+        (
+            "refused",
+            [
+                &load(url("https://h/m.gguf"))?[..],
+                &open,
+                &told(Completion::NotKept {
+                    key: "url/https://h/m.gguf".into(),
+                    code: "QUOTA_EXCEEDED".into(),
+                    message: "full".into(),
+                })?,
+                &told(failed)?,
+            ]
+            .concat(),
+        ),
+        ("no_model", [&generate[..], &credit, &dispose, &run].concat()),
+    ])
 }
 
 fn tokens(list: &[&str]) -> Value {

@@ -1,10 +1,12 @@
-//! The corpora of the fuzz targets `load`, `tokenizer`, `tokenizer_json` and `template`, under the targets' own
-//! checks; and a model and a vocabulary with seeded damage.
+//! The corpora of the fuzz targets `load`, `protocol`, `tokenizer`, `tokenizer_json` and `template`,
+//! under the targets' own checks; and a model and a vocabulary with seeded damage.
 
 #[path = "../../../fuzz/check/load.rs"]
 mod load;
 #[path = "../../../fuzz/check/peak.rs"]
 mod peak;
+#[path = "../../../fuzz/check/protocol.rs"]
+mod protocol;
 #[path = "../../../fuzz/check/template.rs"]
 mod template;
 #[path = "../../../fuzz/check/tokenizer.rs"]
@@ -46,6 +48,11 @@ fn replay(name: &str, rounds: u64, check: fn(&[u8])) {
 #[test]
 fn models_load_or_are_refused() {
     replay("load", 60, load::check);
+}
+
+#[test]
+fn messages_are_answered_once() {
+    replay("protocol", 60, protocol::check);
 }
 
 #[test]

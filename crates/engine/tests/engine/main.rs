@@ -8,6 +8,7 @@ mod goldens;
 mod host;
 mod interleaving;
 mod loading;
+mod mischief;
 mod model;
 mod options;
 mod refusals;

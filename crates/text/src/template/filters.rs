@@ -24,6 +24,9 @@ const DEEPEST: usize = 100;
 /// Values in a value.
 const MOST: usize = 1_000_000;
 
+/// Items of a list, or characters of a string, to be sorted: a comparison is not counted as a step.
+const MOST_SORTED: usize = 20_000;
+
 /// The value, if it is not too large to be kept.
 fn bounded(value: Value) -> Result<Value, Error> {
     let mut left = MOST;
@@ -130,6 +133,9 @@ fn sort(
     options: Kwargs,
 ) -> Result<Value, Error> {
     let options = named(&["reverse", "case_sensitive", "attribute"], given, options)?;
+    if value.len().is_some_and(|items| items > MOST_SORTED) {
+        return Err(Error::new(ErrorKind::InvalidOperation, "too many items to sort"));
+    }
     minijinja::filters::sort(state, value, options)
 }
 

@@ -72,9 +72,7 @@ const table = [
   "| --- | ---: | ---: | --- |",
   row("load, first, ms", (it) => it.load[0]),
   row("load, again, ms", (it) => it.load[1]),
-  ...Object.keys(ours[0].speed).map((text) =>
-    row(`${text}, MB/s`, (it) => it.speed[text]),
-  ),
+  ...Object.keys(ours[0].speed).map((text) => row(`${text}, MB/s`, (it) => it.speed[text])),
 ].join("\n");
 
 if (options.json) {

@@ -13,7 +13,11 @@ export async function prepare() {
     new Uint8Array(text.memory.buffer, at, message.length).set(message);
     const failed = text.call(op, at, message.length);
     text.free(at, message.length);
-    const result = new Uint8Array(text.memory.buffer, text.result_ptr() >>> 0, text.result_len());
+    const result = new Uint8Array(
+      text.memory.buffer,
+      text.result_ptr() >>> 0,
+      text.result_len(),
+    );
     if (failed) throw new Error(new TextDecoder().decode(result));
     return result.slice();
   };

@@ -7,9 +7,10 @@ const MANY =
   "Привет, мир! 你好，世界。こんにちは世界。مرحبا بالعالم. Γειά σου Κόσμε, naïve café über 😀🚀\n";
 
 const numbered = (line, count) =>
-  Array.from({ length: count }, (_, at) => `${at * 7919} ${line} ${(at * 104729).toString(36)}`).join(
-    "\n",
-  );
+  Array.from(
+    { length: count },
+    (_, at) => `${at * 7919} ${line} ${(at * 104729).toString(36)}`,
+  ).join("\n");
 
 export const TEXTS = {
   English: numbered(ENGLISH, 2000),

@@ -41,49 +41,45 @@ def phrases(text: str) -> set[tuple[str, ...]]:
     return {run for run in zip(row, row[1:], row[2:], row[3:]) if sum(w in FORM for w in run) <= 1}
 
 
+class Forms:
+    """The forms of the questions in a file, which no question of the corpus may have."""
+
+    def __init__(self, path: str) -> None:
+        self.held = [question.turns[-1] for question in questions(path)]
+        self.triples = [triples(text) for text in self.held]
+        self.holders = defaultdict(list)
+        self.skeletons = {skeleton(text): at for at, text in enumerate(self.held) if sum(word != "*" for word in skeleton(text).split()) >= 3}
+        self.phrases = {phrase: at for at, text in enumerate(self.held) for phrase in phrases(text)}
+        for at, row in enumerate(self.triples):
+            for triple in row:
+                self.holders[triple].append(at)
+
+    def shared(self, text: str) -> dict[int, float]:
+        """The questions that share with `text`, and how much: the part of their triples, or 1 for a form or a phrase."""
+        count = Counter(at for triple in triples(text) for at in self.holders.get(triple, ()))
+        parts = {at: number / len(self.triples[at]) for at, number in count.items()}
+        if (form := skeleton(text)) in self.skeletons:
+            parts[self.skeletons[form]] = 1.0
+        return parts | {self.phrases[phrase]: 1.0 for phrase in phrases(text) & self.phrases.keys()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus")
     parser.add_argument("--questions", default="questions.txt")
     args = parser.parse_args()
-    held = [question.turns[-1] for question in questions(args.questions)]
-    holders = defaultdict(list)
-    for at, text in enumerate(held):
-        for triple in triples(text):
-            holders[triple].append(at)
-    skeletons = defaultdict(list)
-    for at, text in enumerate(held):
-        if sum(word != "*" for word in skeleton(text).split()) >= 3:
-            skeletons[skeleton(text)].append(at)
-    taken = defaultdict(list)
-    for at, text in enumerate(held):
-        for phrase in phrases(text):
-            taken[phrase].append(at)
-    worst: dict[int, tuple[float, str]] = {}
-    same: dict[int, str] = {}
-    asked = set()
+    forms = Forms(args.questions)
     with open(args.corpus, encoding="utf-8") as file:
-        for line in file:
-            asked.update(text for role, text in json.loads(line) if role == "user")
+        asked = {text for line in file for role, text in json.loads(line) if role == "user"}
+    worst: dict[int, tuple[float, str]] = {}
     for text in asked:
-        shared = Counter(at for triple in triples(text) for at in holders.get(triple, ()))
-        for at, count in shared.items():
-            part = count / len(triples(held[at]))
-            if part > worst.get(at, (0.0, ""))[0]:
-                worst[at] = (part, text)
-        for at in skeletons.get(skeleton(text), ()):
-            same[at] = text
-        for phrase in phrases(text) & taken.keys():
-            for at in taken[phrase]:
-                same[at] = text
-    bad = 0
-    for at, text in enumerate(held):
-        part, other = worst.get(at, (0.0, ""))
-        if at in same or part > MOST_SHARED:
-            bad += 1
-            print(f"{text!r}: " + (f"a form or phrase of {same[at]!r}" if at in same else f"{part:.2f} of its triples stand in {other!r}"))
-    print(f"{len(held)} questions, {len(asked)} in the corpus; {bad} have a form that is trained on; at most {max((p for p, _ in worst.values()), default=0):.2f} of the triples of one stand in one question")
-    raise SystemExit(bad > 0)
+        for at, part in forms.shared(text).items():
+            worst[at] = max(worst.get(at, (0.0, "")), (part, text))
+    bad = {at: found for at, found in worst.items() if found[0] > MOST_SHARED}
+    for at, (part, text) in bad.items():
+        print(f"{forms.held[at]!r}: {part:.2f} of it stands in {text!r}")
+    print(f"{len(forms.held)} questions, {len(asked)} in the corpus; {len(bad)} have a form that is trained on; at most {max((p for p, _ in worst.values()), default=0):.2f} of the triples of one stand in one question")
+    raise SystemExit(bool(bad))
 
 
 if __name__ == "__main__":

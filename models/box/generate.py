@@ -4,18 +4,19 @@
 
 Each line of `corpus.jsonl` is one dialogue: a JSON list of [role, text] pairs.
 Dialogues are distinct; the held-out ones, written as ChatML text, are not among
-them. Only the standard library is needed, and the same seed gives the same text.
+them. One that has a form of a question of the evaluation is left out (`check_forms.py`). Only the standard library is needed, and the same seed gives the same text.
 """
 
 import argparse
 import json
 import random
 
-from dialogues import answering, failing, itself, loading, running, smalltalk, stories, sums, unknown
+from check_forms import MOST_SHARED, Forms
+from dialogues import answering, chatter, failing, itself, loading, running, smalltalk, stories, sums, unknown
 
 SIDESTAGE = [topic.intent() for topic in (*itself.TOPICS, *loading.TOPICS, *answering.TOPICS, *running.TOPICS, *failing.TOPICS)]
 # The share of each part among the turns.
-PARTS = [(SIDESTAGE, 0.60), (unknown.INTENTS, 0.23), (smalltalk.INTENTS, 0.11), (stories.INTENTS, 0.03), (sums.INTENTS, 0.03)]
+PARTS = [(SIDESTAGE, 0.57), (unknown.INTENTS, 0.25), (chatter.INTENTS, 0.10), (smalltalk.INTENTS, 0.05), (stories.INTENTS, 0.015), (sums.INTENTS, 0.015)]
 
 SYSTEM = [
     "You are a helpful assistant.", "You are a friendly assistant.", "You are Sidestage's model in the box.", "Be helpful and kind.", "Answer in plain English.",
@@ -61,12 +62,14 @@ def main() -> None:
 
     rng = random.Random(args.seed)
     seen: set[str] = set()
+    forms = Forms("questions.txt")
 
     def fresh() -> Dialogue:
         while True:
             turns = dialogue(rng)
             text = chatml(turns)
-            if text not in seen:
+            shares = any(part > MOST_SHARED for role, said in turns if role == "user" for part in forms.shared(said).values())
+            if text not in seen and not shares:
                 seen.add(text)
                 return turns
 

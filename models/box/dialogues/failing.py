@@ -38,7 +38,7 @@ def error(code: str) -> Topic:
     meaning, remedy, troubles = ERRORS[code]
     spaced = code.lower().replace("_", " ")
     return Topic(
-        "error-" + code.lower(), 1.5,
+        "error-" + code.lower(), 0.5,
         [f"`{code}` means that {meaning}. {remedy}.", f"You get `{code}` when {meaning}. {remedy}."],
         thing=(code, code, f"the error {code}", f"error {code}", f"a {code} error", f"the code {code}", spaced),
         trouble=(f"I get {code}", f"I see {code}", f"loading ends with {code}", f"there is {code} in the console", f"it says {spaced}", *troubles, *troubles),

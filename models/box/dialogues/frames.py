@@ -4,6 +4,7 @@ import random
 
 from .grammar import capital, fill, loosely, misspell
 from .lexicon import ASKS, FILLERS, LOOSE, WHERE, WHO
+from .synonyms import rebuilt, renamed
 
 # {x} is what someone wants to do, in its base form: "stop an answer".
 WISHES = [
@@ -43,22 +44,38 @@ AFTER = [
 
 def asked(rng: random.Random, frame: str, x: str, clear: bool = False) -> str:
     """The frame around `x`, as people type it; `clear` leaves out slips of the finger."""
-    text = fill(rng, fill(rng, frame).replace("{x}", fill(rng, x)))
+    text = free(rng, x) if rng.random() < 0.12 else fill(rng, fill(rng, frame).replace("{x}", fill(rng, x)))
     return shaken(rng, around(rng, text, clear))
 
 
 SMALL = set("a an the of to in on at by for with is are do does did can could will would i you it my me your that this there be have has how what".split())
 
 
+# Parts of frames without end: what stands before and after is chance, {x} alone tells what is meant.
+STARTS = "I keep thinking about|what puzzles me:|my question concerns|the matter is|it's about|there's the matter of|my notes only say|on my list:|the ticket reads|subject:|we discussed|we argue about|I got stuck with|the next chapter is|I must write something on|nobody here could explain|how would a beginner handle|what would an expert say on|give me the facts on|what's your take on|enlighten me on|two words on|let's get to|let's turn to|coming to|as regards|regarding|concerning|speaking of|about|re:|on|as for|with respect to|then there is|still open:|unclear:|homework:|we require|they demand|the plan includes|our spec lists|everyone wants|management wants|I dream of|I search for|I long for|time for|ready for|curious about|confused by|in doubt about|lost with|struggling with|could anyone sort out|what on earth is up with|where would I read about|which line covers|how about|any news on|any word on|any trick for|any chance of|a hint for|a recipe for|best practice for|first steps for|solution for|remedy for|quick answer on|crash course:".split("|")
+ENDS = "what do you say|what would you do|your advice|how does Sidestage see that|where do I look|which way is best|is there a solution|what's the trick|how is it meant|and the answer is|please elaborate|a short hint will do|spell it out|in plain words please|I'm all ears|that's my question|that's all I ask|what's needed|what comes first|do tell|is that covered|is it there|is it built in|who can say|can that be|does that exist|how so|what's the drill|what's the procedure|how is it done|what must I know|will that work|would that work|does it go|what's the name of it|what's it called|how to proceed|how do you do it|how would you do that|what's the rule|what's behind it|is that a thing|nothing more|thoughts welcome|over to you|go ahead|your turn|what gives".split("|")
+
+
+def free(rng: random.Random, x: str) -> str:
+    """`x` between parts that are put together by chance."""
+    kind = rng.random()
+    head = rng.choice(STARTS) if kind < 0.7 else ""
+    tail = rng.choice(ENDS) if kind > 0.4 else ""
+    return fill(rng, f"{head} {fill(rng, x)}{rng.choice([', ', '. ', '? ', ' - ', '; ', ': ', ' '] ) + tail if tail else ''}{rng.choice(['', '?', '.', '!'])}")
+
+
 def loose(rng: random.Random, hints: list[str]) -> str:
     """Words of a topic, put together as people do who do not think of grammar."""
     a, b = rng.sample(hints, 2) if len(hints) > 1 else (hints[0], hints[0])
+    if rng.random() < 0.35:
+        return shaken(rng, around(rng, free(rng, rng.choice([a, a, f"{a} and {b}", f"{a}, {b}", f"{a} {b}", f"{b} {a}", f"{a} or {b}"]))))
     slots = {"a": [a], "b": [b], "who": WHO, "asks": ASKS, "where": WHERE}
     return shaken(rng, around(rng, fill(rng, rng.choice(LOOSE), slots)))
 
 
 def shaken(rng: random.Random, text: str) -> str:
     """Sometimes: words more, words less, the halves the other way round. What matters stays."""
+    text = rebuilt(rng, renamed(rng, text))
     if rng.random() < 0.75 or "`" in text:
         return text
     if ", " in text and rng.random() < 0.3:

@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 
+from .everyday import EVERYDAY
 from .frames import CODES, THINGS, TROUBLES, WISHES, around, asked, loose, shaken
 from .grammar import Intent, Turn, fill
 from .lexicon import HINTS
@@ -34,7 +35,7 @@ class Topic:
     def question(self, rng: random.Random) -> str:
         wish = self.wish + tuple(MORE[self.name].split("|")) if self.name in MORE else self.wish
         kinds = [(self.ask, 1.0 + 0.06 * len(self.ask)), (wish, 1.6 + 0.03 * len(wish)), (self.thing, 0.9 if self.thing else 0), (self.trouble, 0.9 if self.trouble else 0)]
-        hints = tuple(HINTS[self.name].split("|")) if self.name in HINTS else ()
+        hints = tuple(f"{HINTS.get(self.name, '')}|{EVERYDAY.get(self.name, '')}".strip("|").split("|")) if self.name in HINTS or self.name in EVERYDAY else ()
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
@@ -56,4 +57,4 @@ class Topic:
                 turns.append((around(rng, fill(rng, SHOW)), f"Here it is:\n```js\n{self.code.strip()}\n```"))
             return turns
 
-        return Intent(self.weight, make)
+        return Intent(self.weight**0.5, make)

@@ -45,7 +45,8 @@ impl AddedTokens {
                 let what = format!("special token {} is longer than {LONGEST} bytes", found.id);
                 return Err(TextError::tokenizer(what));
             }
-            if !text.is_empty() {
+            // Bytes that are no text are in no text; half a character would end within one.
+            if !text.is_empty() && str::from_utf8(&text).is_ok() {
                 by_text.entry(text).or_insert(found);
             }
         }

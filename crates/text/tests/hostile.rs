@@ -92,6 +92,22 @@ fn odd_but_usable() {
     assert_eq!(tokenizer.decode(&[0, 1, 2], false), "\u{FFFD}a\u{FFFD}");
 }
 
+/// A special token that ends or begins within a character must not cut a text there.
+#[test]
+fn control_tokens_that_are_half_a_character() {
+    let torn = TokenizerSpec {
+        tokens: vec![&b"<unk>"[..], b"<\xC3", b"\xA9>", b"\xC3\xA9", b"<", b">"].into(),
+        token_types: vec![2, 3, 3, 1, 1, 1],
+        scores: vec![0.0; 6],
+        add_space_prefix: Some(false),
+        ..sentence_piece()
+    };
+    let tokenizer = Tokenizer::new(torn).unwrap();
+    assert_eq!(tokenizer.encode("<é>", false, true).unwrap(), [4, 3, 5]);
+    assert_eq!(tokenizer.encode("<éé", false, true).unwrap(), [4, 3, 3]);
+    assert_eq!(tokenizer.decode(&[1, 2], true), "<é>");
+}
+
 #[test]
 fn what_cannot_be_expressed() {
     let tokens = vec!["▁", "a"].into();

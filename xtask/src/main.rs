@@ -33,9 +33,9 @@ cargo xtask <command>
   demo --check                 builds, lets a headless browser ask one question, exits
   test                         formatting, lints, all tests, those in the browsers too
   test --quick                 without the wasm build and the browser
-       [--fuzz SECONDS]        also replays the fuzz corpus and fuzzes each target that long
+       [--corpus]              also replays what the fuzz targets found
   check                        formatting and lints only
-  fuzz [SECONDS]               the fuzz part only
+  fuzz [SECONDS]               searches each fuzz target that long, by chance, and keeps what is found
   bench [NAME] [--json]        speed, memory and size against other engines; `bench soak`: leaks
   protocol                     writes packages/sidestage/src/protocol.ts
 

@@ -8,12 +8,11 @@ use crate::{assemble, browser, check, demo, fuzz, node, setup};
 
 pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
     let mut quick = false;
-    let mut fuzz_seconds = None;
-    let mut args = args.iter();
-    while let Some(arg) = args.next() {
+    let mut corpus = false;
+    for arg in args {
         match arg.as_str() {
             "--quick" => quick = true,
-            "--fuzz" => fuzz_seconds = Some(fuzz::seconds(args.next())?),
+            "--corpus" => corpus = true,
             other => return Err(Failure::new(format!("`{other}` is not known here"), "")),
         }
     }
@@ -27,8 +26,8 @@ pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
             counted(&mut command, &format!("unit tests of {folder}"), &mut tally);
         }
     }
-    if let Some(seconds) = fuzz_seconds {
-        fuzz::all(project, seconds, &mut tally)?;
+    if corpus {
+        fuzz::all(project, None, &mut tally)?;
     }
     if !quick {
         whole(project, &mut tally);

@@ -12,7 +12,7 @@ const INTRODUCTION = `# Browsers
 
 Measured by \`tests/browser/matrix.test.ts\` in each browser; a test fails when this page says anything else. Sidestage needs a browser with WebAssembly SIMD: Chrome 91, Firefox 89, Safari 16.4, or newer. The rest is found by trying, and what is not there has its reason in \`capabilities()\`: \`fallbackReason\`, \`threadsReason\`, \`cacheReason\`.
 
-WebKitGTK stands for the worst case: Safari has the same engine, and besides SharedArrayBuffer on isolated pages and OPFS.
+WebKitGTK stands for the worst case: Safari has the same engine, and besides SharedArrayBuffer on isolated pages and OPFS. The tests drive it in a private session, as WebDriver starts it: that keeps what is in the Cache API only as long as a page or a worker has the cache open. In an ordinary profile a model stays: WebKitGTK 2.50.6, started by hand, loaded it without a byte of its file from the network in the next page, and again after the browser had been closed and started anew.
 
 `;
 

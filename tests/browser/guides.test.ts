@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { BROWSER, stage } from "./browser.js";
+import { stage } from "./browser.js";
+import { holdCache } from "./private.js";
 import { GUIDES } from "./sites.js";
 import { withPage } from "./suite.js";
 
@@ -7,12 +8,7 @@ const up = stage();
 
 for (const { name, path, printed } of GUIDES) {
   withPage(up, `guide ${name} prints what it says`, "guides", "worker", async (page) => {
-    // As in the tests of the hub: WebKitGTK's automated session forgets a cache that no page holds.
-    if (BROWSER === "webkit") {
-      await page.evaluate(async () => {
-        Object.assign(window, { kept: await caches.open("sidestage") });
-      });
-    }
+    await holdCache(page);
     await page.evaluate((script) => import(script), `./${path}`);
     const of = (kind: string): string[] =>
       up.console

@@ -3,10 +3,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { BROWSER, stage } from "./browser.js";
+import type { Page } from "./drivers/driver.js";
 import { type Faults, type Hub, type Repository, startHub } from "./hub/server.js";
 import { split } from "./hub/split.js";
+import { holdCache } from "./private.js";
 import { MODELS } from "./server.js";
-import { withPage } from "./suite.js";
+import { type Mode, withPage } from "./suite.js";
 
 const up = stage();
 let hub: Hub;
@@ -25,23 +27,29 @@ function story(faults: Faults = {}): Repository {
   return hub.repository({ [NAME]: readFileSync(join(MODELS ?? "", NAME)) }, faults);
 }
 
+/** One test on a fresh page, which holds what is kept. */
+function onPage(
+  name: string,
+  site: string,
+  mode: Mode,
+  body: (page: Page) => Promise<void>,
+): void {
+  withPage(up, name, site, mode, async (page) => {
+    await holdCache(page);
+    await body(page);
+  });
+}
+
 interface Load {
   source: string;
   cache?: "default" | "no-store" | "reload" | "force-cache" | "only-if-cached";
   hubUrl?: string;
 }
 
-type Page = Parameters<Parameters<typeof withPage>[4]>[0];
-
 /** What came of a load; the model is gone again. */
 function load(page: Page, options: Load) {
   return page.evaluate(
-    async ({ source, heldOpen, ...rest }) => {
-      if (heldOpen) {
-        await window.help.caught(async () =>
-          Object.assign(window, { kept: await caches.open("sidestage") }),
-        );
-      }
+    async ({ source, ...rest }) => {
       const seen: { loadedBytes: number; cachedBytes: number }[] = [];
       let info: Awaited<ReturnType<typeof window.help.load>>["info"] | undefined;
       let text = "";
@@ -62,9 +70,7 @@ function load(page: Page, options: Load) {
       );
       return { code: error?.code ?? null, message: error?.message, text, info, monotone };
     },
-    // WebKitGTK's automated session writes nothing to the disk: it forgets a cache as soon as no page
-    // and no worker has it open.
-    { hubUrl: hub.url, heldOpen: BROWSER === "webkit", ...options },
+    { hubUrl: hub.url, ...options },
   );
 }
 
@@ -98,47 +104,37 @@ const PLACES =
 for (const [site, name] of Object.entries(PLACES)) {
   const concern = `hub (${name})`;
 
-  withPage(
-    up,
-    `${concern}: the second load asks for no weights`,
-    site,
-    "worker",
-    async (page) => {
-      const repository = story();
-      const source = repository.source;
-      const first = await good(page, { source });
-      assert.equal(first.cache, name);
-      assert.equal(first.cacheReason === null, name === "opfs", first.cacheReason ?? "");
-      assert.equal(first.downloadedBytes >= SIZE, true);
-      assert.equal(repository.sent(), SIZE);
-      const second = await good(page, { source });
-      assert.equal(repository.sent(), SIZE, "no byte of a file was sent again");
-      assert.ok(second.cachedBytes >= SIZE);
-      const files = [{ file: NAME, bytes: SIZE, length: SIZE, complete: true }];
-      const [list, report, freed, empty] = await page.evaluate(async (name) => {
-        const { listModels, storageEstimate, deleteModel } = window.sidestage;
-        const mine = async () => (await listModels()).filter((model) => model.source === name);
-        const models = await mine();
-        const storage = await storageEstimate();
-        return [models, storage, await deleteModel(name), await mine()] as const;
-      }, source);
-      assert.equal(list.length, 1);
-      assert.deepEqual(
-        [list[0]?.files, list[0]?.bytes, list[0]?.complete],
-        [files, SIZE, true],
-      );
-      assert.ok(list[0]!.used >= list[0]!.created);
-      assert.equal(report.backend, name);
-      assert.ok((report.usage ?? SIZE) >= SIZE);
-      assert.ok(freed >= SIZE);
-      assert.equal(empty.length, 0);
-      await good(page, { source });
-      assert.equal(repository.sent(), 2 * SIZE);
-    },
-  );
+  onPage(`${concern}: the second load asks for no weights`, site, "worker", async (page) => {
+    const repository = story();
+    const source = repository.source;
+    const first = await good(page, { source });
+    assert.equal(first.cache, name);
+    assert.equal(first.cacheReason === null, name === "opfs", first.cacheReason ?? "");
+    assert.equal(first.downloadedBytes >= SIZE, true);
+    assert.equal(repository.sent(), SIZE);
+    const second = await good(page, { source });
+    assert.equal(repository.sent(), SIZE, "no byte of a file was sent again");
+    assert.ok(second.cachedBytes >= SIZE);
+    const files = [{ file: NAME, bytes: SIZE, length: SIZE, complete: true }];
+    const [list, report, freed, empty] = await page.evaluate(async (name) => {
+      const { listModels, storageEstimate, deleteModel } = window.sidestage;
+      const mine = async () => (await listModels()).filter((model) => model.source === name);
+      const models = await mine();
+      const storage = await storageEstimate();
+      return [models, storage, await deleteModel(name), await mine()] as const;
+    }, source);
+    assert.equal(list.length, 1);
+    assert.deepEqual([list[0]?.files, list[0]?.bytes, list[0]?.complete], [files, SIZE, true]);
+    assert.ok(list[0]!.used >= list[0]!.created);
+    assert.equal(report.backend, name);
+    assert.ok((report.usage ?? SIZE) >= SIZE);
+    assert.ok(freed >= SIZE);
+    assert.equal(empty.length, 0);
+    await good(page, { source });
+    assert.equal(repository.sent(), 2 * SIZE);
+  });
 
-  withPage(
-    up,
+  onPage(
     `${concern}: a cut download continues by a range, and the rest is not asked again`,
     site,
     "worker",
@@ -154,8 +150,7 @@ for (const [site, name] of Object.entries(PLACES)) {
     },
   );
 
-  withPage(
-    up,
+  onPage(
     `${concern}: a worker that dies in mid-download leaves what it has`,
     site,
     "worker",
@@ -188,7 +183,7 @@ for (const [site, name] of Object.entries(PLACES)) {
     },
   );
 
-  withPage(up, `${concern}: two at once, one download`, site, "worker", async (page) => {
+  onPage(`${concern}: two at once, one download`, site, "worker", async (page) => {
     const repository = story();
     const texts = await page.evaluate(
       async ({ source, hubUrl }) => {
@@ -207,8 +202,7 @@ for (const [site, name] of Object.entries(PLACES)) {
     assert.equal(repository.sent(), SIZE);
   });
 
-  withPage(
-    up,
+  onPage(
     `${concern}: a model that is being loaded is not deleted`,
     site,
     "worker",
@@ -243,8 +237,7 @@ for (const [site, name] of Object.entries(PLACES)) {
     },
   );
 
-  withPage(
-    up,
+  onPage(
     `${concern}: a file that changed is fetched anew, one that did not is not`,
     site,
     "worker",
@@ -264,28 +257,22 @@ for (const [site, name] of Object.entries(PLACES)) {
     },
   );
 
-  withPage(
-    up,
-    `${concern}: without a network a hub's model loads`,
-    site,
-    "worker",
-    async (page) => {
-      const gone = await startHub(7);
-      const repository = gone.repository({ [NAME]: readFileSync(join(MODELS ?? "", NAME)) });
-      const source = repository.source;
-      await good(page, { source, hubUrl: gone.url });
-      await gone.close();
-      const again = await good(page, { source, hubUrl: gone.url });
-      assert.ok(again.cachedBytes >= SIZE);
-    },
-  );
+  onPage(`${concern}: without a network a hub's model loads`, site, "worker", async (page) => {
+    const gone = await startHub(7);
+    const repository = gone.repository({ [NAME]: readFileSync(join(MODELS ?? "", NAME)) });
+    const source = repository.source;
+    await good(page, { source, hubUrl: gone.url });
+    await gone.close();
+    const again = await good(page, { source, hubUrl: gone.url });
+    assert.ok(again.cachedBytes >= SIZE);
+  });
 }
 
 const one = (
   name: string,
   faults: Faults,
   body: (page: Page, repository: Repository) => Promise<void>,
-): void => withPage(up, `hub: ${name}`, "hub", "worker", (page) => body(page, story(faults)));
+): void => onPage(`hub: ${name}`, "hub", "worker", (page) => body(page, story(faults)));
 
 one(
   "a hub that refuses ranges sends all again, and it is one file",
@@ -412,8 +399,7 @@ one("cache options mean what fetch's mean", {}, async (page, repository) => {
   assert.equal(repository.sent(), 3 * SIZE);
 });
 
-withPage(
-  up,
+onPage(
   "hub: where nothing can be kept it loads, and says why",
   "hub-memory",
   "worker",
@@ -437,8 +423,7 @@ withPage(
   },
 );
 
-withPage(
-  up,
+onPage(
   "hub: a page without an origin keeps nothing and says why",
   "sandbox",
   "worker",
@@ -450,7 +435,7 @@ withPage(
   },
 );
 
-withPage(up, "hub: in page mode the Cache API keeps the model", "hub", "page", async (page) => {
+onPage("hub: in page mode the Cache API keeps the model", "hub", "page", async (page) => {
   const repository = story();
   const info = await good(page, { source: repository.source });
   assert.equal(info.cache, "cache-api");
@@ -471,7 +456,7 @@ function parts(): Record<string, Buffer> {
   return split(NAME, readFileSync(join(MODELS ?? "", NAME)), 3);
 }
 
-withPage(up, "hub: a split model, whichever part is named", "hub", "worker", async (page) => {
+onPage("hub: a split model, whichever part is named", "hub", "worker", async (page) => {
   const files = parts();
   const repository = hub.repository(files);
   const [first, second] = Object.keys(files) as [string, string];
@@ -486,7 +471,7 @@ withPage(up, "hub: a split model, whichever part is named", "hub", "worker", asy
   assert.ok(["MODEL_INCOMPLETE", "NOT_FOUND"].includes(lacking.code ?? ""), lacking.message);
 });
 
-withPage(up, "hub: a folder of Hugging Face", "hub", "worker", async (page) => {
+onPage("hub: a folder of Hugging Face", "hub", "worker", async (page) => {
   const repository = hub.repository(folder());
   const info = await good(page, { source: repository.source });
   assert.ok(info.files.includes("model.safetensors"));
@@ -502,7 +487,7 @@ withPage(up, "hub: a folder of Hugging Face", "hub", "worker", async (page) => {
   assert.ok(listed?.files.some(({ file }) => file.endsWith("config.json")));
 });
 
-withPage(up, "hub: files and folders of the user's own", "hub", "worker", async (page) => {
+onPage("hub: files and folders of the user's own", "hub", "worker", async (page) => {
   const out = await page.evaluate(
     async ([whole, split, url]) => {
       const text = async (source: Parameters<typeof window.help.load>[1]): Promise<string> => {

@@ -25,7 +25,7 @@ mod rope;
 mod selftest;
 mod weights;
 
-pub use activation::{activation_dtype, quantize_act8};
+pub use activation::{Act8Row, Act8Rows, activation_dtype, quantize_act8};
 pub use attention::{Attention, attention};
 pub use convolution::depthwise;
 pub use dequantize::{dequantize_row, embed};

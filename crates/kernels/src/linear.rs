@@ -17,11 +17,11 @@ mod floats;
 mod quantized;
 mod tile;
 
-use crate::activation::activation_dtype;
+use crate::activation::{Act8Row, Act8Rows, activation_dtype};
 use crate::lanes::{Lanes, Native};
 use crate::weights::supports;
 use sidestage_tensor::blocks::{
-    Act8, BlockIQ1_M, BlockIQ1_S, BlockIQ2_S, BlockIQ2_XS, BlockIQ2_XXS, BlockIQ3_S, BlockIQ3_XXS,
+    BlockIQ1_M, BlockIQ1_S, BlockIQ2_S, BlockIQ2_XS, BlockIQ2_XXS, BlockIQ3_S, BlockIQ3_XXS,
     BlockIQ4_NL, BlockIQ4_XS, BlockMXFP4, BlockNVFP4, BlockQ2_K, BlockQ3_K, BlockQ4_0, BlockQ4_1,
     BlockQ4_K, BlockQ5_0, BlockQ5_1, BlockQ5_K, BlockQ6_K, BlockQ8_0, BlockTQ1_0, BlockTQ2_0,
 };
@@ -29,20 +29,31 @@ use sidestage_tensor::{DType, SharedOut};
 use std::fmt;
 use std::ops::Range;
 
-/// The activations of a linear layer, `rows * k` values, row-major.
+/// The activations of a linear layer: `rows` of `k` values.
 #[derive(Clone, Copy)]
 pub enum Activations<'a> {
-    /// For F32, F16 and BF16 weights.
+    /// For F32, F16 and BF16 weights, row-major.
     F32(&'a [f32]),
-    /// For quantised weights: `rows * k / 32` blocks.
-    Act8(&'a [Act8]),
+    /// For quantised weights.
+    Act8(Act8Rows<'a>),
+    /// As `Act8`: a single row, which may be part of a larger one.
+    Act8Row(Act8Row<'a>),
 }
 
-impl Activations<'_> {
+impl<'a> Activations<'a> {
+    /// A row of those in 8 bits.
+    fn row(&self, row: usize) -> Act8Row<'a> {
+        match self {
+            Self::F32(_) => panic!("these are floats"),
+            Self::Act8(x) => x.row(row),
+            Self::Act8Row(x) => *x,
+        }
+    }
+
     fn dtype(&self) -> DType {
         match self {
             Self::F32(_) => DType::F32,
-            Self::Act8(_) => DType::Act8,
+            Self::Act8(_) | Self::Act8Row(_) => DType::Act8,
         }
     }
 }
@@ -92,9 +103,9 @@ pub enum LinearError {
     },
     /// A buffer has the wrong size.
     Size {
-        /// Which: `weight`, `x`, `bias` or `y`.
+        /// Which: `weight`, `x`, `rows of x`, `a row of x`, `bias` or `y`.
         what: &'static str,
-        /// Elements it should have (bytes for `weight`, blocks for quantised `x`).
+        /// Elements it should have (bytes for `weight`, blocks for a row of quantised `x`).
         expected: usize,
         /// Elements it has.
         found: usize,
@@ -149,7 +160,14 @@ impl Linear<'_> {
         size("weight", [self.n, row], self.weight.len())?;
         match self.x {
             Activations::F32(x) => size("x", [self.rows, self.k], x.len())?,
-            Activations::Act8(x) => size("x", [self.rows, self.k / 32], x.len())?,
+            Activations::Act8(x) => {
+                size("rows of x", [self.rows, 1], x.rows())?;
+                size("a row of x", [self.k / 32, 1], x.per_row())?;
+            }
+            Activations::Act8Row(x) => {
+                size("rows of x", [self.rows, 1], 1)?;
+                size("a row of x", [self.k / 32, 1], x.len())?;
+            }
         }
         size("bias", [self.n, 1], self.bias.map_or(self.n, <[f32]>::len))?;
         size("y", [self.rows, self.n], self.y.len())
@@ -177,30 +195,30 @@ pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
             DType::BF16 => floats::run::<L, floats::Brain>(args, x, columns),
             _ => floats::run::<L, floats::Single>(args, x, columns),
         },
-        Activations::Act8(x) => match args.dtype {
-            DType::Q4_0 => quantized::run::<L, BlockQ4_0>(args, x, columns),
-            DType::Q4_1 => quantized::run::<L, BlockQ4_1>(args, x, columns),
-            DType::Q5_0 => quantized::run::<L, BlockQ5_0>(args, x, columns),
-            DType::Q5_1 => quantized::run::<L, BlockQ5_1>(args, x, columns),
-            DType::Q2_K => quantized::run::<L, BlockQ2_K>(args, x, columns),
-            DType::Q3_K => quantized::run::<L, BlockQ3_K>(args, x, columns),
-            DType::Q4_K => quantized::run::<L, BlockQ4_K>(args, x, columns),
-            DType::Q5_K => quantized::run::<L, BlockQ5_K>(args, x, columns),
-            DType::Q6_K => quantized::run::<L, BlockQ6_K>(args, x, columns),
-            DType::TQ1_0 => quantized::run::<L, BlockTQ1_0>(args, x, columns),
-            DType::TQ2_0 => quantized::run::<L, BlockTQ2_0>(args, x, columns),
-            DType::MXFP4 => quantized::run::<L, BlockMXFP4>(args, x, columns),
-            DType::NVFP4 => quantized::run::<L, BlockNVFP4>(args, x, columns),
-            DType::IQ1_S => quantized::run::<L, BlockIQ1_S>(args, x, columns),
-            DType::IQ1_M => quantized::run::<L, BlockIQ1_M>(args, x, columns),
-            DType::IQ2_XXS => quantized::run::<L, BlockIQ2_XXS>(args, x, columns),
-            DType::IQ2_XS => quantized::run::<L, BlockIQ2_XS>(args, x, columns),
-            DType::IQ2_S => quantized::run::<L, BlockIQ2_S>(args, x, columns),
-            DType::IQ3_XXS => quantized::run::<L, BlockIQ3_XXS>(args, x, columns),
-            DType::IQ3_S => quantized::run::<L, BlockIQ3_S>(args, x, columns),
-            DType::IQ4_NL => quantized::run::<L, BlockIQ4_NL>(args, x, columns),
-            DType::IQ4_XS => quantized::run::<L, BlockIQ4_XS>(args, x, columns),
-            _ => quantized::run::<L, BlockQ8_0>(args, x, columns),
+        Activations::Act8(_) | Activations::Act8Row(_) => match args.dtype {
+            DType::Q4_0 => quantized::run::<L, BlockQ4_0>(args, columns),
+            DType::Q4_1 => quantized::run::<L, BlockQ4_1>(args, columns),
+            DType::Q5_0 => quantized::run::<L, BlockQ5_0>(args, columns),
+            DType::Q5_1 => quantized::run::<L, BlockQ5_1>(args, columns),
+            DType::Q2_K => quantized::run::<L, BlockQ2_K>(args, columns),
+            DType::Q3_K => quantized::run::<L, BlockQ3_K>(args, columns),
+            DType::Q4_K => quantized::run::<L, BlockQ4_K>(args, columns),
+            DType::Q5_K => quantized::run::<L, BlockQ5_K>(args, columns),
+            DType::Q6_K => quantized::run::<L, BlockQ6_K>(args, columns),
+            DType::TQ1_0 => quantized::run::<L, BlockTQ1_0>(args, columns),
+            DType::TQ2_0 => quantized::run::<L, BlockTQ2_0>(args, columns),
+            DType::MXFP4 => quantized::run::<L, BlockMXFP4>(args, columns),
+            DType::NVFP4 => quantized::run::<L, BlockNVFP4>(args, columns),
+            DType::IQ1_S => quantized::run::<L, BlockIQ1_S>(args, columns),
+            DType::IQ1_M => quantized::run::<L, BlockIQ1_M>(args, columns),
+            DType::IQ2_XXS => quantized::run::<L, BlockIQ2_XXS>(args, columns),
+            DType::IQ2_XS => quantized::run::<L, BlockIQ2_XS>(args, columns),
+            DType::IQ2_S => quantized::run::<L, BlockIQ2_S>(args, columns),
+            DType::IQ3_XXS => quantized::run::<L, BlockIQ3_XXS>(args, columns),
+            DType::IQ3_S => quantized::run::<L, BlockIQ3_S>(args, columns),
+            DType::IQ4_NL => quantized::run::<L, BlockIQ4_NL>(args, columns),
+            DType::IQ4_XS => quantized::run::<L, BlockIQ4_XS>(args, columns),
+            _ => quantized::run::<L, BlockQ8_0>(args, columns),
         },
     }
 }
@@ -208,6 +226,7 @@ pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sidestage_tensor::blocks::Act8;
 
     /// A layer of 2 outputs, 32 inputs and 3 rows.
     fn with<'a>(dtype: DType, weight: &'a [u8], x: &'a [f32], y: &'a mut [f32]) -> Linear<'a> {
@@ -217,7 +236,8 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_named() {
-        let (weight, x, blocks) = ([0; 256], [0.0; 96], [bytemuck::Zeroable::zeroed(); 3]);
+        let (weight, x) = ([0; 256], [0.0; 96]);
+        let blocks: [Act8; 3] = bytemuck::Zeroable::zeroed();
         let (mut y, mut short) = ([0.0; 6], [0.0; 5]);
         let good = with(DType::F32, &weight, &x, &mut y);
         assert_eq!(good.check(), Ok(()));
@@ -239,12 +259,15 @@ mod tests {
         let (weights, found) = (DType::Q8_0, DType::F32);
         let bad = Linear { dtype: weights, ..good };
         assert_eq!(bad.check(), Err(LinearError::Activations { weights, found }));
-        let q8 = Linear { weight: &weight[..68], x: Activations::Act8(&blocks), ..bad };
+        let x = |blocks| Activations::Act8(Act8Rows::new(blocks, blocks.len()));
+        let q8 = Linear { weight: &weight[..68], x: x(&blocks), ..bad };
         assert_eq!(q8.check(), Ok(()));
         let bad = Linear { dtype: DType::Q6_K, ..q8 };
         assert_eq!(bad.check(), Err(LinearError::Row { k: 32, block: 256 }));
-        let bad = Linear { x: Activations::Act8(&blocks[..2]), ..q8 };
-        assert_eq!(bad.check(), size("x", 3, 2));
+        let bad = Linear { x: x(&blocks[..2]), ..q8 };
+        assert_eq!(bad.check(), size("rows of x", 3, 2));
+        let bad = Linear { x: Activations::Act8(Act8Rows::new(&blocks, 1)), rows: 1, ..q8 };
+        assert_eq!(bad.check(), size("a row of x", 1, 3));
     }
 
     #[test]

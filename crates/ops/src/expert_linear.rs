@@ -1,6 +1,6 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
-use sidestage_kernels::Activations;
+use sidestage_kernels::{Act8Rows, Activations};
 use sidestage_tensor::DType;
 use sidestage_tensor::blocks::Act8;
 use std::ops::Range;
@@ -74,7 +74,10 @@ impl Operator for ExpertLinear {
                 let from = at / step;
                 let values = if x.dtype == DType::Act8 {
                     let blocks = bytemuck::cast_slice::<u8, Act8>(x.bytes);
-                    Activations::Act8(&blocks[from * (k / 32)..(from + 1) * (k / 32)])
+                    let (per_row, part) = (x.extents.inner() / k, k / 32);
+                    let row = Act8Rows::new(blocks, x.extents.rows()).row(from / per_row);
+                    let start = from % per_row * part;
+                    Activations::Act8Row(row.part(start..start + part))
                 } else {
                     Activations::F32(&x.f32s()[from * k..(from + 1) * k])
                 };

@@ -1,6 +1,6 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
-use sidestage_kernels::Activations;
+use sidestage_kernels::{Act8Rows, Activations};
 use sidestage_tensor::DType;
 use sidestage_tensor::blocks::Act8;
 use std::ops::Range;
@@ -68,7 +68,8 @@ impl Operator for Linear {
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let (x, weight) = (args.tensor(0), args.tensor(1));
         let values = if x.dtype == DType::Act8 {
-            Activations::Act8(bytemuck::cast_slice::<u8, Act8>(x.bytes))
+            let blocks = bytemuck::cast_slice::<u8, Act8>(x.bytes);
+            Activations::Act8(Act8Rows::new(blocks, x.extents.rows()))
         } else {
             Activations::F32(x.f32s())
         };

@@ -1,4 +1,3 @@
-use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_tensor::DType;
@@ -8,7 +7,8 @@ use std::ops::Range;
 pub(crate) const INFO: OpInfo =
     OpInfo { name: "Quantize", summary: "activations to 8 bits in blocks of 32" };
 
-/// Quantises `x[rows, width]` to [`DType::Act8`]; the width is a multiple of 32.
+/// Quantises `x[rows, width]` to [`DType::Act8`]; the width is a multiple of 32. The rows lie as
+/// [`sidestage_kernels::Act8Rows`] says.
 #[derive(Debug)]
 pub struct Quantize;
 
@@ -30,8 +30,7 @@ impl Operator for Quantize {
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let (blocks, out) = rows::<Act8>(args, units);
-        let x = &args.tensor(0).f32s()[32 * blocks.start..32 * blocks.end];
-        sidestage_kernels::quantize_act8(x, out);
+        let (x, out) = (args.tensor(0), args.outputs[0].cells::<Act8>());
+        sidestage_kernels::quantize_act8(x.f32s(), x.extents.rows(), out, units);
     }
 }

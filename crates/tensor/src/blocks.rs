@@ -223,6 +223,8 @@ pub struct BlockNVFP4 {
 pub struct Act8 {
     /// Scale.
     pub d: f32,
+    /// `d` times the sum of `q`, for weights that have a minimum.
+    pub s: f32,
     /// The sums of the first and of the last 16 values of `q`.
     pub sums: [i16; 2],
     /// Values in -127..=127.
@@ -257,7 +259,7 @@ const _: () = assert!(fits::<BlockIQ3_XXS>(98) && align_of::<BlockIQ3_XXS>() == 
 const _: () = assert!(fits::<BlockIQ3_S>(110) && align_of::<BlockIQ3_S>() == 1);
 const _: () = assert!(fits::<BlockIQ4_NL>(18) && align_of::<BlockIQ4_NL>() == 1);
 const _: () = assert!(fits::<BlockIQ4_XS>(136) && align_of::<BlockIQ4_XS>() == 1);
-const _: () = assert!(fits::<Act8>(40) && align_of::<Act8>() == 4);
+const _: () = assert!(fits::<Act8>(44) && align_of::<Act8>() == 4);
 
 /// A block type of this module, with the element type it belongs to.
 pub trait Block: Pod {

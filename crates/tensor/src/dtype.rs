@@ -84,7 +84,7 @@ const TABLE: &[Row] = &[
     (DType::TQ2_0, Some(35), "TQ2_0", 256, 66),
     (DType::MXFP4, Some(39), "MXFP4", 32, 17),
     (DType::NVFP4, Some(40), "NVFP4", 64, 36),
-    (DType::Act8, None, "Act8", 32, 40),
+    (DType::Act8, None, "Act8", 32, 44),
 ];
 
 impl DType {

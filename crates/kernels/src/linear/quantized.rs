@@ -4,8 +4,9 @@
 //! float lanes. An offset ([`Quant::ZERO`]) is taken off in integers through the activations' sums,
 //! a minimum in floats.
 
-use super::Linear;
 use super::tile::{self, Tiles};
+use super::{Activations, Linear};
+use crate::activation::Act8Row;
 use crate::lanes::Lanes;
 use crate::quant::Quant;
 use sidestage_tensor::blocks::Act8;
@@ -13,16 +14,11 @@ use std::array::from_fn;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-pub(super) fn run<L: Lanes, W: Quant>(args: &Linear<'_>, x: &[Act8], columns: Range<usize>) {
+pub(super) fn run<L: Lanes, W: Quant>(args: &Linear<'_>, columns: Range<usize>) {
     // Blocks have alignment 1 and the size was checked, so the cast cannot fail.
     let weights: &[W] = bytemuck::cast_slice(args.weight);
-    let layer = Layer::<L, W> {
-        weights,
-        per_column: args.k / W::LEN,
-        x,
-        per_row: args.k / 32,
-        lanes: PhantomData,
-    };
+    let layer =
+        Layer::<L, W> { weights, per_column: args.k / W::LEN, x: args.x, lanes: PhantomData };
     tile::run(args, &layer, columns);
 }
 
@@ -30,9 +26,7 @@ struct Layer<'a, L, W> {
     weights: &'a [W],
     /// Blocks in a row of weights.
     per_column: usize,
-    x: &'a [Act8],
-    /// Blocks in a row of activations.
-    per_row: usize,
+    x: Activations<'a>,
     lanes: PhantomData<L>,
 }
 
@@ -46,7 +40,7 @@ impl<L: Lanes, W: Quant> Layer<'_, L, W> {
     ) -> [[f32; R]; C] {
         let w: [&[W]; C] =
             from_fn(|c| &self.weights[columns[c] * self.per_column..][..self.per_column]);
-        let x: [&[Act8]; R] = from_fn(|r| &self.x[rows[r] * self.per_row..][..self.per_row]);
+        let x: [Act8Row<'_>; R] = from_fn(|r| self.x.row(rows[r]));
         let mut acc = [[L::splat(0.0); R]; C];
         for block in 0..self.per_column {
             let scales: [W::Scales; C] = from_fn(|c| w[c][block].scales());
@@ -54,7 +48,7 @@ impl<L: Lanes, W: Quant> Layer<'_, L, W> {
                 let at = block * W::PARTS + part;
                 unrolled!(C, c => {
                     let weights = Part::<L>::new(&w[c][block], &scales[c], part);
-                    unrolled!(R, r => acc[c][r] = weights.add::<W>(acc[c][r], &x[r][at]));
+                    unrolled!(R, r => acc[c][r] = weights.add::<W>(acc[c][r], x[r].block(at)));
                 });
             }
         }

@@ -4,7 +4,7 @@
 use super::{Random, compare};
 use crate::lanes::{Lanes, Native, Portable};
 use crate::linear::linear_by;
-use crate::{Activations, Linear, dequantize_row, quantize_act8, supports};
+use crate::{Act8Rows, Activations, Linear, dequantize_row, quantize_act8, supports};
 use bytemuck::Zeroable;
 use half::f16;
 use sidestage_tensor::blocks::Act8;
@@ -77,7 +77,6 @@ struct Case {
     rows: usize,
     weight: Vec<u8>,
     x: Vec<f32>,
-    blocks: Vec<Act8>,
     bias: Option<Vec<f32>>,
 }
 
@@ -115,24 +114,31 @@ impl Case {
             }
         }
         let x = random.floats(rows * k);
-        let mut quantized = Vec::new();
-        if dtype.is_quantized() {
-            quantized.resize(x.len() / 32, Act8::zeroed());
-            quantize_act8(&x, &mut quantized);
-        }
         let bias = (random.below(2) == 1).then(|| random.floats(n));
         let name = format!("linear {dtype} n={n} k={k} rows={rows}");
-        Self { name, dtype, n, k, rows, weight, x, blocks: quantized, bias }
+        Self { name, dtype, n, k, rows, weight, x, bias }
+    }
+
+    /// Some of the rows in 8 bits, for weights that take these.
+    fn blocks(&self, rows: std::ops::Range<usize>) -> Vec<Act8> {
+        let x = &self.x[rows.start * self.k..rows.end * self.k];
+        let count = if self.dtype.is_quantized() { x.len() / 32 } else { 0 };
+        let mut blocks = vec![Act8::zeroed(); count];
+        if count > 0 {
+            quantize_act8(x, rows.len(), SharedOut::new(&mut blocks), 0..rows.len());
+        }
+        blocks
     }
 
     /// Some of the rows, the columns cut at the given places.
     fn run<L: Lanes>(&self, rows: std::ops::Range<usize>, cuts: &[usize]) -> Vec<f32> {
         let mut y = vec![f32::NAN; rows.len() * self.n];
+        let (blocks, x) =
+            (self.blocks(rows.clone()), &self.x[rows.start * self.k..rows.end * self.k]);
         let x = if self.dtype.is_quantized() {
-            let per_row = self.k / 32;
-            Activations::Act8(&self.blocks[rows.start * per_row..rows.end * per_row])
+            Activations::Act8(Act8Rows::new(&blocks, rows.len()))
         } else {
-            Activations::F32(&self.x[rows.start * self.k..rows.end * self.k])
+            Activations::F32(x)
         };
         let args = Linear {
             weight: &self.weight,
@@ -158,8 +164,8 @@ impl Case {
         dequantize_row(self.dtype, &self.weight, &mut weight);
         // What the kernel is given: the activations after their own quantisation.
         let x: Vec<f64> = if self.dtype.is_quantized() {
-            let value = |a: &Act8| a.q.map(|q| f64::from(q) * f64::from(a.d));
-            self.blocks.iter().flat_map(value).collect()
+            let value = |a: Act8| a.q.map(|q| f64::from(q) * f64::from(a.d));
+            (0..self.rows).flat_map(|row| self.blocks(row..row + 1)).flat_map(value).collect()
         } else {
             self.x.iter().map(|x| f64::from(*x)).collect()
         };

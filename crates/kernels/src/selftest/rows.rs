@@ -6,8 +6,8 @@ use crate::{
     rms_norm, rope, rope_angles, scale, select_experts, softcap, supports, swiglu, weighted_sum,
 };
 use bytemuck::Zeroable;
-use sidestage_tensor::DType;
 use sidestage_tensor::blocks::Act8;
+use sidestage_tensor::{DType, SharedOut};
 
 /// Not all whole vectors.
 const LENGTHS: [usize; 5] = [1, 7, 32, 100, 576];
@@ -189,7 +189,7 @@ fn activations(blocks: usize, random: &mut Random) -> Result<usize, String> {
     let size = random.float() * 50.0;
     let x: Vec<f32> = random.floats(32 * blocks).iter().map(|x| x * size).collect();
     let mut out = vec![Act8::zeroed(); blocks];
-    quantize_act8(&x, &mut out);
+    quantize_act8(&x, 1, SharedOut::new(&mut out), 0..1);
     for (i, a) in out.iter().enumerate() {
         let sum = |q: &[i8]| q.iter().map(|q| i16::from(*q)).sum::<i16>();
         if a.sums != [sum(&a.q[..16]), sum(&a.q[16..])] {

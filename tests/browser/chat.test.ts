@@ -54,12 +54,31 @@ const open = (query = ""): Promise<Page> => up.openAt(() => address + query);
 const problems = (): string[] => up.console.filter((line) => line.startsWith("error"));
 
 /** Waits until so many elements are there. */
-function appears(page: Page, selector: string, count = 1): Promise<void> {
+async function appears(page: Page, selector: string, count = 1): Promise<void> {
+  await look(page, selector, count);
+  await page.evaluate(() => window.seen);
+}
+
+/** Does something and waits until the element has come, which may be gone again. */
+async function brings(page: Page, selector: string, act: () => Promise<void>): Promise<void> {
+  await look(page, selector, 1);
+  await act();
+  await page.evaluate(() => window.seen);
+}
+
+declare global {
+  interface Window {
+    /** Resolves when what is looked for is there. */
+    seen: Promise<void>;
+  }
+}
+
+function look(page: Page, selector: string, count: number): Promise<void> {
   return page.evaluate(
-    async ({ selector, count }) => {
+    ({ selector, count }) => {
       const there = (): boolean => document.querySelectorAll(selector).length >= count;
-      if (there()) return;
-      await new Promise<void>((resolve) => {
+      window.seen = new Promise((resolve) => {
+        if (there()) return resolve();
         new MutationObserver((_, watch) => {
           if (!there()) return;
           watch.disconnect();
@@ -84,6 +103,12 @@ const text = async (page: Page, selector: string): Promise<string> =>
 
 const ready = (page: Page): Promise<void> =>
   appears(page, `${one("status")}[data-state=ready]`);
+
+/** Does what begins another load, and waits for its end. */
+async function loads(page: Page, act: () => Promise<void>): Promise<void> {
+  await brings(page, `${one("status")}[data-state=loading]`, act);
+  await ready(page);
+}
 
 const answered = (page: Page, count = 1): Promise<void> => appears(page, one("speed"), count);
 
@@ -209,13 +234,32 @@ test("chat: a model by address and a model of the user's own", options, async ()
   await ready(page);
   await page.click(one("model-open"));
   await page.type(one("model-url"), "models/box.gguf");
-  await page.press(one("model-url"), "Enter");
-  await appears(page, `${one("status")}[data-state=loading]`);
-  await ready(page);
+  await loads(page, () => page.press(one("model-url"), "Enter"));
   await page.click(one("model-open"));
-  await page.upload(one("model-file"), box);
-  await appears(page, `${one("status")}[data-state=loading]`);
+  await loads(page, () => page.upload(one("model-file"), box));
+  await ask(page, "Hello!");
+  await answered(page);
+  assert.deepEqual(problems(), []);
+});
+
+test("chat: kept models are listed, loaded and deleted", options, async () => {
+  const page = await open();
   await ready(page);
+  const kept = `${one("kept")} li`;
+  await page.click(one("model-open"));
+  await appears(page, kept);
+  const [listed] = await texts(page, kept);
+  assert.match(listed ?? "", /^box\.gguf[\d.]+ MBDelete$/);
+  const place = BROWSER === "webkit" ? "browser's cache storage" : "site's private files";
+  const storage = await text(page, one("storage"));
+  assert.ok(storage.startsWith(`Kept in the ${place}`), storage);
+  await loads(page, () => page.click(one("kept-load")));
+  await page.click(one("model-open"));
+  await appears(page, kept);
+  await page.click(one("kept-delete"));
+  await appears(page, `${one("kept")}:not(:has(li))`);
+  // What is loaded needs its file no more.
+  await page.press(one("model-url"), "Escape");
   await ask(page, "Hello!");
   await answered(page);
   assert.deepEqual(problems(), []);

@@ -57,6 +57,7 @@ export function KeptModels({
             <button
               type="button"
               className="quiet kept-name"
+              data-testid="kept-load"
               title={model.source}
               onClick={() => onLoad(model.source)}
             >

@@ -176,9 +176,9 @@ pub(crate) struct RenderArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    /// Model file (GGUF)
-    pub(crate) file: PathBuf,
-    /// Everything in the header, as JSON
+    /// Model: a GGUF file, or a Hugging Face folder
+    pub(crate) model: PathBuf,
+    /// Everything in the headers, as JSON
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -58,7 +58,7 @@ fn evaluate(
 /// The decoder of a file, with room for exactly the tokens given.
 fn load(args: &LogitsArgs) -> Result<Decoder, CliError> {
     let mut file = ModelFile::open(&args.model)?;
-    let gguf: Gguf = file.header()?;
+    let gguf: Gguf = file.gguf()?;
     gguf.check_length(file.length).map_err(CliError::engine)?;
     let count = args.tokens.len();
     let plan =

@@ -1,7 +1,8 @@
 //! A model file on this machine.
 
 use crate::error::CliError;
-use sidestage_formats::gguf::{Gguf, GgufReader, Progress};
+use sidestage_formats::gguf::{self, Gguf, GgufReader};
+use sidestage_formats::safetensors::{self, SafetensorsHeader, SafetensorsReader};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -34,22 +35,46 @@ impl ModelFile {
         CliError::Unreadable { path: self.path.clone(), error }
     }
 
-    /// Reads the header, and little more than that.
+    /// Reads the header of a GGUF file, and little more than that.
     ///
     /// # Errors
     /// [`CliError::Unreadable`]; [`CliError::Engine`] for a file that is no model.
-    pub(crate) fn header(&mut self) -> Result<Gguf, CliError> {
+    pub(crate) fn gguf(&mut self) -> Result<Gguf, CliError> {
         let mut reader = GgufReader::new();
         let mut chunk = vec![0; 256 << 10];
         loop {
-            let count = self.file.read(&mut chunk).map_err(|error| self.unreadable(error))?;
-            if count == 0 {
+            let bytes = self.next(&mut chunk)?;
+            if bytes.is_empty() {
                 return Err(CliError::engine(reader.truncated()));
             }
-            let progress = reader.push(&chunk[..count]).map_err(CliError::engine)?;
-            if let Progress::Done { gguf, .. } = progress {
+            let progress = reader.push(bytes).map_err(CliError::engine)?;
+            if let gguf::Progress::Done { gguf, .. } = progress {
                 return Ok(gguf);
             }
         }
+    }
+
+    /// Reads the header of a safetensors file, and little more than that.
+    ///
+    /// # Errors
+    /// As [`ModelFile::gguf`].
+    pub(crate) fn safetensors(&mut self) -> Result<SafetensorsHeader, CliError> {
+        let mut reader = SafetensorsReader::new();
+        let mut chunk = vec![0; 256 << 10];
+        loop {
+            let bytes = self.next(&mut chunk)?;
+            if bytes.is_empty() {
+                return Err(CliError::engine(reader.truncated()));
+            }
+            let progress = reader.push(bytes).map_err(CliError::engine)?;
+            if let safetensors::Progress::Done { header, .. } = progress {
+                return Ok(header);
+            }
+        }
+    }
+
+    fn next<'a>(&mut self, chunk: &'a mut [u8]) -> Result<&'a [u8], CliError> {
+        let count = self.file.read(chunk).map_err(|error| self.unreadable(error))?;
+        Ok(&chunk[..count])
     }
 }

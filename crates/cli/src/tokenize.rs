@@ -25,7 +25,7 @@ pub(crate) fn run(args: &TokenizeArgs) -> Result<(), CliError> {
 }
 
 fn file(path: &Path) -> Result<Tokenizer, CliError> {
-    let gguf = ModelFile::open(path)?.header()?;
+    let gguf = ModelFile::open(path)?.gguf()?;
     let spec = vocabulary(&gguf.metadata).map_err(CliError::engine)?;
     let spec = spec.ok_or_else(|| {
         CliError::engine(error("TOKENIZER_MISSING", "the model file has no vocabulary"))

@@ -199,6 +199,42 @@ fn inspect_shows_the_header() {
     );
 }
 
+/// The GGUF of the same model says the same, in GGUF's names, as the folder.
+#[test]
+fn inspect_shows_a_folder() {
+    let Some(data) = data() else { return };
+    let file = json(&run(&["inspect", &model(&data, "F32"), "--json"], b""));
+    let path = data.join("lm/stories260K-hf").display().to_string();
+    let folder = json(&run(&["inspect", &path, "--json"], b""));
+    for key in ["architecture", "parameters", "layers", "width", "contextLength"] {
+        assert_eq!(folder[key], file[key], "{key}");
+    }
+    assert_eq!(folder["files"][0]["name"], "model.safetensors");
+    assert_eq!(folder["files"][0]["fileBytes"], folder["files"][0]["expectedBytes"]);
+    let shapes = |found: &Value| {
+        let tensors = found["tensors"].as_array().expect("tensors");
+        let mut shapes: Vec<String> =
+            tensors.iter().map(|t| format!("{} {}", t["name"], t["shape"])).collect();
+        shapes.sort();
+        shapes
+    };
+    assert_eq!(shapes(&folder), shapes(&file));
+    let text = run(&["inspect", &path], b"");
+    assert!(text.stdout.starts_with("format        safetensors\n"), "{}", text.stdout);
+
+    let empty = Folder::new();
+    assert_eq!(run(&["inspect", &empty.path().display().to_string()], b"").error(), "NOT_FOUND");
+    let cut = Folder::new();
+    for name in ["config.json", "model.safetensors"] {
+        let bytes = fs::read(data.join("lm/stories260K-hf").join(name)).expect("a file");
+        let kept = if name == "config.json" { bytes.len() } else { bytes.len() - 9 };
+        fs::write(cut.path().join(name), &bytes[..kept]).expect("a file");
+    }
+    let ended = run(&["inspect", &cut.path().display().to_string()], b"");
+    assert_eq!(ended.error(), "MODEL_TRUNCATED");
+    assert!(ended.stdout.contains("damage"), "{}", ended.stdout);
+}
+
 #[test]
 fn broken_models_are_named_by_every_command() {
     let folder = Folder::new();
@@ -248,6 +284,9 @@ fn broken_models_are_named_by_every_command() {
                 }
                 Some("folder") if args[0] == "tokenize" => {
                     assert_eq!(code, "TOKENIZER_INVALID", "{args:?}");
+                }
+                Some("folder") if args[0] == "inspect" => {
+                    assert_eq!(code, "NOT_FOUND", "{args:?}: no config.json");
                 }
                 Some("folder") => assert_eq!(code, "UNREADABLE", "{args:?}"),
                 Some("cut.gguf" | "cut-header.gguf") => {

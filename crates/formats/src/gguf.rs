@@ -23,7 +23,6 @@ pub mod limits;
 mod metadata;
 mod reader;
 mod strings;
-mod summary;
 mod value;
 mod write;
 
@@ -31,11 +30,10 @@ pub use error::GgufError;
 pub use metadata::Metadata;
 pub use reader::{GgufReader, Progress};
 pub use strings::Strings;
-pub use summary::{Summary, TypeCount};
 pub use value::{Array, Value};
 pub use write::{GgufBody, GgufWriter, WriteError};
 
-use crate::WeightIndex;
+use crate::{Summary, WeightIndex};
 
 /// What the header of a file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +64,11 @@ impl Gguf {
             Progress::Done { gguf, .. } => Ok(gguf),
             Progress::NeedMore { .. } => Err(reader.truncated()),
         }
+    }
+
+    /// What a person wants to know of the file.
+    pub fn summary(&self) -> Summary {
+        Summary::new(&self.metadata, self.tensors.as_slice())
     }
 
     /// Checks the length of the whole file.

@@ -8,7 +8,9 @@ pub mod gguf;
 pub mod huggingface;
 pub mod manifest;
 pub mod safetensors;
+mod summary;
 mod weights;
 
 pub use manifest::{Manifest, Part, RowOrder, Split};
+pub use summary::{Summary, TypeCount};
 pub use weights::{TensorInfo, WeightIndex};

@@ -1,13 +1,12 @@
-use super::{Gguf, GgufError};
+use crate::TensorInfo;
+use crate::gguf::{GgufError, Metadata};
 use sidestage_tensor::DType;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What a person wants to know of a model file; [`Gguf::summary`] makes it.
+/// What a person wants to know of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
-    /// The format's version.
-    pub version: u32,
     /// `general.architecture`.
     pub architecture: Option<String>,
     /// `general.name`.
@@ -22,8 +21,6 @@ pub struct Summary {
     pub dtypes: Vec<TypeCount>,
     /// Bytes of all tensors.
     pub weight_bytes: u64,
-    /// The length of file that the header promises, in bytes.
-    pub file_bytes: u64,
     /// `<architecture>.context_length`, in tokens.
     pub context_length: Option<u64>,
     /// `<architecture>.block_count`.
@@ -55,10 +52,10 @@ pub struct TypeCount {
     pub bytes: u64,
 }
 
-impl Gguf {
-    /// A summary. Values of an unexpected type are left out: inspecting must work on broken files.
-    pub fn summary(&self) -> Summary {
-        let meta = &self.metadata;
+impl Summary {
+    /// Of a model with GGUF's metadata. Values of an unexpected type are left out: inspecting must
+    /// work on broken files.
+    pub fn new(meta: &Metadata, tensors: &[TensorInfo]) -> Self {
         let text = |key: &str| meta.get_str(key).ok().flatten().map(str::to_owned);
         let count = |value: Result<Option<u64>, GgufError>| value.ok().flatten();
         let architecture = text("general.architecture");
@@ -67,7 +64,7 @@ impl Gguf {
             count(meta.get_u64(&format!("{architecture}.{key}")))
         };
         let mut types: BTreeMap<DType, TypeCount> = BTreeMap::new();
-        for tensor in &self.tensors {
+        for tensor in tensors {
             let dtype = tensor.dtype;
             let none = TypeCount { dtype, tensors: 0, elements: 0, bytes: 0 };
             let of_type = types.entry(dtype).or_insert(none);
@@ -80,15 +77,13 @@ impl Gguf {
         dtypes.sort_by_key(|of_type| std::cmp::Reverse(of_type.bytes));
         let sum =
             |part: fn(&TypeCount) -> u64| dtypes.iter().map(part).fold(0, u64::saturating_add);
-        Summary {
-            version: self.version,
+        Self {
             name: text("general.name"),
             file_type: count(meta.get_u64("general.file_type")).map(file_type),
             parameters: sum(|of_type| of_type.elements),
-            tensors: self.tensors.len(),
+            tensors: tensors.len(),
             weight_bytes: sum(|of_type| of_type.bytes),
             dtypes,
-            file_bytes: self.end,
             context_length: of_model("context_length"),
             block_count: of_model("block_count"),
             embedding_length: of_model("embedding_length"),
@@ -159,12 +154,10 @@ impl fmt::Display for Summary {
             Some(text) => writeln!(f, "{label:<14}{text}"),
             None => Ok(()),
         };
-        line("format", Some(format!("GGUF version {}", self.version)))?;
         line("name", self.name.clone())?;
         line("architecture", self.architecture.clone())?;
         line("file type", self.file_type.clone())?;
         line("parameters", Some(self.parameters.to_string()))?;
-        line("file", Some(format!("{} bytes", self.file_bytes)))?;
         line("tensors", Some(format!("{}, {} bytes", self.tensors, self.weight_bytes)))?;
         for of_type in &self.dtypes {
             let TypeCount { dtype, tensors, bytes, .. } = of_type;

@@ -9,7 +9,7 @@ use crate::class::Class;
 use crate::normalize::Pattern;
 
 /// One step.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Cut {
     /// At the matches of a pattern.
     Split { pattern: Pattern, behavior: Behavior, invert: bool },

@@ -9,7 +9,7 @@ use crate::normalize::Pattern;
 use std::borrow::Cow;
 
 /// How the tokens of a vocabulary print.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Decoder {
     pub(crate) steps: Vec<Step>,
     /// Tokens `<0xNN>` are bytes.
@@ -21,7 +21,7 @@ pub(crate) struct Decoder {
 }
 
 /// What is done to each token.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Step {
     /// Printable characters back to bytes.
     Bytes(Box<ByteChars>),

@@ -13,7 +13,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::{is_nfc_quick, is_nfd_quick, is_nfkc_quick, is_nfkd_quick};
 
 /// One step.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Normalizer {
     Nfc,
     Nfd,
@@ -55,10 +55,10 @@ pub(crate) struct Spaces {
 }
 
 /// What is to be found in a text.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Pattern {
     Literal(String),
-    Regex(Pass),
+    Regex(Box<Pass>),
 }
 
 impl Pattern {

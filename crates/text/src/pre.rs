@@ -162,7 +162,7 @@ impl Pre {
     /// The steps of the rule.
     pub(crate) fn cuts(&self) -> Result<Vec<Cut>, TextError> {
         let cut = |expression: &&str| {
-            let pattern = Pattern::Regex(Pass::new(expression)?);
+            let pattern = Pattern::Regex(Box::new(Pass::new(expression)?));
             Ok(Cut::Split { pattern, behavior: Behavior::Isolated, invert: false })
         };
         let first = self.first.map(|digits| Ok(Cut::Digits(digits)));

@@ -6,20 +6,28 @@
 //! is given back here. Jais 2 has it after powers of two, which are cut here too.
 
 use crate::TextError;
-use regex_automata::meta::Regex;
+use regex_automata::hybrid::dfa;
+use regex_automata::hybrid::regex::{Cache, Regex};
+use regex_automata::nfa::thompson;
 use regex_automata::{Anchored, Input};
 use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
 
 const TRAILING_SPACE: &str = r"|\s+(?!\S)";
 
 /// Jais 2 cuts white space into powers of two.
 const HALVES: &str = r"|\s{512}(?!\S)";
 
+/// Bytes of the automaton of an expression. Of models' own the largest has 150 KB.
+const LARGEST: usize = 4 << 20;
+
 /// A compiled expression.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Pass {
     /// Pattern 1, where there is one, is white space as described above.
     regex: Regex,
+    /// The states that texts have met so far.
+    cache: Mutex<Cache>,
     /// White space is cut into powers of two, the greatest first (Jais 2).
     halves: bool,
 }
@@ -34,23 +42,23 @@ impl Pass {
         let plain = plain(expression);
         let halves = plain.split_once(HALVES).filter(|(_, tail)| tail.ends_with(r"|\s{1}"));
         let regex = match halves.or_else(|| plain.split_once(TRAILING_SPACE)) {
-            Some((head, _)) if halves.is_some() => Regex::new_many(&[head, r"\s+"]),
+            Some((head, _)) if halves.is_some() => compile(&[head, r"\s+"]),
             // `\s+` after it can only match where the look-ahead leaves a single character.
-            Some((head, "" | r"|\s+")) => Regex::new_many(&[head, r"\s+"]),
+            Some((head, "" | r"|\s+")) => compile(&[head, r"\s+"]),
             Some(_) => return Err(unsupported()),
-            None => Regex::new_many(&[plain.as_ref()]),
+            None => compile(&[plain.as_ref()]),
         };
-        Ok(Self { regex: regex.map_err(|_| unsupported())?, halves: halves.is_some() })
+        let regex = regex.ok_or_else(unsupported)?;
+        Ok(Self { cache: Mutex::new(regex.create_cache()), regex, halves: halves.is_some() })
     }
 
     /// The next match at or after `from`.
-    fn find(&self, text: &str, from: usize) -> Option<(usize, usize)> {
+    fn find(&self, cache: &mut Cache, text: &str, from: usize) -> Option<(usize, usize)> {
         let input = Input::new(text).range(from..);
+        // A search fails only where an automaton is told to give up, and this one is not.
+        let mut search = |input: &Input<'_>| self.regex.try_search(cache, input).ok().flatten();
         // Most matches begin where the last one ended; then no search for the start is needed.
-        let found = self
-            .regex
-            .search(&input.clone().anchored(Anchored::Yes))
-            .or_else(|| self.regex.search(&input))?;
+        let found = search(&input.clone().anchored(Anchored::Yes)).or_else(|| search(&input))?;
         let (start, mut end) = (found.start(), found.end());
         if found.pattern().as_usize() == 1 && end < text.len() {
             let last = text[start..end].chars().next_back().map_or(0, char::len_utf8);
@@ -69,9 +77,11 @@ impl Pass {
 
     /// Calls `found` with the start and end of every match, in order.
     pub(crate) fn matches(&self, text: &str, found: &mut dyn FnMut(usize, usize)) {
+        // States are whole at all times, so a panic in another thread leaves the cache usable.
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let mut done = 0;
         while done < text.len() {
-            let Some((start, end)) = self.find(text, done) else { break };
+            let Some((start, end)) = self.find(&mut cache, text, done) else { break };
             if start < end {
                 found(start, end);
                 done = end;
@@ -80,6 +90,14 @@ impl Pass {
             }
         }
     }
+}
+
+/// The automaton, whose states are made as texts ask for them: all at once they would be too many.
+fn compile(patterns: &[&str]) -> Option<Regex> {
+    let nfa = thompson::Config::new().nfa_size_limit(Some(LARGEST));
+    // Where the cache is full it is emptied; the least it must hold depends on the expression.
+    let dfa = dfa::Config::new().skip_cache_capacity_check(true);
+    Regex::builder().thompson(nfa).dfa(dfa).build_many(patterns).ok()
 }
 
 /// The expression in the syntax of the engine: letters of either case are those of ASCII, and the

@@ -93,7 +93,7 @@ impl<'v> Part<'v> {
             |kind: &str| pattern.and_then(|pattern| pattern.get(kind)).and_then(Value::as_str);
         match (pattern.and_then(Value::as_str).or(named("String")), named("Regex")) {
             (Some(text), _) => Ok(Pattern::Literal(text.to_owned())),
-            (None, Some(expression)) => Ok(Pattern::Regex(Pass::new(expression)?)),
+            (None, Some(expression)) => Ok(Pattern::Regex(Box::new(Pass::new(expression)?))),
             (None, None) => Err(self.wrong("it has no pattern")),
         }
     }
@@ -188,7 +188,7 @@ pub(super) fn cuts(value: &Value) -> Result<(Vec<Cut>, bool), TextError> {
                     steps.push(Cut::PrefixSpace);
                 }
                 if part.flag("use_regex", true) {
-                    let pattern = Pattern::Regex(Pass::new(GPT2)?);
+                    let pattern = Pattern::Regex(Box::new(Pass::new(GPT2)?));
                     let behavior = Behavior::Isolated;
                     steps.push(Cut::Split { pattern, behavior, invert: false });
                 }
@@ -199,7 +199,7 @@ pub(super) fn cuts(value: &Value) -> Result<(Vec<Cut>, bool), TextError> {
                 Cut::Bytes(Box::new(ByteChars::new()))
             }
             "Whitespace" => Cut::Split {
-                pattern: Pattern::Regex(Pass::new(r"\w+|[^\w\s]+")?),
+                pattern: Pattern::Regex(Box::new(Pass::new(r"\w+|[^\w\s]+")?)),
                 behavior: Behavior::Removed,
                 invert: true,
             },

@@ -14,9 +14,10 @@ const FLAGS = [
   ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),
 ];
 
-export function launch() {
+/** `more`: further flags. */
+export function launch(more = []) {
   const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
-  return chromium.launch({ executablePath, args: FLAGS });
+  return chromium.launch({ executablePath, args: [...FLAGS, ...more] });
 }
 
 /** A browser with a profile on the disk; gives its only context. */

@@ -36,7 +36,8 @@ cargo xtask <command>
        [--corpus]              also replays what the fuzz targets found
   check                        formatting and lints only
   fuzz [SECONDS]               searches each fuzz target that long, by chance, and keeps what is found
-  bench [NAME] [--json]        speed, memory and size against other engines; `bench soak`: leaks
+  bench [NAME] [--json]        speed, memory and size against other engines; `bench soak`: leaks;
+                               `bench kernels`: one operator at a time, beside the machine's limits
   protocol                     writes packages/sidestage/src/protocol.ts
 
 What is missing (wasm target, rust-src, npm packages, a browser) is installed on the way; nothing is

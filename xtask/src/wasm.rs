@@ -4,6 +4,7 @@ use crate::command::{program, run};
 use crate::failure::Failure;
 use crate::project::Project;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 struct Variant {
     name: &'static str,
@@ -41,29 +42,48 @@ pub(crate) fn build(project: &Project) -> Result<(), Failure> {
     let total = VARIANTS.len() + 1;
     for (index, variant) in VARIANTS.iter().enumerate() {
         let what = format!("wasm {}/{total}: engine, {}", index + 1, variant.name);
-        one(project, "sidestage-web", variant, &format!("sidestage-{}.wasm", variant.name), &what)?;
+        one(
+            project,
+            "sidestage-web",
+            variant,
+            &out.join(format!("sidestage-{}.wasm", variant.name)),
+            &what,
+        )?;
     }
     let text = Variant { name: "text", features: "+simd128", threads: false };
     one(
         project,
         "sidestage-web-text",
         &text,
-        "sidestage-text.wasm",
+        &out.join("sidestage-text.wasm"),
         &format!("wasm {total}/{total}: text"),
     )
+}
+
+/// Builds the modules of `bench/kernels`; gives their folder.
+pub(crate) fn bench(project: &Project) -> Result<PathBuf, Failure> {
+    let out = project.cache.join("wasm-bench");
+    fs::create_dir_all(&out).map_err(|e| unwritable(&out, &e))?;
+    for variant in VARIANTS.iter().filter(|variant| variant.threads) {
+        let file = format!("bench-kernels-{}.wasm", variant.name);
+        let what = format!("wasm: benchmarks of kernels, {}", variant.name);
+        one(project, "bench-kernels", variant, &out.join(file), &what)?;
+    }
+    Ok(out)
 }
 
 fn one(
     project: &Project,
     package: &str,
     variant: &Variant,
-    file: &str,
+    file: &Path,
     what: &str,
 ) -> Result<(), Failure> {
     // One target folder per variant: their flags differ, and cargo would rebuild all on each change.
     let target = project.cache.join("wasm-target").join(variant.name);
     let mut flags = format!("-C target-feature={}", variant.features);
-    let mut args = vec!["build", "--release", "--target", "wasm32-unknown-unknown", "-p", package];
+    let mut args =
+        vec!["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "-p", package];
     if variant.threads {
         // The ready-made std has no atomics, so std is built too; on stable that needs this switch.
         flags.push_str(",+atomics,+bulk-memory,+mutable-globals");
@@ -84,11 +104,11 @@ fn one(
     run(&mut command, what)?;
     let module =
         target.join("wasm32-unknown-unknown/release").join(package.replace('-', "_") + ".wasm");
-    place(&module, &project.wasm().join(file))
+    place(&module, file)
 }
 
 /// Copies a file if it differs, so that what depends on its time is not built again.
-pub(crate) fn place(from: &std::path::Path, to: &std::path::Path) -> Result<(), Failure> {
+pub(crate) fn place(from: &Path, to: &Path) -> Result<(), Failure> {
     let bytes = fs::read(from)
         .map_err(|e| Failure::new(format!("the build gave no {}: {e}", from.display()), ""))?;
     if fs::read(to).is_ok_and(|old| old == bytes) {

@@ -1,0 +1,75 @@
+/**
+ * Native llama.cpp, the honest bar: built once for AVX2 as its releases run on most machines (no VNNI,
+ * no AVX-512), from the source that `llama-cpp-python` on PyPI carries.
+ *
+ *     node bench/llamacpp.mjs        # builds it and prints where it is
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const SOURCE = "llama_cpp_python-0.3.36";
+
+const FLAGS = [
+  "-DCMAKE_BUILD_TYPE=Release",
+  "-DBUILD_SHARED_LIBS=OFF",
+  "-DGGML_NATIVE=OFF",
+  "-DGGML_AVX2=ON",
+  "-DGGML_FMA=ON",
+  "-DGGML_F16C=ON",
+  "-DGGML_AVX_VNNI=OFF",
+  "-DGGML_AVX512=OFF",
+  "-DGGML_OPENMP=OFF",
+  "-DLLAMA_CURL=OFF",
+  "-DLLAMA_OPENSSL=OFF",
+  "-DLLAMA_BUILD_TESTS=OFF",
+  "-DLLAMA_BUILD_EXAMPLES=OFF",
+  "-DLLAMA_BUILD_SERVER=OFF",
+  "-DLLAMA_BUILD_COMMON=ON",
+  "-DLLAMA_BUILD_TOOLS=ON",
+];
+
+const ROOT = process.env.SIDESTAGE_CACHE
+  ? join(process.env.SIDESTAGE_CACHE, "llama.cpp", SOURCE)
+  : fileURLToPath(new URL(`models/llama.cpp/${SOURCE}`, import.meta.url));
+
+function run(program, args) {
+  const { status, error } = spawnSync(program, args, {
+    stdio: ["ignore", process.stderr, process.stderr],
+  });
+  if (error) throw new Error(`${program} could not be started: ${error.message}`);
+  if (status !== 0) throw new Error(`${program} ${args.join(" ")} failed`);
+}
+
+/** Builds `llama-bench`, unless it is there. Gives its path. */
+export function llamaBench() {
+  const binary = join(ROOT, "llama-bench");
+  if (existsSync(binary)) return binary;
+  rmSync(ROOT, { recursive: true, force: true });
+  mkdirSync(ROOT, { recursive: true });
+  const tools = join(ROOT, "tools");
+  run("python3", ["-m", "venv", tools]);
+  const tool = (name) => join(tools, "bin", name);
+  const pip = (...args) => run(tool("python"), ["-m", "pip", "--quiet", ...args]);
+  pip("install", "cmake==4.1.2", "ninja==1.13.0");
+  const [name, version] = SOURCE.split("-");
+  pip("download", "--no-deps", `--no-binary=${name}`, "--dest", ROOT, `${name}==${version}`);
+  const [archive] = readdirSync(ROOT).filter((file) => file.endsWith(".tar.gz"));
+  run("tar", ["-xzf", join(ROOT, archive), "-C", ROOT]);
+  const source = join(ROOT, SOURCE, "vendor", "llama.cpp");
+  const build = join(ROOT, "build");
+  run(tool("cmake"), [
+    ...["-S", source, "-B", build, "-G", "Ninja", ...FLAGS],
+    `-DCMAKE_MAKE_PROGRAM=${tool("ninja")}`,
+  ]);
+  // Low priority: nothing is measured now, and others may want the machine.
+  run("nice", ["-n", "10", tool("cmake"), "--build", build, "--target", "llama-bench"]);
+  renameSync(join(build, "bin", "llama-bench"), binary);
+  for (const rest of ["build", "tools", SOURCE, archive]) {
+    rmSync(join(ROOT, rest), { recursive: true, force: true });
+  }
+  return binary;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(llamaBench());

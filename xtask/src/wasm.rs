@@ -10,15 +10,27 @@ struct Variant {
     name: &'static str,
     features: &'static str,
     threads: bool,
+    /// Of `Cargo.toml`.
+    profile: &'static str,
 }
 
 /// wasm has no dispatch at run time: a module with an unknown feature fails to compile, so every set
 /// of features is a file of its own.
 const VARIANTS: [Variant; 4] = [
-    Variant { name: "simd", features: "+simd128", threads: false },
-    Variant { name: "relaxed", features: "+simd128,+relaxed-simd", threads: false },
-    Variant { name: "simd-threads", features: "+simd128", threads: true },
-    Variant { name: "relaxed-threads", features: "+simd128,+relaxed-simd", threads: true },
+    Variant { name: "simd", features: "+simd128", threads: false, profile: "release" },
+    Variant {
+        name: "relaxed",
+        features: "+simd128,+relaxed-simd",
+        threads: false,
+        profile: "release",
+    },
+    Variant { name: "simd-threads", features: "+simd128", threads: true, profile: "release" },
+    Variant {
+        name: "relaxed-threads",
+        features: "+simd128,+relaxed-simd",
+        threads: true,
+        profile: "release",
+    },
 ];
 
 /// Shared memory comes from the host; it starts threads by hand and so needs the stack pointer and
@@ -50,7 +62,7 @@ pub(crate) fn build(project: &Project) -> Result<(), Failure> {
             &what,
         )?;
     }
-    let text = Variant { name: "text", features: "+simd128", threads: false };
+    let text = Variant { name: "text", features: "+simd128", threads: false, profile: "text" };
     one(
         project,
         "sidestage-web-text",
@@ -82,8 +94,8 @@ fn one(
     // One target folder per variant: their flags differ, and cargo would rebuild all on each change.
     let target = project.cache.join("wasm-target").join(variant.name);
     let mut flags = format!("-C target-feature={}", variant.features);
-    let mut args =
-        vec!["build", "--release", "--lib", "--target", "wasm32-unknown-unknown", "-p", package];
+    let mut args = vec!["build", "--profile", variant.profile, "--lib", "-p", package];
+    args.extend(["--target", "wasm32-unknown-unknown"]);
     if variant.threads {
         // The ready-made std has no atomics, so std is built too; on stable that needs this switch.
         flags.push_str(",+atomics,+bulk-memory,+mutable-globals");
@@ -102,9 +114,8 @@ fn one(
         command.env_remove("RUSTC_BOOTSTRAP");
     }
     run(&mut command, what)?;
-    let module =
-        target.join("wasm32-unknown-unknown/release").join(package.replace('-', "_") + ".wasm");
-    place(&module, file)
+    let folder = target.join("wasm32-unknown-unknown").join(variant.profile);
+    place(&folder.join(package.replace('-', "_") + ".wasm"), file)
 }
 
 /// Copies a file if it differs, so that what depends on its time is not built again.

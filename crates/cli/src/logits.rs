@@ -7,7 +7,9 @@ use crate::npy;
 use crate::session::pool;
 use sidestage_engine::error;
 use sidestage_formats::gguf::Gguf;
-use sidestage_lm::{Decoder, DecoderPlan, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants};
+use sidestage_lm::{
+    Decoder, DecoderOptions, DecoderPlan, KvType, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants,
+};
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 
@@ -61,8 +63,9 @@ fn load(args: &LogitsArgs) -> Result<Decoder, CliError> {
     let gguf: Gguf = file.gguf()?;
     gguf.check_length(file.length).map_err(CliError::engine)?;
     let count = args.tokens.len();
+    let options = DecoderOptions { context_length: Some(count), kv_type: KvType::F32 };
     let plan =
-        DecoderPlan::new(&gguf.metadata, &gguf.tensors, Some(count)).map_err(CliError::engine)?;
+        DecoderPlan::new(&gguf.metadata, &gguf.tensors, options).map_err(CliError::engine)?;
     if count > plan.context_length {
         let message =
             format!("{count} tokens do not fit the model's {} positions", plan.context_length);

@@ -1,193 +1,412 @@
-//! Attention of one row over a cache held in pages.
+//! Attention of a few rows over a cache held in pages.
+//!
+//! Scores and sums are the same [`product`]: keys and values lie so that four lanes are four
+//! results ([`crate::kv`]). A row's positions are taken in chunks of [`KV_CHUNK`], counted from
+//! position 0, each with a softmax of its own; chunks are merged in order. So a row's result depends
+//! neither on the rows beside it nor on who computes which chunk.
 
-use crate::exp;
+mod product;
+mod softmax;
+
+use crate::kv::{KV_PAGE, SCALED};
 use crate::lanes::{Lanes, Native};
+use product::{Four, product};
+use sidestage_tensor::DType;
+pub use softmax::merge_attention;
+use softmax::{NOTHING, add, soften};
 use std::array::from_fn;
+use std::cell::RefCell;
+use std::ops::Range;
 
-/// Positions taken together: one rescaling of the softmax for each chunk, and a chunk of keys stays
-/// in the first-level cache for all heads of the group.
-const CHUNK: usize = 16;
-/// Heads whose running softmax is kept at once.
-const HEADS: usize = 8;
+/// Positions of a chunk: four pages, which a decode step reads side by side.
+pub const KV_CHUNK: usize = 4 * KV_PAGE;
 
-/// The query heads of one row that share one key head, and what they attend to.
-///
-/// A page is `block` positions of `row_stride` values (all key heads of the position); position `p`
-/// of this head is `offset..offset + head_dim` of row `p % block` of page `p / block`.
+/// Vectors taken together. More share the widening of a page; their scores and sums must stay in
+/// the first-level cache beside it.
+const TILE: usize = 32;
+
+/// From so many vectors on a page is widened once for all of them.
+const WIDEN: usize = 9;
+
+/// Groups of four positions in a page.
+const GROUPS: usize = KV_PAGE / 4;
+
+/// The keys and values of one head of one sequence.
 #[derive(Clone, Copy)]
 pub struct Attention<'a> {
-    /// `group * head_dim` values.
-    pub q: &'a [f32],
-    /// Pages of keys.
-    pub keys: &'a [&'a [f32]],
-    /// Pages of values, laid out as the keys.
-    pub values: &'a [&'a [f32]],
-    /// Positions in a page.
-    pub block: usize,
-    /// Values from one position to the next.
-    pub row_stride: usize,
-    /// Where this key head begins in a position.
-    pub offset: usize,
+    /// Element type of the cache: one that [`crate::kv_elements`] knows.
+    pub dtype: DType,
+    /// For each page the bytes of this head's keys, as [`crate::kv_write`] wrote them.
+    pub keys: &'a [&'a [u8]],
+    /// For each page the bytes of this head's values.
+    pub values: &'a [&'a [u8]],
     /// Values in a head.
     pub head_dim: usize,
-    /// The first position attended to (above 0 for sliding windows).
-    pub first: usize,
-    /// One past the last position attended to.
-    pub len: usize,
     /// Factor of the scores.
     pub scale: f32,
     /// Scores become `cap * tanh(score / cap)`.
     pub softcap: Option<f32>,
 }
 
-/// Softmax of the scores times the values: `group * head_dim` results in `out`; zeros where no
-/// position is attended to.
-///
-/// The softmax runs along in chunks of 16 positions counted from each page's start, so a row's
-/// result depends on its own positions and on nothing else.
+/// The query vectors of some rows that share the key head.
+#[derive(Clone, Copy)]
+pub struct Queries<'a> {
+    /// Of each row `group` vectors, one after the other; row `r` begins at `r * stride`.
+    pub q: &'a [f32],
+    /// Values from one row to the next.
+    pub stride: usize,
+    /// Vectors of a row.
+    pub group: usize,
+    /// The positions that each row sees.
+    pub seen: &'a [Range<usize>],
+}
+
+/// Floats of a partial result: the sum of the values by their weights, the largest score, and the
+/// sum of the weights, which are `e^(score - largest)`.
+pub fn partial_len(head_dim: usize) -> usize {
+    head_dim + 2
+}
+
+/// What these chunks add to each vector: `rows * group` results of [`partial_len`] floats, from
+/// which [`merge_attention`] makes the results.
 ///
 /// # Panics
-/// If `q` and `out` differ in length, or the pages are too few or too short.
-pub fn attention(args: &Attention<'_>, out: &mut [f32]) {
-    attention_by::<Native>(args, out);
+/// If the sizes do not fit each other, or pages are too few or too short.
+pub fn attention(
+    args: &Attention<'_>,
+    queries: &Queries<'_>,
+    chunks: Range<usize>,
+    out: &mut [f32],
+) {
+    attention_by::<Native>(args, queries, chunks, out);
 }
 
 /// [`attention`] with a set of lanes of the caller's choice.
-pub(crate) fn attention_by<L: Lanes>(args: &Attention<'_>, out: &mut [f32]) {
-    assert!(args.q.len() == out.len() && args.block > 0 && args.head_dim > 0, "sizes differ");
-    out.fill(0.0);
-    let heads = HEADS * args.head_dim;
-    for (q, out) in args.q.chunks(heads).zip(out.chunks_mut(heads)) {
-        some_heads::<L>(args, q, out);
+pub(crate) fn attention_by<L: Lanes>(
+    args: &Attention<'_>,
+    queries: &Queries<'_>,
+    chunks: Range<usize>,
+    out: &mut [f32],
+) {
+    let vectors = queries.seen.len() * queries.group;
+    assert!(args.head_dim > 0 && out.len() == vectors * partial_len(args.head_dim), "sizes differ");
+    thread_local! {
+        // A step allocates nothing.
+        static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        let outs = out.chunks_mut(TILE * partial_len(args.head_dim));
+        for (first, out) in (0..vectors).step_by(TILE).zip(outs) {
+            let vectors = first..vectors.min(first + TILE);
+            let chunks = chunks.clone();
+            match args.dtype {
+                DType::F32 => tile::<L, [f32; 4]>(args, queries, vectors, chunks, scratch, out),
+                DType::F16 => tile::<L, [u16; 4]>(args, queries, vectors, chunks, scratch, out),
+                _ => tile::<L, [i8; 4]>(args, queries, vectors, chunks, scratch, out),
+            }
+        }
+    });
+}
+
+/// What a tile needs beside its operands and results.
+struct Scratch {
+    /// The vectors, in fours: of each dimension the values of the four.
+    q: Vec<f32>,
+    /// Of each vector the scores, then the weights, of the chunk's positions.
+    scores: Vec<f32>,
+    /// The weights, in fours as `q`: of each position those of the four.
+    weights: Vec<f32>,
+    /// Of each vector the sum of the chunk's values by their weights.
+    sums: Vec<f32>,
+    /// One head of a page, widened.
+    wide: Vec<[f32; 4]>,
+}
+
+impl Scratch {
+    const fn new() -> Self {
+        Self {
+            q: Vec::new(),
+            scores: Vec::new(),
+            weights: Vec::new(),
+            sums: Vec::new(),
+            wide: Vec::new(),
+        }
     }
 }
 
-/// The running softmax of a head.
+/// One head of a page.
 #[derive(Clone, Copy)]
-struct Softmax {
-    top: f32,
-    sum: f32,
+struct Head<'a, E> {
+    data: &'a [E],
+    /// Binary16 numbers, four positions at once; none where the type has no scales.
+    scales: &'a [[u8; 8]],
 }
 
-fn some_heads<L: Lanes>(args: &Attention<'_>, q: &[f32], out: &mut [f32]) {
-    let mut state = [Softmax { top: f32::NEG_INFINITY, sum: 0.0 }; HEADS];
-    let mut position = args.first;
-    while position < args.len {
-        let (page, row) = (position / args.block, position % args.block);
-        let end = (row / CHUNK * CHUNK + CHUNK).min(args.block);
-        let count = (end - row).min(args.len - position);
-        let from = row * args.row_stride + args.offset;
-        let keys = Rows { values: &args.keys[page][from..], args, count };
-        let values = Rows { values: &args.values[page][from..], args, count };
-        let heads = q.chunks_exact(args.head_dim).zip(out.chunks_exact_mut(args.head_dim));
-        for ((q, out), state) in heads.zip(&mut state) {
-            let mut weights = scores::<L>(q, &keys);
-            soften(&mut weights, args);
-            let factor = state.take(&mut weights, count);
-            accumulate::<L>(&weights, &values, factor, out);
-        }
-        position += count;
+impl<'a, E: Four> Head<'a, E> {
+    fn new(bytes: &'a [u8], head_dim: usize) -> Self {
+        let elements = head_dim.next_multiple_of(4) * KV_PAGE;
+        let (data, scales) = bytes.split_at(elements / 4 * size_of::<E>());
+        Self { data: bytemuck::cast_slice(data), scales: scales.as_chunks().0 }
     }
-    for (out, state) in out.chunks_exact_mut(args.head_dim).zip(&state) {
-        if state.sum != 0.0 {
-            let inverse = 1.0 / state.sum;
-            out.iter_mut().for_each(|out| *out *= inverse);
-        }
+
+    /// The same head as `f32`.
+    fn widened<'b, L: Lanes>(self, wide: &'b mut Vec<[f32; 4]>) -> Head<'b, [f32; 4]>
+    where
+        'a: 'b,
+    {
+        wide.clear();
+        wide.extend(self.data.iter().map(|four| L::store(four.widen::<L>())));
+        Head { data: wide, scales: self.scales }
     }
 }
 
-/// Up to [`CHUNK`] positions of one head.
-struct Rows<'a> {
-    values: &'a [f32],
-    args: &'a Attention<'a>,
+fn tile<L: Lanes, E: Four>(
+    args: &Attention<'_>,
+    queries: &Queries<'_>,
+    vectors: Range<usize>,
+    chunks: Range<usize>,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let (head_dim, count) = (args.head_dim, vectors.len());
+    let padded = head_dim.next_multiple_of(4);
+    let Scratch { q, scores, weights, sums, wide } = scratch;
+    // The factor of keys goes to both sides, so that neither query nor product leaves the range.
+    let after = if E::FACTOR == 1.0 { 1.0 } else { 65536.0 };
+    let row_of = |vector: usize| {
+        let start = vector / queries.group * queries.stride + vector % queries.group * head_dim;
+        &queries.q[start..start + head_dim]
+    };
+    in_fours(q, count, head_dim, args.scale * (E::FACTOR / after), |v| row_of(vectors.start + v));
+    for out in out.chunks_exact_mut(partial_len(head_dim)) {
+        out[..head_dim].fill(0.0);
+        out[head_dim..].copy_from_slice(&NOTHING);
+    }
+    let seen = |vector: usize| &queries.seen[(vectors.start + vector) / queries.group];
+    let first = (0..count).map(|v| seen(v).start).min().unwrap_or(0);
+    let len = (0..count).map(|v| seen(v).end).max().unwrap_or(0);
+    for chunk in chunks {
+        let start = (chunk * KV_CHUNK).max(first / KV_PAGE * KV_PAGE);
+        let end = (chunk * KV_CHUNK + KV_CHUNK).min(len.next_multiple_of(KV_PAGE));
+        if start >= end {
+            continue;
+        }
+        let (pages, positions) = (start / KV_PAGE..end / KV_PAGE, end - start);
+        // Of keys four pages at once, of a wide tile one, so that it stays in the cache.
+        let step = if count < WIDEN { pages.len() } else { 1 };
+        scores.resize(TILE * KV_CHUNK, 0.0);
+        for at in pages.clone().step_by(step) {
+            let heads: [Head<'_, E>; 4] =
+                from_fn(|i| Head::new(args.keys[(at + i).min(pages.end - 1)], head_dim));
+            let column = (at - pages.start) * KV_PAGE;
+            if count < WIDEN {
+                all_scores::<L, E>(q, &heads[..step], head_dim, column, scores, count);
+            } else {
+                let head = heads[0].widened::<L>(wide);
+                all_scores::<L, _>(q, &[head], head_dim, column, scores, count);
+            }
+        }
+        let mut softmaxes = [NOTHING; TILE];
+        for (v, scores) in scores.chunks_exact_mut(KV_CHUNK).take(count).enumerate() {
+            let seen = seen(v).start.max(start)..seen(v).end.min(end).max(start);
+            let seen = seen.start.min(seen.end) - start..seen.end - start;
+            softmaxes[v] = soften(&mut scores[..positions], seen, after, args.softcap);
+        }
+        in_fours(weights, count, positions, E::FACTOR, |v| &scores[v * KV_CHUNK..][..positions]);
+        sums.clear();
+        sums.resize(count * padded, 0.0);
+        for (i, page) in pages.enumerate() {
+            let head = Head::<E>::new(args.values[page], head_dim);
+            let at = i * KV_PAGE..(i + 1) * KV_PAGE;
+            if count < WIDEN {
+                all_sums::<L, E>(weights, at, head, padded, sums, positions);
+            } else {
+                let head = head.widened::<L>(wide);
+                all_sums::<L, _>(weights, at, head, padded, sums, positions);
+            }
+        }
+        let sums = sums.chunks_exact(padded);
+        let outs = out.chunks_exact_mut(partial_len(head_dim));
+        for ((out, sums), softmax) in outs.zip(sums).zip(softmaxes) {
+            let (all, state) = out.split_at_mut(head_dim);
+            add(all, state, &sums[..head_dim], softmax);
+        }
+    }
+}
+
+/// `rows` rows of `width` values times a factor, four rows interleaved; the last may be fewer.
+fn in_fours<'a>(
+    to: &mut Vec<f32>,
+    rows: usize,
+    width: usize,
+    factor: f32,
+    row: impl Fn(usize) -> &'a [f32],
+) {
+    to.resize(rows * width, 0.0);
+    for (four, to) in to.chunks_mut(4 * width).enumerate() {
+        let rows = to.len() / width;
+        for r in 0..rows {
+            let to = to.iter_mut().skip(r).step_by(rows);
+            for (to, x) in to.zip(row(4 * four + r)) {
+                *to = x * factor;
+            }
+        }
+    }
+}
+
+/// Calls `$kernel` for the vectors of a four; a set of lanes that is only compared with takes one
+/// after the other, which gives the same bits and keeps the module small.
+macro_rules! by_count {
+    ($L:ident, $E:ident, $rows:expr, $kernel:ident($($arg:expr),*)) => {
+        match $rows {
+            4 => $kernel::<$L, $E, 4, 2>($($arg),*),
+            3 => $kernel::<$L, $E, 3, 4>($($arg),*),
+            2 => $kernel::<$L, $E, 2, 4>($($arg),*),
+            _ => $kernel::<$L, $E, 1, 4>($($arg),*),
+        }
+    };
+}
+
+/// The scores of these pages, from a column of the chunk on.
+fn all_scores<L: Lanes, E: Four>(
+    q: &[f32],
+    pages: &[Head<'_, E>],
+    head_dim: usize,
+    column: usize,
+    scores: &mut [f32],
     count: usize,
-}
-
-impl Rows<'_> {
-    /// Row `i`; rows past the last repeat it, so that the kernels need not ask.
-    #[inline(always)]
-    fn row(&self, i: usize) -> &[f32] {
-        let i = i.min(self.count - 1);
-        &self.values[i * self.args.row_stride..][..self.args.head_dim]
+) {
+    let fours = q.chunks(4 * head_dim).zip(scores[column..].chunks_mut(4 * KV_CHUNK));
+    for (i, (q, scores)) in fours.enumerate() {
+        let rows = (count - 4 * i).min(4);
+        by_count!(L, E, rows, some_scores(q, pages, scores));
     }
 }
 
-#[inline(always)]
-fn scores<L: Lanes>(q: &[f32], keys: &Rows<'_>) -> [f32; CHUNK] {
-    let mut scores = [0.0; CHUNK];
-    let (q4, q_rest) = q.as_chunks::<4>();
-    for first in (0..keys.count).step_by(4) {
-        let k: [&[f32]; 4] = from_fn(|j| keys.row(first + j));
-        let k4: [&[[f32; 4]]; 4] = from_fn(|j| &k[j].as_chunks().0[..q4.len()]);
-        let mut acc = [L::splat(0.0); 4];
-        for (i, q) in q4.iter().enumerate() {
-            let q = L::load(q);
-            for j in 0..4 {
-                acc[j] = L::add(acc[j], L::mul(q, L::load(&k4[j][i])));
+fn some_scores<L: Lanes, E: Four, const Q: usize, const S: usize>(
+    q: &[f32],
+    pages: &[Head<'_, E>],
+    scores: &mut [f32],
+) {
+    let (q, _) = q.as_chunks::<Q>();
+    let mut put = |column: usize, four: [L::F; Q]| {
+        for (q, four) in four.into_iter().enumerate() {
+            scores[q * KV_CHUNK + column..][..4].copy_from_slice(&L::store(four));
+        }
+    };
+    for (i, pages) in pages.chunks(S).enumerate() {
+        // Streams are the same group of several pages, or several groups of a page.
+        if pages.len() == S {
+            for group in 0..GROUPS {
+                let sums = key_product::<L, E, Q, S>(q, from_fn(|s| (pages[s], group)));
+                for s in 0..S {
+                    put((i * S + s) * KV_PAGE + 4 * group, sums.map(|sums| sums[s]));
+                }
+            }
+            continue;
+        }
+        for (s, page) in pages.iter().enumerate() {
+            for group in (0..GROUPS).step_by(S) {
+                let sums = key_product::<L, E, Q, S>(q, from_fn(|s| (*page, group + s)));
+                for of in 0..S {
+                    let column = (i * S + s) * KV_PAGE + 4 * (group + of);
+                    put(column, sums.map(|sums| sums[of]));
+                }
             }
         }
-        for j in 0..4 {
-            let rest = q_rest.iter().zip(&k[j][4 * q4.len()..]);
-            scores[first + j] = rest.fold(L::sum(acc[j]), |sum, (q, k)| sum + q * k);
-        }
     }
-    scores
 }
 
-/// Scale and cap.
+/// Scores of `S` groups of positions.
 #[inline(always)]
-fn soften(scores: &mut [f32; CHUNK], args: &Attention<'_>) {
-    match args.softcap {
-        None => scores.iter_mut().for_each(|score| *score *= args.scale),
-        Some(cap) => scores.iter_mut().for_each(|score| {
-            // tanh z = 1 - 2 / (e^(2 z) + 1)
-            let z = *score * args.scale / cap;
-            *score = cap * (1.0 - 2.0 / (exp(2.0 * z) + 1.0));
-        }),
+fn key_product<L: Lanes, E: Four, const Q: usize, const S: usize>(
+    q: &[[f32; Q]],
+    groups: [(Head<'_, E>, usize); S],
+) -> [[L::F; S]; Q] {
+    let streams = groups.map(|(head, group)| &head.data[group * q.len()..][..q.len()]);
+    if groups[0].0.scales.is_empty() {
+        return product::<L, E, Q, S>(q, streams);
     }
-}
-
-impl Softmax {
-    /// Turns scores into weights; gives the factor that what was added so far must take.
-    #[inline(always)]
-    fn take(&mut self, scores: &mut [f32; CHUNK], count: usize) -> f32 {
-        let before = self.top;
-        for score in &scores[..count] {
-            // NaN compares false and reaches the result through its weight.
-            self.top = if *score > self.top { *score } else { self.top };
-        }
-        // Where all scores are -∞ so far their differences would be NaN.
-        let top = if self.top == f32::NEG_INFINITY { 0.0 } else { self.top };
-        scores.iter_mut().for_each(|score| *score = exp(*score - top));
-        let factor = if before == self.top { 1.0 } else { exp(before - top) };
-        self.sum = scores[..count].iter().fold(self.sum * factor, |sum, weight| sum + weight);
-        factor
-    }
-}
-
-/// `out = out * factor + Σ weight * value`, in the order of the positions.
-#[inline(always)]
-fn accumulate<L: Lanes>(weights: &[f32; CHUNK], values: &Rows<'_>, factor: f32, out: &mut [f32]) {
-    let wide: [L::F; CHUNK] = from_fn(|j| L::splat(weights[j]));
-    let (sixteens, rest) = out.as_chunks_mut::<16>();
-    let done = 16 * sixteens.len();
-    for (i, out) in sixteens.iter_mut().enumerate() {
-        let mut acc: [L::F; 4] = {
-            let (fours, _) = out.as_chunks::<4>();
-            from_fn(|lane| L::mul(L::load(&fours[lane]), L::splat(factor)))
-        };
-        for (j, weight) in wide[..values.count].iter().enumerate() {
-            let (fours, _) = values.row(j)[16 * i..][..16].as_chunks::<4>();
-            for lane in 0..4 {
-                acc[lane] = L::add(acc[lane], L::mul(*weight, L::load(&fours[lane])));
+    let mut sums = [[L::splat(0.0); S]; Q];
+    for (block, q) in q.chunks(SCALED).enumerate() {
+        let streams = streams.map(|stream| &stream[block * SCALED..]);
+        let products = product::<L, E, Q, S>(q, streams);
+        for s in 0..S {
+            let (head, group) = groups[s];
+            let scale = L::load_f16(&head.scales[block * GROUPS + group]);
+            for q in 0..Q {
+                sums[q][s] = L::madd(products[q][s], scale, sums[q][s]);
             }
         }
-        for lane in 0..4 {
-            out[4 * lane..][..4].copy_from_slice(&L::store(acc[lane]));
+    }
+    sums
+}
+
+/// Adds the values of a page, whose positions are `at` in the chunk of `positions`, to the sums.
+fn all_sums<L: Lanes, E: Four>(
+    weights: &[f32],
+    at: Range<usize>,
+    page: Head<'_, E>,
+    padded: usize,
+    sums: &mut [f32],
+    positions: usize,
+) {
+    for (weights, sums) in weights.chunks(4 * positions).zip(sums.chunks_mut(4 * padded)) {
+        let rows = sums.len() / padded;
+        let weights = &weights[at.start * rows..at.end * rows];
+        by_count!(L, E, rows, some_sums(weights, page, sums));
+    }
+}
+
+fn some_sums<L: Lanes, E: Four, const Q: usize, const S: usize>(
+    weights: &[f32],
+    page: Head<'_, E>,
+    sums: &mut [f32],
+) {
+    let (weights, _) = weights.as_chunks::<Q>();
+    if page.scales.is_empty() {
+        return block_sums::<L, E, Q, S>(weights, page.data, sums, 0);
+    }
+    let blocks = page.scales.chunks_exact(GROUPS).zip(page.data.chunks(KV_PAGE * SCALED / 4));
+    for (block, (scales, data)) in blocks.enumerate() {
+        let mut scaled = [[0.0; Q]; KV_PAGE];
+        let fours = scaled.chunks_exact_mut(4).zip(weights.chunks_exact(4));
+        for ((scaled, weights), scale) in fours.zip(scales) {
+            let scale = L::store(L::load_f16(scale));
+            for i in 0..4 {
+                scaled[i] = weights[i].map(|weight| weight * scale[i]);
+            }
+        }
+        block_sums::<L, E, Q, S>(&scaled, data, sums, block * SCALED);
+    }
+}
+
+/// Adds groups of four dimensions, the first of which is `dimension`.
+#[inline(always)]
+fn block_sums<L: Lanes, E: Four, const Q: usize, const S: usize>(
+    weights: &[[f32; Q]],
+    data: &[E],
+    sums: &mut [f32],
+    dimension: usize,
+) {
+    let padded = sums.len() / Q;
+    let mut add = |group: usize, four: [L::F; Q]| {
+        for (q, four) in four.into_iter().enumerate() {
+            let (sums, _) = sums[q * padded + dimension + 4 * group..].as_chunks_mut::<4>();
+            sums[0] = L::store(L::add(L::load(&sums[0]), four));
+        }
+    };
+    let some = data.chunks_exact(S * KV_PAGE);
+    let (rest, done) = (some.remainder(), data.len() / (S * KV_PAGE) * S);
+    for (i, data) in some.enumerate() {
+        let streams = from_fn(|s| &data[s * KV_PAGE..][..KV_PAGE]);
+        let products = product::<L, E, Q, S>(weights, streams);
+        for s in 0..S {
+            add(i * S + s, products.map(|products| products[s]));
         }
     }
-    for (i, out) in rest.iter_mut().enumerate() {
-        let positions = weights[..values.count].iter().enumerate();
-        *out = positions.fold(*out * factor, |sum, (j, w)| sum + w * values.row(j)[done + i]);
+    for (i, data) in rest.chunks_exact(KV_PAGE).enumerate() {
+        let products = product::<L, E, Q, 1>(weights, [data]);
+        add(done + i, products.map(|products| products[0]));
     }
 }

@@ -59,6 +59,10 @@ pub(crate) trait Lanes {
     fn load_f32(from: &[u8; 16]) -> Self::F;
     /// Four little-endian binary16 numbers, exactly.
     fn load_f16(from: &[u8; 8]) -> Self::F;
+    /// Four finite little-endian binary16 numbers divided by 2^112, which spares a multiplication.
+    fn load_shifted_f16(from: &[u8; 8]) -> Self::F;
+    /// Four signed bytes.
+    fn load_i8(from: &[i8; 4]) -> Self::F;
     /// Four little-endian bfloat16 numbers.
     fn load_bf16(from: &[u8; 8]) -> Self::F;
     /// `[a, b, 0, 0]`.

@@ -4,7 +4,7 @@ mod feed_forward;
 mod weights;
 
 use crate::family::{NormPlacement, Residual};
-use crate::{Config, LmError};
+use crate::{Config, KvType, LmError, PAGE};
 use attention::Angles;
 use sidestage_formats::WeightIndex;
 use sidestage_ir::{Dim, Graph, GraphBuilder, Operator, ValueId};
@@ -53,8 +53,9 @@ pub(crate) fn build(
     config: &Config,
     weights: &WeightIndex,
     context_length: usize,
-    max_pages: usize,
+    kv_type: KvType,
 ) -> Result<DecoderGraph, LmError> {
+    let max_pages = context_length.div_ceil(PAGE);
     let mut graph = GraphBuilder::new();
     let rows = graph.symbol("rows", MAX_ROWS);
     let sequences = graph.symbol("sequences", MAX_SEQUENCES);
@@ -69,7 +70,7 @@ pub(crate) fn build(
         tables: graph.input("tables", DType::I32, &[sequences, Dim::Fixed(max_pages)]),
         wanted: graph.input("wanted", DType::I32, &[outputs]),
     };
-    let mut decoder = Builder { config, weights, graph, inputs };
+    let mut decoder = Builder { config, weights, graph, inputs, max_pages, kv_type };
     let table = decoder.matrix("token_embd.weight", config.vocab_size, config.width)?;
     let embedded = [inputs.tokens, inputs.vectors, table];
     let x = decoder.apply("embedding", Gather, &embedded)?;
@@ -96,6 +97,9 @@ struct Builder<'a> {
     weights: &'a WeightIndex,
     graph: GraphBuilder,
     inputs: Inputs,
+    /// Pages of a full context.
+    max_pages: usize,
+    kv_type: KvType,
 }
 
 impl Builder<'_> {

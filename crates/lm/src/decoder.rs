@@ -1,5 +1,7 @@
 use crate::build::{self, DecoderGraph, Inputs};
-use crate::{Config, KvCache, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence};
+use crate::{
+    Config, KvCache, KvType, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
+};
 use sidestage_cpu::{Executor, Progress, Weights};
 use sidestage_formats::WeightIndex;
 use sidestage_formats::gguf::Metadata;
@@ -60,6 +62,15 @@ impl Memory {
     }
 }
 
+/// What is chosen when a decoder is planned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DecoderOptions {
+    /// Positions a sequence may have; default: what the model was trained for, at most 4096.
+    pub context_length: Option<usize>,
+    /// The element type of the KV cache.
+    pub kv_type: KvType,
+}
+
 /// A decoder that has everything but its weights.
 #[derive(Debug)]
 pub struct DecoderPlan {
@@ -76,22 +87,20 @@ pub struct DecoderPlan {
 }
 
 impl DecoderPlan {
-    /// Plans the decoder that a file's header describes; `context_length` defaults to what the
-    /// model was trained for, at most 4096.
+    /// Plans the decoder that a file's header describes.
     ///
     /// # Errors
     /// Anything in the header that is missing, impossible or not supported, by name.
     pub fn new(
         metadata: &Metadata,
         weights: &WeightIndex,
-        context_length: Option<usize>,
+        options: DecoderOptions,
     ) -> Result<Self, LmError> {
         let config = Config::read(metadata, weights)?;
-        let default = config.trained_context.min(DEFAULT_CONTEXT);
-        let context_length = context_length.unwrap_or(default).min(config.trained_context).max(1);
-        let max_pages = context_length.div_ceil(PAGE);
+        let asked = options.context_length.unwrap_or(DEFAULT_CONTEXT);
+        let context_length = asked.min(config.trained_context).max(1);
         let DecoderGraph { graph, inputs, hidden, logits } =
-            build::build(&config, weights, context_length, max_pages)?;
+            build::build(&config, weights, context_length, options.kv_type)?;
         let plan = Plan::new(graph)?;
         let sum = |ids: &[ValueId]| -> u64 {
             let bytes = |id: &ValueId| plan.graph.value(*id).ty.bytes(&[0; 3]).unwrap_or(0) as u64;
@@ -99,7 +108,7 @@ impl DecoderPlan {
         };
         let memory = Memory {
             weights: sum(&plan.weights),
-            kv_cache: sum(&plan.states) * max_pages as u64,
+            kv_cache: sum(&plan.states) * context_length.div_ceil(PAGE) as u64,
             scratch: plan.arena_bytes as u64,
         };
         Ok(Self { config, context_length, memory, plan, inputs, hidden, logits })

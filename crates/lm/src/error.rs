@@ -1,4 +1,4 @@
-use crate::CacheFull;
+use crate::{CacheFull, KvType};
 use sidestage_formats::gguf::GgufError;
 use sidestage_ir::GraphError;
 use sidestage_tensor::DType;
@@ -68,6 +68,13 @@ pub enum LmError {
         /// Bytes asked for.
         bytes: u64,
     },
+    /// A KV cache of this type cannot hold the model's heads.
+    KvType {
+        /// The type.
+        kv_type: KvType,
+        /// Values in a head.
+        head_dim: usize,
+    },
     /// The KV cache is full.
     Cache(CacheFull),
     /// A token id is not in the vocabulary.
@@ -99,6 +106,7 @@ impl LmError {
             | Self::Feature { .. }
             | Self::Type { .. }
             | Self::Graph(_) => "MODEL_UNSUPPORTED",
+            Self::KvType { .. } => "INVALID_OPTION",
             Self::Memory { .. } => "MEMORY_LIMIT",
             Self::Refused { .. } | Self::Cache(_) => "OUT_OF_MEMORY",
             Self::Token { .. } => "PROMPT_INVALID",
@@ -136,6 +144,10 @@ impl fmt::Display for LmError {
             }
             Self::Refused { what, bytes } => {
                 write!(f, "no memory for the {what}: {bytes} bytes were refused")
+            }
+            Self::KvType { kv_type, head_dim } => {
+                let name = kv_type.name();
+                write!(f, "kvType {name:?} needs heads of 32, 64, ... values, not of {head_dim}")
             }
             Self::Cache(error) => error.fmt(f),
             Self::Token { id, vocab_size } => {

@@ -1,7 +1,48 @@
+use sidestage_kernels::KV_PAGE;
+use sidestage_tensor::DType;
 use std::fmt;
 
 /// Positions in one page.
-pub const PAGE: usize = 32;
+pub const PAGE: usize = KV_PAGE;
+
+/// The element type of keys and values in the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvType {
+    /// Exact.
+    #[default]
+    F32,
+    /// Half the bytes; 11 bits of each value.
+    F16,
+    /// About a quarter; 8 bits of each value and a scale for 32.
+    Q8_0,
+}
+
+impl KvType {
+    /// All there are, by name.
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Q8_0];
+
+    /// Its name in options.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Q8_0 => "q8_0",
+        }
+    }
+
+    /// The type of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kv_type| kv_type.name() == name)
+    }
+
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            Self::F32 => DType::F32,
+            Self::F16 => DType::F16,
+            Self::Q8_0 => DType::Q8_0,
+        }
+    }
+}
 
 /// Names a sequence held by a [`KvCache`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,11 +15,11 @@ mod sampler;
 
 pub use build::{MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES};
 pub use config::{Config, Experts, Layer, Rope, RopeScaling, Rotation};
-pub use decoder::{Decoder, DecoderPlan, Memory, Row, RowInput, Wants};
+pub use decoder::{Decoder, DecoderOptions, DecoderPlan, Memory, Row, RowInput, Wants};
 pub use error::LmError;
 pub use family::{
     Activation, FAMILIES, Family, Norm, NormPlacement, Positions, Residual, WindowRope, Windows,
 };
-pub use kv::{CacheFull, KvCache, PAGE, Sequence};
+pub use kv::{CacheFull, KvCache, KvType, PAGE, Sequence};
 pub use sampler::{InvalidSampling, Sampler, Sampling, likeliest};
 pub use sidestage_cpu::{Progress, Weights};

@@ -1,5 +1,6 @@
 use crate::{OpInfo, rules};
-use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
+use sidestage_kernels::{KV_CHUNK, Queries, partial_len};
 use sidestage_tensor::DType;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -9,11 +10,16 @@ pub(crate) const INFO: OpInfo = OpInfo {
     summary: "causal grouped-query attention over a paged cache (ONNX 23; Kwon et al., arXiv:2309.06180)",
 };
 
-/// Causal attention of each row over the positions of its sequence up to its own.
+/// Vectors that one unit of work takes at once, if the rows are as many.
+const TILE: usize = 32;
+
+/// Causal attention of each row over the positions of its sequence up to its own, in parts that
+/// [`crate::MergeAttention`] makes whole.
 ///
-/// Operands: `q[rows, heads * head_dim]`, the key and value states (pages `[positions, kv_heads *
-/// head_dim]`), `positions[rows]`, `sequences[rows]` (a row of the tables), `tables[sequences,
-/// pages]` (page numbers in order). The result has `q`'s shape.
+/// Operands: `q[rows, heads * head_dim]`, the key and value states of [`crate::KvWrite`],
+/// `positions[rows]`, `sequences[rows]` (a row of the tables), `tables[sequences, pages]` (page
+/// numbers in order). The result is `[parts, partial_len(head_dim)]`, as many parts as there is
+/// room for; see [`AttentionParts`] for which they are.
 #[derive(Debug)]
 pub struct Attention {
     /// Query heads.
@@ -22,12 +28,55 @@ pub struct Attention {
     pub kv_heads: usize,
     /// Values of one head.
     pub head_dim: usize,
+    /// Element type of the states.
+    pub dtype: DType,
     /// Multiplies the scores.
     pub scale: f32,
-    /// Only this many latest positions are seen.
-    pub window: Option<usize>,
     /// Scores become `cap * tanh(score / cap)`.
     pub softcap: Option<f32>,
+    /// How the work is cut.
+    pub parts: AttentionParts,
+}
+
+/// How attention over a long context is cut, so that threads share it even in a step of one row:
+/// into chunks of the cache, whose results lie apart for each row and head, as long as there is room
+/// for so many. A result is merged from the same chunks however they were cut.
+#[derive(Clone, Copy, Debug)]
+pub struct AttentionParts {
+    /// Parts there is room for; at least one for each row and head.
+    pub room: usize,
+    /// Only this many latest positions are seen.
+    pub window: Option<usize>,
+}
+
+impl AttentionParts {
+    /// The positions that a row at `position` sees.
+    fn seen(&self, position: i32) -> Range<usize> {
+        let len = position.max(0) as usize + 1;
+        self.window.map_or(0, |window| len.saturating_sub(window))..len
+    }
+
+    /// The chunks that rows at these positions see, and how many parts each row and head has: one
+    /// for each chunk, or one for all.
+    pub(crate) fn of(&self, positions: &[i32], heads: usize) -> (Range<usize>, usize) {
+        let seen = || positions.iter().map(|&position| self.seen(position));
+        let first = seen().map(|seen| seen.start / KV_CHUNK).min().unwrap_or(0);
+        let end = seen().map(|seen| seen.end.div_ceil(KV_CHUNK)).max().unwrap_or(1);
+        let parts = end - first;
+        let fits = parts.saturating_mul(positions.len() * heads) <= self.room;
+        (first..end, if fits { parts } else { 1 })
+    }
+}
+
+impl Attention {
+    fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+
+    /// Rows of one unit.
+    fn tile(&self) -> usize {
+        (TILE / self.group()).max(1)
+    }
 }
 
 impl Operator for Attention {
@@ -40,81 +89,102 @@ impl Operator for Attention {
         let (rows, width) = rules::matrix("q", q)?;
         rules::equal("q's width", width, self.heads * self.head_dim)?;
         rules::equal("the rest of heads by kv_heads", self.heads % self.kv_heads.max(1), 0)?;
-        let (_, kv_width) = rules::matrix("keys", keys)?;
-        rules::equal("the keys' width", kv_width, self.kv_heads * self.head_dim)?;
+        rules::kv_page(keys, self.dtype, self.kv_heads, self.head_dim)?;
         if keys != values {
             return Err("keys and values must have the same shape".into());
         }
-        for (what, list) in [("positions", positions), ("sequences", sequences)] {
-            rules::dtype(what, list, DType::I32)?;
-            rules::rank(what, list, 1)?;
-            if list.dims[0] != rows {
-                return Err(format!("q and {what} must have the same rows"));
-            }
-        }
+        rules::list("positions", positions, rows)?;
+        rules::list("sequences", sequences, rows)?;
         rules::dtype("tables", tables, DType::I32)?;
         rules::rank("tables", tables, 2)?;
-        Ok(vec![q.clone()])
+        let part = Dim::Fixed(partial_len(self.head_dim));
+        Ok(vec![ValueType::new(DType::F32, [Dim::Fixed(self.parts.room), part])])
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
         let positions = args.tensor(3).i32s();
-        let longest = positions.iter().copied().max().unwrap_or(0).max(0) as usize + 1;
-        let group = self.heads / self.kv_heads;
-        let units = positions.len() * self.kv_heads;
-        let cost = longest.saturating_mul(3 * group * self.head_dim);
+        let (chunks, parts) = self.parts.of(positions, self.heads);
+        let seen = chunks.len() / parts * KV_CHUNK;
+        let longest = positions.iter().map(|&at| self.parts.seen(at).len()).max().unwrap_or(0);
+        let vectors = self.tile().min(positions.len()) * self.group();
+        let cost = seen.min(longest).saturating_mul(2 * vectors * self.head_dim);
+        let units = positions.len().div_ceil(self.tile()) * parts * self.kv_heads;
         Work { units, grain: 1, cost }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the heads it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let q = args.tensor(0).f32s();
         let positions = args.tensor(3).i32s();
         let sequences = args.tensor(4).i32s();
-        let tables = args.tensor(5);
-        let (group, stride) = (self.heads / self.kv_heads, self.kv_heads * self.head_dim);
-        let span = group * self.head_dim;
-        let block = args.pages(1).first().map_or(0, |page| page.len() / (4 * stride));
-        let mut keys: SmallVec<[&[f32]; 128]> = SmallVec::new();
-        let mut values: SmallVec<[&[f32]; 128]> = SmallVec::new();
-        let mut listed = None;
+        let (chunks, parts) = self.parts.of(positions, self.heads);
         for unit in units {
-            let (row, head) = (unit / self.kv_heads, unit % self.kv_heads);
-            let sequence = sequences[row] as usize;
-            let pages = tables.extents.inner();
-            if listed != Some(sequence) {
-                listed = Some(sequence);
-                let table = &tables.i32s()[sequence * pages..(sequence + 1) * pages];
-                // SAFETY: the cache is written by `KvWrite` only, never while this node runs.
-                let read = |state: usize, page: i32| unsafe {
-                    let page = args.pages(state)[page as usize];
-                    bytemuck::cast_slice::<u8, f32>(page.read(0..page.len()))
-                };
-                keys.clear();
-                values.clear();
-                for &page in table.iter().take_while(|page| **page >= 0) {
-                    keys.push(read(1, page));
-                    values.push(read(2, page));
-                }
-            }
-            let len = positions[row] as usize + 1;
-            let start = unit * span;
-            // SAFETY: units are groups of heads of one row, and no two threads have the same.
-            let out = unsafe { args.outputs[0].cells::<f32>().part(start..start + span) };
-            let head = sidestage_kernels::Attention {
-                q: &q[start..start + span],
-                keys: &keys,
-                values: &values,
-                block,
-                row_stride: stride,
-                offset: head * self.head_dim,
-                head_dim: self.head_dim,
-                first: self.window.map_or(0, |window| len.saturating_sub(window)),
-                len,
-                scale: self.scale,
-                softcap: self.softcap,
+            // Heads are innermost: those of one page lie side by side.
+            let (head, unit) = (unit % self.kv_heads, unit / self.kv_heads);
+            let (part, tile) = (unit % parts, unit / parts);
+            let chunks = match parts {
+                1 => chunks.clone(),
+                _ => chunks.start + part..chunks.start + part + 1,
             };
-            sidestage_kernels::attention(&head, out);
+            let mut row = tile * self.tile();
+            let end = (row + self.tile()).min(positions.len());
+            while row < end {
+                let same = sequences[row..end].iter().take_while(|of| **of == sequences[row]);
+                let rows = row..row + same.count();
+                row = rows.end;
+                self.rows(args, rows, head, chunks.clone(), (part, parts));
+            }
+        }
+    }
+}
+
+impl Attention {
+    /// Rows of one sequence, one key head, some chunks.
+    #[allow(unsafe_code, reason = "each thread writes the parts it was given")]
+    fn rows(
+        &self,
+        args: &Args<'_>,
+        rows: Range<usize>,
+        head: usize,
+        chunks: Range<usize>,
+        (part, parts): (usize, usize),
+    ) {
+        let (group, width) = (self.group(), self.heads * self.head_dim);
+        let len = partial_len(self.head_dim);
+        let positions = &args.tensor(3).i32s()[rows.clone()];
+        let seen: SmallVec<[Range<usize>; TILE]> =
+            positions.iter().map(|&position| self.parts.seen(position)).collect();
+        let pages = args.tensor(5).extents.inner();
+        let table = &args.tensor(5).i32s()[args.tensor(4).i32s()[rows.start] as usize * pages..];
+        let table = &table[..pages];
+        let heads = |state: usize| -> SmallVec<[&[u8]; 128]> {
+            let there = table.iter().take_while(|page| **page >= 0);
+            let pages = there.map(|&page| args.pages(state)[page as usize]);
+            let bytes = pages.map(|page| {
+                let bytes = page.len() / self.kv_heads;
+                // SAFETY: the cache is written by `KvWrite` only, never while this node runs.
+                unsafe { page.read(head * bytes..(head + 1) * bytes) }
+            });
+            bytes.collect()
+        };
+        let (keys, values) = (heads(1), heads(2));
+        let attention = sidestage_kernels::Attention {
+            dtype: self.dtype,
+            keys: &keys,
+            values: &values,
+            head_dim: self.head_dim,
+            scale: self.scale,
+            softcap: self.softcap,
+        };
+        let first = rows.start * width + head * group * self.head_dim;
+        let q = &args.tensor(0).f32s()[first..];
+        let queries = Queries { q, stride: width, group, seen: &seen };
+        let mut out: SmallVec<[f32; 1024]> = SmallVec::from_elem(0.0, rows.len() * group * len);
+        sidestage_kernels::attention(&attention, &queries, chunks, &mut out);
+        for (vector, out) in out.chunks_exact(len).enumerate() {
+            let row = rows.start + vector / group;
+            let slot = ((row * self.heads) + head * group + vector % group) * parts + part;
+            let to = args.outputs[0].cells::<f32>();
+            // SAFETY: units are parts of rows and heads, and no two threads have the same.
+            unsafe { to.part(slot * len..(slot + 1) * len) }.copy_from_slice(out);
         }
     }
 }

@@ -1,17 +1,25 @@
 use crate::{OpInfo, rules};
-use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
+use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_kernels::{KV_PAGE, KvKind};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
 pub(crate) const INFO: OpInfo =
     OpInfo { name: "KvWrite", summary: "writes keys and values of new positions into the cache" };
 
-/// Copies each row of `k[rows, width]` and `v[rows, width]` to its slot (page * positions of a
-/// page + position in it, `slots[rows]`) of the key and value states, whose pages are
-/// `[positions, width]` of `f32`. Operands: `k`, `v`, the slots, the two states; or one matrix, the
-/// slots, its state.
+/// Writes each row of `k[rows, kv_heads * head_dim]` and of `v`, which has the same shape, to its
+/// slot (page * 32 + position in it, `slots[rows]`) of the key and value states. Operands: `k`, `v`,
+/// the slots, the two states.
+///
+/// A page is `[kv_heads, elements]`: [`sidestage_kernels::kv_elements`] of each head, laid out as
+/// [`sidestage_kernels::kv_write`] says.
 #[derive(Debug)]
-pub struct KvWrite;
+pub struct KvWrite {
+    /// Values of one head.
+    pub head_dim: usize,
+    /// Element type of the states.
+    pub dtype: DType,
+}
 
 impl Operator for KvWrite {
     fn name(&self) -> &'static str {
@@ -19,22 +27,14 @@ impl Operator for KvWrite {
     }
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
-        let (k, v, slots, keys, values) = match *inputs {
-            [k, slots, keys] => (k, k, slots, keys, keys),
-            [k, v, slots, keys, values] => (k, v, slots, keys, values),
-            _ => return Err(format!("takes 3 or 5 operands, got {}", inputs.len())),
-        };
-        let (_, width) = rules::matrix("k", k)?;
-        rules::dtype("slots", slots, DType::I32)?;
-        rules::matrix("keys", keys)?;
-        rules::equal("the keys' width", rules::width("keys", keys)?, width)?;
+        let [k, v, slots, keys, values] = rules::operands(inputs)?;
+        let (rows, width) = rules::matrix("k", k)?;
+        rules::list("slots", slots, rows)?;
+        rules::equal("the rest of k's width by the head", width % self.head_dim.max(1), 0)?;
+        rules::kv_page(keys, self.dtype, width / self.head_dim.max(1), self.head_dim)?;
         if k != v || keys != values {
             return Err("keys and values must have the same shape".into());
         }
-        if k.dims[0] != slots.dims[0] {
-            return Err("k and slots must have the same rows".into());
-        }
-        let Dim::Fixed(_) = keys.dims[0] else { return Err("a page has a fixed shape".into()) };
         Ok(Vec::new())
     }
 
@@ -43,28 +43,28 @@ impl Operator for KvWrite {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
+        // A head of all rows: rows may share a page, in which a head's positions lie interleaved.
         let extents = args.tensor(0).extents;
-        Work { units: extents.rows(), grain: 1, cost: 4 * extents.inner() }
+        let cost = extents.rows().saturating_mul(8 * self.head_dim);
+        Work { units: extents.inner() / self.head_dim, grain: 1, cost }
     }
 
-    #[allow(unsafe_code, reason = "each thread writes the slots of the rows it was given")]
+    #[allow(unsafe_code, reason = "each thread writes the heads it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let width = args.tensor(0).extents.inner();
-        // As many matrices as states, the slots between them.
-        let matrices = args.inputs.len() / 2;
-        let slots = args.tensor(matrices).i32s();
-        for source in 0..matrices {
-            let pages = args.pages(matrices + 1 + source);
-            let rows = args.tensor(source).f32s();
-            for unit in units.clone() {
-                let Some(page) = pages.first() else { return };
-                let positions = page.len() / (4 * width);
-                let slot = slots[unit] as usize;
-                let start = slot % positions * width * 4;
-                let row = &rows[unit * width..(unit + 1) * width];
-                // SAFETY: each row has a slot of its own, and no two threads have the same row.
-                let out = unsafe { pages[slot / positions].part(start..start + 4 * width) };
-                out.copy_from_slice(bytemuck::cast_slice(row));
+        let extents = args.tensor(0).extents;
+        let (width, slots) = (extents.inner(), args.tensor(2).i32s());
+        for (source, kind) in [(0, KvKind::Keys), (1, KvKind::Values)] {
+            let (x, pages) = (args.tensor(source).f32s(), args.pages(3 + source));
+            for (x, &slot) in x.chunks_exact(width).zip(slots) {
+                let (page, position) = (slot as usize / KV_PAGE, slot as usize % KV_PAGE);
+                let bytes = pages[page].len() / (width / self.head_dim);
+                for head in units.clone() {
+                    let span = head * bytes..(head + 1) * bytes;
+                    // SAFETY: no two threads have the same head.
+                    let to = unsafe { pages[page].part(span) };
+                    let x = &x[head * self.head_dim..][..self.head_dim];
+                    sidestage_kernels::kv_write(self.dtype, kind, x, position, to);
+                }
             }
         }
     }

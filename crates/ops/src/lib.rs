@@ -13,6 +13,7 @@ mod gelu;
 mod kv_write;
 mod layer_normalization;
 mod linear;
+mod merge_attention;
 mod mul;
 mod quantize;
 mod rms_normalization;
@@ -24,11 +25,12 @@ mod scale;
 mod select_experts;
 mod short_convolution;
 mod soft_cap;
+mod state_write;
 mod swiglu;
 mod take_rows;
 
 pub use add::Add;
-pub use attention::Attention;
+pub use attention::{Attention, AttentionParts};
 pub use combine_experts::CombineExperts;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
@@ -37,6 +39,7 @@ pub use gelu::Gelu;
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
+pub use merge_attention::MergeAttention;
 pub use mul::Mul;
 pub use quantize::Quantize;
 pub use rms_normalization::RmsNormalization;
@@ -46,6 +49,7 @@ pub use scale::Scale;
 pub use select_experts::SelectExperts;
 pub use short_convolution::ShortConvolution;
 pub use soft_cap::SoftCap;
+pub use state_write::StateWrite;
 pub use swiglu::SwiGlu;
 pub use take_rows::TakeRows;
 
@@ -70,6 +74,7 @@ pub const OPS: &[OpInfo] = &[
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
+    merge_attention::INFO,
     mul::INFO,
     quantize::INFO,
     rms_normalization::INFO,
@@ -79,6 +84,7 @@ pub const OPS: &[OpInfo] = &[
     select_experts::INFO,
     short_convolution::INFO,
     soft_cap::INFO,
+    state_write::INFO,
     swiglu::INFO,
     take_rows::INFO,
 ];
@@ -91,18 +97,20 @@ mod tests {
 
     fn every() -> Vec<Box<dyn Operator>> {
         let (head_dim, style) = (8, RopeStyle::Norm);
-        let (heads, kv_heads, scale) = (4, 2, 1.0);
+        let (heads, kv_heads, scale, softcap) = (4, 2, 1.0, None);
+        let (dtype, parts) = (DType::F16, AttentionParts { room: 8, window: None });
         vec![
             Box::new(Add),
-            Box::new(Attention { heads, kv_heads, head_dim, scale, window: None, softcap: None }),
+            Box::new(Attention { heads, kv_heads, head_dim, dtype, scale, softcap, parts }),
             Box::new(CombineExperts),
             Box::new(ExpertLinear),
             Box::new(Gather),
             Box::new(GeGlu),
             Box::new(Gelu::Exact),
-            Box::new(KvWrite),
+            Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear { outputs: None }),
+            Box::new(MergeAttention { heads, head_dim, parts }),
             Box::new(Mul),
             Box::new(Quantize),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
@@ -112,6 +120,7 @@ mod tests {
             Box::new(SelectExperts { used: 2, normalized: true }),
             Box::new(ShortConvolution),
             Box::new(SoftCap { cap: 30.0 }),
+            Box::new(StateWrite),
             Box::new(SwiGlu),
             Box::new(TakeRows),
         ]

@@ -48,3 +48,29 @@ pub(crate) fn matrix(what: &str, ty: &ValueType) -> Result<(Dim, usize), String>
     rank(what, ty, 2)?;
     Ok((ty.dims[0], width(what, ty)?))
 }
+
+/// A list of `i32`, one for each row.
+pub(crate) fn list(what: &str, ty: &ValueType, rows: Dim) -> Result<(), String> {
+    dtype(what, ty, DType::I32)?;
+    rank(what, ty, 1)?;
+    if ty.dims[0] != rows {
+        return Err(format!("{what} must have the same rows as the other operands"));
+    }
+    Ok(())
+}
+
+/// A page of a cache with this many heads of this many values.
+pub(crate) fn kv_page(
+    ty: &ValueType,
+    expected: DType,
+    kv_heads: usize,
+    head_dim: usize,
+) -> Result<(), String> {
+    let elements = sidestage_kernels::kv_elements(expected, head_dim)
+        .ok_or_else(|| format!("a cache of {expected} cannot have heads of {head_dim} values"))?;
+    dtype("the cache", ty, expected)?;
+    if *ty != ValueType::fixed(expected, &[kv_heads, elements]) {
+        return Err(format!("a page must have {kv_heads} heads of {elements} elements"));
+    }
+    Ok(())
+}

@@ -62,7 +62,7 @@ impl Operator for ShortConvolution {
                 let position = (positions[unit] as usize + 1 + tap).checked_sub(taps)?;
                 let page = &args.pages(0)[table[position / block] as usize];
                 let start = position % block * width * 4;
-                // SAFETY: the state is written by `KvWrite` only, never while this node runs.
+                // SAFETY: the state is written by `StateWrite` only, never while this node runs.
                 let bytes = unsafe { page.read(start..start + 4 * width) };
                 Some(bytemuck::cast_slice::<u8, f32>(bytes))
             };

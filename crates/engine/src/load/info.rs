@@ -71,7 +71,7 @@ impl Load {
         let types = plan.weights().filter_map(|(name, _)| Some(manifest.weights.get(name)?.dtype));
         let mut warnings: Vec<ErrorInfo> = slow_weights(types).into_iter().collect();
         let (trained, given) = (weights.plan.config.trained_context, weights.plan.context_length);
-        if let Some(asked) = self.options.context.filter(|asked| *asked > given) {
+        if let Some(asked) = self.options.decoder.context_length.filter(|asked| *asked > given) {
             let message = format!(
                 "contextLength is {given}, not {asked}: the model was trained for {trained} positions"
             );

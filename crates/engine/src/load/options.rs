@@ -1,13 +1,14 @@
 use crate::error::error;
 use crate::protocol::{ErrorInfo, LoadOptions};
 use sidestage_formats::huggingface::TARGETS;
+use sidestage_lm::{DecoderOptions, KvType};
 use sidestage_store::CacheMode;
 use sidestage_tensor::DType;
 
 /// Options that were checked.
 #[derive(Clone, Debug)]
 pub(super) struct Options {
-    pub(super) context: Option<usize>,
+    pub(super) decoder: DecoderOptions,
     pub(super) hub: Option<String>,
     pub(super) token: Option<String>,
     pub(super) mode: CacheMode,
@@ -35,15 +36,22 @@ impl Options {
         if options.threads == Some(0) {
             return Err(invalid("threads", "0".into(), "at least 1"));
         }
-        if let Some(other) = options.kv_type.filter(|kv_type| kv_type != "f32") {
-            return Err(invalid("kvType", format!("{other:?}"), "\"f32\""));
-        }
+        let kv_type = match options.kv_type {
+            None => KvType::default(),
+            Some(name) => KvType::parse(&name).ok_or_else(|| {
+                let names = KvType::ALL.map(|kv_type| format!("{:?}", kv_type.name()));
+                invalid("kvType", format!("{name:?}"), &format!("one of {}", names.join(", ")))
+            })?,
+        };
         let dtype = match options.dtype {
             None => None,
             Some(name) => Some(dtype(&name)?),
         };
         Ok(Self {
-            context: options.context_length.map(|length| length as usize),
+            decoder: DecoderOptions {
+                context_length: options.context_length.map(|length| length as usize),
+                kv_type,
+            },
             hub: options.hub_url,
             token: options.hub_token,
             mode: match options.cache {

@@ -45,7 +45,7 @@ impl Weights {
             Some(read) => Manifest::huggingface(&read.folder, headers, options.dtype)?,
             None => Manifest::gguf(ggufs)?,
         };
-        let plan = DecoderPlan::new(&manifest.metadata, &manifest.weights, options.context)?;
+        let plan = DecoderPlan::new(&manifest.metadata, &manifest.weights, options.decoder)?;
         let weights = plan.allocate(options.memory_limit)?;
         let text = match folder {
             None => text.open(&manifest.metadata)?,

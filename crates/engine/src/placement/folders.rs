@@ -4,7 +4,7 @@ use super::Placement;
 use sidestage_formats::Manifest;
 use sidestage_formats::huggingface::TARGETS;
 use sidestage_kernels::{quantize_row, quantizes};
-use sidestage_lm::{DecoderPlan, Weights};
+use sidestage_lm::{DecoderOptions, DecoderPlan, Weights};
 use sidestage_miniatures::{Model, all};
 use sidestage_tensor::DType;
 
@@ -26,7 +26,8 @@ fn check(model: &Model, dtype: Option<DType>, chunk: usize) -> usize {
     let (folder, headers) = model.headers().unwrap();
     let manifest = Manifest::huggingface(&folder, headers, dtype).unwrap();
     let expected = model.weights(&manifest).unwrap();
-    let plan = DecoderPlan::new(&manifest.metadata, &manifest.weights, None).unwrap();
+    let plan =
+        DecoderPlan::new(&manifest.metadata, &manifest.weights, DecoderOptions::default()).unwrap();
     let weights = place(model, &manifest, &plan, chunk);
     let mut quantized = 0;
     for (at, (name, bytes)) in plan.weights().enumerate() {

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use sidestage_engine::vocabulary;
 use sidestage_formats::gguf::{Gguf, GgufWriter};
-use sidestage_lm::{Decoder, DecoderPlan, MAX_OUTPUTS, Progress, Row, RowInput, Wants, likeliest};
+use sidestage_lm::{
+    Decoder, DecoderOptions, DecoderPlan, MAX_OUTPUTS, Progress, Row, RowInput, Wants, likeliest,
+};
 use sidestage_pool::Pool;
 use sidestage_tensor::DType;
 use sidestage_text::Tokenizer;
@@ -25,7 +27,7 @@ fn tokenizer(file: &[u8]) -> Tokenizer {
 
 fn decoder(file: &[u8]) -> Decoder {
     let gguf = Gguf::parse(file).unwrap();
-    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, None).unwrap();
+    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, DecoderOptions::default()).unwrap();
     let mut weights = plan.allocate(None).unwrap();
     for (index, (name, _)) in plan.weights().enumerate() {
         let info = gguf.tensors.get(name).unwrap();

@@ -55,6 +55,17 @@ impl Lanes for Portable {
         from_fn(|i| f16::from_le_bytes([from[2 * i], from[2 * i + 1]]).to_f32())
     }
     #[inline(always)]
+    fn load_shifted_f16(from: &[u8; 8]) -> Self::F {
+        from_fn(|i| {
+            let bits = i32::from(i16::from_le_bytes([from[2 * i], from[2 * i + 1]]));
+            f32::from_bits((bits << 13) as u32 & 0x8fff_e000)
+        })
+    }
+    #[inline(always)]
+    fn load_i8(from: &[i8; 4]) -> Self::F {
+        from.map(f32::from)
+    }
+    #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {
         from_fn(|i| bf16::from_le_bytes([from[2 * i], from[2 * i + 1]]).to_f32())
     }

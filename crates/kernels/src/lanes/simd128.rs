@@ -79,14 +79,24 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn load_f16(from: &[u8; 8]) -> Self::F {
-        // SAFETY: eight bytes are readable; the load needs no alignment.
-        let bits = unsafe { i32x4_load_extend_i16x4(from.as_ptr().cast()) };
-        // Sign and magnitude in the places of an `f32` whose exponent is 112 too small.
-        let small = v128_and(i32x4_shl(bits, 13), i32x4_splat(0x8fff_e000_u32 as i32));
+        let small = Self::load_shifted_f16(from);
         let value = f32x4_mul(small, f32x4_splat(f32::from_bits((127 + 112) << 23)));
         // Infinity and NaN, which have come out as 65536 and above.
         let special = f32x4_ge(f32x4_abs(value), f32x4_splat(65536.0));
         v128_or(value, v128_and(special, i32x4_splat(0x7f80_0000)))
+    }
+    #[inline(always)]
+    fn load_shifted_f16(from: &[u8; 8]) -> Self::F {
+        // SAFETY: eight bytes are readable; the load needs no alignment.
+        let bits = unsafe { i32x4_load_extend_i16x4(from.as_ptr().cast()) };
+        // Sign and magnitude in the places of an `f32` whose exponent is 112 too small.
+        v128_and(i32x4_shl(bits, 13), i32x4_splat(0x8fff_e000_u32 as i32))
+    }
+    #[inline(always)]
+    fn load_i8(from: &[i8; 4]) -> Self::F {
+        // SAFETY: four bytes are readable; the load needs no alignment.
+        let bytes = unsafe { v128_load32_zero(from.as_ptr().cast()) };
+        f32x4_convert_i32x4(i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(bytes)))
     }
     #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {

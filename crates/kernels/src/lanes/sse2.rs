@@ -85,16 +85,31 @@ impl Lanes for Sse2 {
     fn load_f16(from: &[u8; 8]) -> Self::F {
         sse2!({
             let set = _mm_set1_epi32;
-            // A word in the upper half of its lane, shifted down with its sign: sign and magnitude
-            // in the places of an `f32` whose exponent is 112 too small.
-            let bits = _mm_slli_epi32::<16>(load_words(from));
-            let small = _mm_and_si128(_mm_srai_epi32::<3>(bits), set(0x8fff_e000_u32 as i32));
             let power = _mm_set1_ps(f32::from_bits((127 + 112) << 23));
-            let value = _mm_mul_ps(_mm_castsi128_ps(small), power);
+            let value = _mm_mul_ps(Self::load_shifted_f16(from), power);
             // Infinity and NaN, which have come out as 65536 and above.
             let magnitude = _mm_and_ps(value, _mm_castsi128_ps(set(0x7fff_ffff)));
             let special = _mm_cmpge_ps(magnitude, _mm_set1_ps(65536.0));
             _mm_or_ps(value, _mm_and_ps(special, _mm_castsi128_ps(set(0x7f80_0000))))
+        })
+    }
+    #[inline(always)]
+    fn load_shifted_f16(from: &[u8; 8]) -> Self::F {
+        sse2!({
+            // A word in the upper half of its lane, shifted down with its sign: sign and magnitude
+            // in the places of an `f32` whose exponent is 112 too small.
+            let bits = _mm_slli_epi32::<16>(load_words(from));
+            let mask = _mm_set1_epi32(0x8fff_e000_u32 as i32);
+            _mm_castsi128_ps(_mm_and_si128(_mm_srai_epi32::<3>(bits), mask))
+        })
+    }
+    #[inline(always)]
+    fn load_i8(from: &[i8; 4]) -> Self::F {
+        sse2!({
+            // A byte four times, shifted down with its sign.
+            let bytes = _mm_cvtsi32_si128(bytemuck::cast(*from));
+            let twice = _mm_unpacklo_epi8(bytes, bytes);
+            _mm_cvtepi32_ps(_mm_srai_epi32::<24>(_mm_unpacklo_epi16(twice, twice)))
         })
     }
     #[inline(always)]

@@ -3,10 +3,12 @@
 use super::{Builder, Inputs};
 use crate::config::{Layer, Rope, Rotation};
 use crate::family::Positions;
-use crate::{LmError, PAGE};
+use crate::{LmError, MAX_ROWS, PAGE};
 use sidestage_ir::ValueId;
-use sidestage_ops::{Attention, KvWrite, RotaryAngles, RotaryEmbedding};
-use sidestage_tensor::DType;
+use sidestage_kernels::{KV_CHUNK, kv_elements};
+use sidestage_ops::{
+    Attention, AttentionParts, KvWrite, MergeAttention, RotaryAngles, RotaryEmbedding,
+};
 
 /// The angles of a step's positions; `None` where nothing is rotated.
 pub(super) struct Angles {
@@ -25,7 +27,7 @@ impl Builder<'_> {
         let config = self.config;
         let Layer { heads, kv_heads, window, rotation, .. } = config.layers[layer];
         let head_dim = config.head_dim;
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
+        let q_width = heads * head_dim;
 
         let [q, k, v] = self.queries_keys_values(layer, x)?;
         let q = self.query_norm(&name("attn_q_norm"), q, heads)?;
@@ -37,14 +39,23 @@ impl Builder<'_> {
         };
         let q = self.rotated(&name("q"), q, angles)?;
         let k = self.rotated(&name("k"), k, angles)?;
-        let keys = self.graph.state(&name("keys"), DType::F32, &[PAGE, kv_width]);
-        let values = self.graph.state(&name("values"), DType::F32, &[PAGE, kv_width]);
+        let (kv_type, dtype) = (self.kv_type, self.kv_type.dtype());
+        let elements = kv_elements(dtype, head_dim);
+        let elements = elements.ok_or(LmError::KvType { kv_type, head_dim })?;
+        let keys = self.graph.state(&name("keys"), dtype, &[kv_heads, elements]);
+        let values = self.graph.state(&name("values"), dtype, &[kv_heads, elements]);
         let Inputs { slots, positions, sequences, tables, .. } = self.inputs;
-        self.graph.effect(&name("kv"), KvWrite, &[k, v, slots, keys, values])?;
+        let write = KvWrite { head_dim, dtype };
+        self.graph.effect(&name("kv"), write, &[k, v, slots, keys, values])?;
         let (scale, softcap) = (config.attention_scale, config.attention_softcap);
-        let attention = Attention { heads, kv_heads, head_dim, scale, window, softcap };
+        // A row of a full context can be cut into all its chunks.
+        let room = heads * MAX_ROWS.max((self.max_pages * PAGE).div_ceil(KV_CHUNK));
+        let parts = AttentionParts { room, window };
+        let attention = Attention { heads, kv_heads, head_dim, dtype, scale, softcap, parts };
         let operands = [q, keys, values, positions, sequences, tables];
-        let attended = self.apply(&name("attention"), attention, &operands)?;
+        let attended = self.apply(&name("attention_parts"), attention, &operands)?;
+        let merge = MergeAttention { heads, head_dim, parts };
+        let attended = self.apply(&name("attention"), merge, &[attended, positions])?;
         self.linear(&name("attn_output"), attended, config.width, q_width)
     }
 

@@ -3,7 +3,7 @@
 use super::{Builder, Inputs};
 use crate::{LmError, PAGE};
 use sidestage_ir::ValueId;
-use sidestage_ops::{KvWrite, Mul, ShortConvolution};
+use sidestage_ops::{Mul, ShortConvolution, StateWrite};
 use sidestage_tensor::DType;
 
 impl Builder<'_> {
@@ -26,7 +26,7 @@ impl Builder<'_> {
         let gated = self.apply(&name("shortconv.gated"), Mul, &[b, x])?;
         let state = self.graph.state(&name("shortconv.state"), DType::F32, &[PAGE, width]);
         let Inputs { slots, positions, sequences, tables, .. } = self.inputs;
-        self.graph.effect(&name("shortconv.write"), KvWrite, &[gated, slots, state])?;
+        self.graph.effect(&name("shortconv.write"), StateWrite, &[gated, slots, state])?;
         let tensor = name("shortconv.conv.weight");
         let shape = [width, taps];
         let weight = self.weight(&tensor, &shape, &shape, |dtype| dtype == DType::F32)?;

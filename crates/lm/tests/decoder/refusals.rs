@@ -4,16 +4,18 @@ use crate::scarcity::with_at_most;
 use crate::steps::{decoder, evaluate, go_on, row};
 use crate::tiny::Shape;
 use sidestage_formats::gguf::Gguf;
-use sidestage_lm::{Decoder, DecoderPlan, LmError};
+use sidestage_lm::{Decoder, DecoderOptions, DecoderPlan, KvType, LmError};
 
 /// One page of one layer's keys: 32 positions of 32 floats.
 const PAGE_BYTES: usize = 32 * 32 * 4;
+
+const OPTIONS: DecoderOptions = DecoderOptions { context_length: None, kv_type: KvType::F32 };
 
 #[test]
 fn weights_and_scratch() {
     let file = Shape::new("llama").model().file(Vec::new());
     let gguf = Gguf::parse(&file).expect("a header");
-    let plan = || DecoderPlan::new(&gguf.metadata, &gguf.tensors, None).expect("a plan");
+    let plan = || DecoderPlan::new(&gguf.metadata, &gguf.tensors, OPTIONS).expect("a plan");
     let refused = with_at_most(100_000, || plan().allocate(None));
     assert!(matches!(refused, Err(LmError::Refused { what: "weights", bytes: 328_960 })));
     let weights = plan().allocate(None).expect("room");

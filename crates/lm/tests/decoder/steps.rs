@@ -2,7 +2,8 @@
 
 use sidestage_formats::gguf::Gguf;
 use sidestage_lm::{
-    Decoder, DecoderPlan, LmError, MAX_OUTPUTS, Progress, Row, RowInput, Sequence, Wants,
+    Decoder, DecoderOptions, DecoderPlan, KvType, LmError, MAX_OUTPUTS, Progress, Row, RowInput,
+    Sequence, Wants,
 };
 use sidestage_pool::Pool;
 use std::path::PathBuf;
@@ -24,8 +25,12 @@ pub(crate) fn decoder_of_context(
     file: &[u8],
     context_length: Option<usize>,
 ) -> Result<Decoder, LmError> {
+    decoder_of(file, DecoderOptions { context_length, kv_type: KvType::F32 })
+}
+
+pub(crate) fn decoder_of(file: &[u8], options: DecoderOptions) -> Result<Decoder, LmError> {
     let gguf = Gguf::parse(file)?;
-    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, context_length)?;
+    let plan = DecoderPlan::new(&gguf.metadata, &gguf.tensors, options)?;
     let mut weights = plan.allocate(None)?;
     for (index, (name, _)) in plan.weights().enumerate() {
         let info = gguf.tensors.get(name).expect("planned from this index");

@@ -2,7 +2,10 @@
 
 use crate::case::{Arithmetic, Case, Work, fill};
 use sidestage_ir::{Dim, GraphBuilder, GraphError, ValueId};
-use sidestage_ops::{Attention, Linear, Quantize, RmsNormalization, SwiGlu};
+use sidestage_kernels::{KV_CHUNK, KV_PAGE, kv_elements};
+use sidestage_ops::{
+    Attention, AttentionParts, Linear, MergeAttention, Quantize, RmsNormalization, SwiGlu,
+};
 use sidestage_tensor::DType;
 
 /// Name of a case, and what makes it.
@@ -90,19 +93,22 @@ fn linear(dtype: DType, rows: usize, outputs: usize) -> Case {
 
 /// Attention of the last `rows` of `positions`, with the heads of a 300M Llama.
 fn attention(rows: usize, positions: usize) -> Result<Case, GraphError> {
-    const PAGE: usize = 32;
-    let (heads, kv_heads, head_dim) = (16, 4, 64);
-    let pages = positions.div_ceil(PAGE);
+    let (heads, kv_heads, head_dim, dtype) = (16, 4, 64, DType::F16);
+    let (pages, scale, softcap) = (positions.div_ceil(KV_PAGE), 0.125, None);
+    let room = heads * rows.max(positions.div_ceil(KV_CHUNK));
+    let parts = AttentionParts { room, window: None };
+    let elements = kv_elements(dtype, head_dim).unwrap_or(0);
     let mut builder = GraphBuilder::new();
     let q = matrix(&mut builder, DType::F32, rows, heads * head_dim);
-    let keys = builder.state("keys", DType::F32, &[PAGE, kv_heads * head_dim]);
-    let values = builder.state("values", DType::F32, &[PAGE, kv_heads * head_dim]);
+    let keys = builder.state("keys", dtype, &[kv_heads, elements]);
+    let values = builder.state("values", dtype, &[kv_heads, elements]);
     let at = builder.input("positions", DType::I32, &[Dim::Fixed(rows)]);
     let sequences = builder.input("sequences", DType::I32, &[Dim::Fixed(rows)]);
     let tables = builder.input("tables", DType::I32, &[Dim::Fixed(1), Dim::Fixed(pages)]);
     let page_bytes = builder.ty(keys).bytes(&[]).unwrap_or(0);
-    let op = Attention { heads, kv_heads, head_dim, scale: 0.125, window: None, softcap: None };
-    let y = builder.apply("y", op, &[q, keys, values, at, sequences, tables])?;
+    let op = Attention { heads, kv_heads, head_dim, dtype, scale, softcap, parts };
+    let all = builder.apply("parts", op, &[q, keys, values, at, sequences, tables])?;
+    let y = builder.apply("y", MergeAttention { heads, head_dim, parts }, &[all, at])?;
     // Each row sees all up to its own: query times keys, weights times values.
     let seen: usize = (positions - rows..positions).map(|position| position + 1).sum();
     let work = Work {

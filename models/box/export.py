@@ -3,10 +3,10 @@
 import gguf
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import Tokenizer
 
 from network import Network, Shape
-from vocabulary import CHAT_TEMPLATE, END_OF_TEXT, IM_END, SPECIALS, merges
+from vocabulary import CHAT_TEMPLATE, END, END_OF_TEXT, SPECIALS, bpe, merges
 
 
 def interleave(weight: np.ndarray, heads: int) -> np.ndarray:
@@ -31,7 +31,7 @@ def write(path: str, network: Network, tokenizer: Tokenizer) -> None:
     s = network.shape
     out = gguf.GGUFWriter(path, "llama")
     out.add_name("Sidestage model in the box")
-    out.add_description("A very small chat model, trained only on dialogues that a script generates.")
+    out.add_description("A very small chat model, trained on dialogues that a script generates.")
     out.add_license("MIT OR Apache-2.0")
     out.add_languages(["en"])
     out.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
@@ -49,12 +49,12 @@ def write(path: str, network: Network, tokenizer: Tokenizer) -> None:
     tokens = [tokenizer.id_to_token(i) for i in range(s.vocabulary)]
     kinds = [gguf.TokenType.CONTROL if t in SPECIALS else gguf.TokenType.NORMAL for t in tokens]
     out.add_tokenizer_model("gpt2")
-    out.add_tokenizer_pre("gpt-2")
+    out.add_tokenizer_pre("llama-bpe")
     out.add_token_list(tokens)
     out.add_token_types(kinds)
     out.add_token_merges(merges(tokenizer))
     out.add_bos_token_id(tokenizer.token_to_id(END_OF_TEXT))
-    out.add_eos_token_id(tokenizer.token_to_id(IM_END))
+    out.add_eos_token_id(tokenizer.token_to_id(END))
     out.add_pad_token_id(tokenizer.token_to_id(END_OF_TEXT))
     out.add_add_bos_token(False)
     out.add_chat_template(CHAT_TEMPLATE)
@@ -107,9 +107,7 @@ def read_tokenizer(path: str) -> Tokenizer:
     fields = gguf.GGUFReader(path).fields
     tokens = fields["tokenizer.ggml.tokens"].contents()
     pairs = [tuple(pair.split(" ")) for pair in fields["tokenizer.ggml.merges"].contents()]
-    tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, pairs))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = bpe({token: i for i, token in enumerate(tokens)}, pairs)
     kinds = fields["tokenizer.ggml.token_type"].contents()
     tokenizer.add_special_tokens([t for t, kind in zip(tokens, kinds) if kind == gguf.TokenType.CONTROL])
     return tokenizer

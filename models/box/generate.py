@@ -3,7 +3,7 @@
     python generate.py --out corpus.jsonl [--held-out held-out.txt] [--count 120000] [--seed 1]
 
 Each line of `corpus.jsonl` is one dialogue: a JSON list of [role, text] pairs.
-Dialogues are distinct; the held-out ones, written as ChatML text, are not among
+Dialogues are distinct; the held-out ones, written as the chat template renders them, are not among
 them. One that has a form of a question of the evaluation is left out (`check_forms.py`). Only the standard library is needed, and the same seed gives the same text.
 """
 
@@ -29,8 +29,8 @@ Dialogue = list[tuple[str, str]]
 def dialogue(rng: random.Random) -> Dialogue:
     """One chat of one to about four exchanges, with or without a system prompt."""
     memory: dict = {}
-    wanted = 1 if rng.random() < 0.9 else rng.choice([2, 2, 2, 3, 3, 4])
-    turns: Dialogue = [("system", rng.choice(SYSTEM))] if rng.random() < 0.12 else []
+    wanted = 1 if rng.random() < 0.95 else rng.choice([2, 2, 2, 3, 3, 4])
+    turns: Dialogue = [("system", rng.choice(SYSTEM))] if rng.random() < 0.06 else []
     made = 0
     while made < wanted:
         if made == 0 and wanted > 1 and rng.random() < 0.2:
@@ -46,9 +46,9 @@ def dialogue(rng: random.Random) -> Dialogue:
     return turns
 
 
-def chatml(turns: Dialogue) -> str:
+def rendered(turns: Dialogue) -> str:
     """The dialogue as the chat template renders it."""
-    return "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns)
+    return "".join(f"<|{role}|>{text}<|end|>" for role, text in turns)
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
     def fresh() -> Dialogue:
         while True:
             turns = dialogue(rng)
-            text = chatml(turns)
+            text = rendered(turns)
             shares = any(part > MOST_SHARED for role, said in turns if role == "user" for part in forms.shared(said).values())
             if text not in seen and not shares:
                 seen.add(text)
@@ -77,7 +77,7 @@ def main() -> None:
         size = 0
         with open(args.held_out, "w", encoding="utf-8") as file:
             while size < args.held_out_bytes:
-                text = chatml(fresh())
+                text = rendered(fresh())
                 size += len(text.encode())
                 file.write(text + "<|endoftext|>\n")
     characters = 0

@@ -95,17 +95,17 @@ def main() -> None:
     assert np.allclose(mine, theirs, atol=1e-6)
     if args.checkpoint:
         trained = Network(Shape())
-        trained.load_state_dict(torch.load(args.checkpoint)["network"])
+        trained.load_state_dict(torch.load(args.checkpoint)["settled"])
         with torch.no_grad():
             trained = trained(torch.tensor([first]))[0].numpy()
         print(f"file and trained network (float32): logits differ by {np.abs(mine - trained).max():.2e} of {np.abs(trained).max():.1f}")
         assert np.abs(mine - trained).max() < 0.05
 
     cases = []
-    end = tokenizer.token_to_id(vocabulary.IM_END)
+    end = tokenizer.token_to_id(vocabulary.END)
     for turns in CHATS:
         ids = vocabulary.prompt(tokenizer, turns)
-        rendered = "".join(f"<|im_start|>{r}\n{t}<|im_end|>\n" for r, t in turns) + "<|im_start|>assistant\n"
+        rendered = vocabulary.rendered(turns) + vocabulary.OPENINGS["assistant"]
         assert tokenizer.encode(rendered).ids == ids, "the parts and the whole must give the same ids"
         greedy, margin = [], np.inf
         while len(greedy) < GREEDY:
@@ -122,7 +122,7 @@ def main() -> None:
     with open(args.held_out, encoding="utf-8") as file:
         records = [r for r in file.read().split("<|endoftext|>\n") if r]
     total = count = answers = answered = 0.0
-    marks = tokenizer.encode("<|im_start|>assistant\n").ids
+    marks = tokenizer.encode(vocabulary.OPENINGS["assistant"]).ids
     for record in records:
         ids = tokenizer.encode(record).ids[: shape.context]
         nll = -log_softmax(forward(weights, shape, ids))[np.arange(len(ids) - 1), ids[1:]]

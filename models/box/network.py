@@ -15,9 +15,9 @@ from torch import nn
 class Shape:
     """The hyper-parameters of the network, in units of numbers, layers and tokens."""
 
-    vocabulary: int = 2048
+    vocabulary: int = 9216
     width: int = 256
-    layers: int = 6
+    layers: int = 3
     heads: int = 4
     kv_heads: int = 2
     head: int = 64
@@ -112,13 +112,14 @@ class Network(nn.Module):
                 last = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(weight, std=0.02 * 2 if not last else 0.04 / (2 * shape.layers) ** 0.5)
 
-    def hidden(self, ids: torch.Tensor) -> torch.Tensor:
+    def hidden(self, ids: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
         """The normalised last hidden state, `[batch, length, width]`."""
-        x = self.token_embd(ids)
+        x = F.embedding(ids, table)
         cos, sin = rotations(self.shape, ids.shape[1], x.dtype)
         for layer in self.blk:
             x = layer(x, cos, sin)
         return self.output_norm(x)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return F.linear(self.hidden(ids), self.token_embd.weight)
+        table = self.token_embd.weight
+        return F.linear(self.hidden(ids, table), table)

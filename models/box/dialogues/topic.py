@@ -7,6 +7,7 @@ from .everyday import EVERYDAY
 from .frames import CODES, THINGS, TROUBLES, WISHES, around, asked, loose, shaken
 from .grammar import Intent, Turn, fill
 from .lexicon import HINTS
+from .spoken import SPOKEN
 from .wishes import MORE
 
 SHOW = "[show me the code.|show me code.|can you show me that in code?|an example please.|give me an example.|how does that look in code?|code?|example?|in code?|could I see an example?|and the code?|can I see the code?|what does the code look like?|show an example|do you have an example?|snippet please]"
@@ -37,6 +38,8 @@ class Topic:
         kinds = [(self.ask, 1.0 + 0.06 * len(self.ask)), (wish, 1.6 + 0.03 * len(wish)), (self.thing, 0.9 if self.thing else 0), (self.trouble, 0.9 if self.trouble else 0)]
         hints = tuple(f"{HINTS.get(self.name, '')}|{EVERYDAY.get(self.name, '')}".strip("|").split("|")) if self.name in HINTS or self.name in EVERYDAY else ()
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
+        spoken = tuple(SPOKEN[self.name].split("|")) if self.name in SPOKEN else ()
+        kinds.append((spoken, 0.5 + 0.1 * len(spoken)))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
         form = rng.choice(forms)

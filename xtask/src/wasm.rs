@@ -97,18 +97,26 @@ fn one(
     let mut args = vec!["build", "--profile", variant.profile, "--lib", "-p", package];
     args.extend(["--target", "wasm32-unknown-unknown"]);
     if variant.threads {
-        // The ready-made std has no atomics, so std is built too; on stable that needs this switch.
+        // The ready-made std has no atomics, so std is built too.
         flags.push_str(",+atomics,+bulk-memory,+mutable-globals");
         for link in SHARED {
             flags.push_str(" -C link-arg=");
             flags.push_str(link);
         }
+    }
+    if variant.profile == "text" {
+        // Nobody hears its panics, so it traps without a word: 26 KB less with brotli.
+        flags.push_str(" -Zunstable-options -Cpanic=immediate-abort");
+    }
+    let own_std = variant.threads || variant.profile == "text";
+    if own_std {
         args.extend(["-Z", "build-std=std,panic_abort"]);
     }
     let mut command = program("cargo", &args, &project.root);
     command.env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", &flags);
     command.env_remove("CARGO_ENCODED_RUSTFLAGS");
-    if variant.threads {
+    if own_std {
+        // On stable it needs this switch.
         command.env("RUSTC_BOOTSTRAP", "1");
     } else {
         command.env_remove("RUSTC_BOOTSTRAP");

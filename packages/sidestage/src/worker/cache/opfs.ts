@@ -67,8 +67,9 @@ export class OpfsCache implements CacheBackend {
     try {
       const text = writeRecord(key, entry);
       // One write that covers the old text: a worker that dies here leaves the old record or the new.
+      // It is not flushed: a machine that fails before it is on the disk leaves the old one or none,
+      // and either only costs bytes of the network. The weights are on the disk before it.
       writeAll(handle, new TextEncoder().encode(text.padEnd(handle.getSize())), 0);
-      handle.flush();
     } finally {
       handle.close();
     }

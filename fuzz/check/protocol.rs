@@ -20,7 +20,7 @@ type Ids = BTreeMap<u32, (usize, usize)>;
 
 enum Deed<'a> {
     Ask(Box<Request>),
-    Tell(Completion),
+    Tell(Box<Completion>),
     /// Bytes of the reading that was asked for last, or of one that was not asked for.
     Feed {
         asked: bool,
@@ -51,7 +51,7 @@ fn deeds(mut input: &[u8]) -> Vec<Deed<'_>> {
         input = rest;
         deeds.extend(match head[0] % 6 {
             0 => rmp_serde::from_slice(bytes).ok().map(|request| Deed::Ask(Box::new(request))),
-            1 => rmp_serde::from_slice(bytes).ok().map(Deed::Tell),
+            1 => rmp_serde::from_slice(bytes).ok().map(|told| Deed::Tell(Box::new(told))),
             2 => Some(Deed::Feed { asked: true, bytes }),
             3 => Some(Deed::Feed { asked: false, bytes }),
             4 => Some(Deed::Open),
@@ -73,7 +73,7 @@ fn run(deeds: Vec<Deed<'_>>) -> Ids {
     for deed in deeds {
         match deed {
             Deed::Ask(request) => ask(&mut engine, limited(*request), &mut ids),
-            Deed::Tell(completion) => engine.completion(completion),
+            Deed::Tell(completion) => engine.completion(*completion),
             Deed::Feed { asked: true, bytes } => feed(&mut engine, stream, bytes),
             Deed::Feed { asked: false, bytes } => feed(&mut engine, stream + 1, bytes),
             Deed::Open => engine.completion(Completion::opened(stream, None)),

@@ -344,6 +344,20 @@ one(
   },
 );
 
+one(
+  "a first request that nobody answers is made again",
+  { lost: "until asked" },
+  async (page, repository) => {
+    if (await page.evaluate(() => navigator.onLine)) {
+      await good(page, { source: repository.plain(NAME) });
+      return;
+    }
+    // A browser that says it has no network is believed.
+    const out = await load(page, { source: repository.plain(NAME) });
+    assert.equal(out.code, "NETWORK_ERROR", out.message);
+  },
+);
+
 one("a busy hub is asked again when it says", { busy: 1 }, async (page, repository) => {
   await good(page, { source: repository.source });
   assert.equal(repository.ranges().length, 2);
@@ -444,6 +458,30 @@ onPage("hub: in page mode the Cache API keeps the model", "hub", "page", async (
   assert.equal(repository.sent(), SIZE);
 });
 
+onPage("hub: a worker that comes back does not reload", "hub", "worker", async (page) => {
+  const repository = story();
+  await page.evaluate(
+    async ({ source, hubUrl }) => {
+      const model = await window.help.load(
+        { hubUrl, cache: "reload", workerOptions: { terminateOnIdle: true, idleMs: 1 } },
+        source,
+      );
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      await window.sidestage.generateText(how);
+      Object.assign(window, { how });
+    },
+    { source: repository.source, hubUrl: hub.url },
+  );
+  await page.noWorkers();
+  assert.equal(repository.sent(), SIZE);
+  const again = await page.evaluate(async () => {
+    const { how } = window as unknown as { how: { model: never; prompt: string } };
+    return (await window.sidestage.generateText(how)).text;
+  });
+  assert.equal(again, TEXT);
+  assert.equal(repository.sent(), SIZE, "what was just kept is used");
+});
+
 /** The story model as Hugging Face has it, its weights as F32. */
 function folder(): Record<string, Buffer> {
   const place = join(MODELS ?? "", "stories260K-hf");
@@ -469,6 +507,18 @@ onPage("hub: a split model, whichever part is named", "hub", "worker", async (pa
   delete repository.files[second];
   const lacking = await load(page, { source: repository.plain(first) });
   assert.ok(["MODEL_INCOMPLETE", "NOT_FOUND"].includes(lacking.code ?? ""), lacking.message);
+});
+
+onPage("hub: a list of files in pages", "hub", "worker", async (page) => {
+  const repository = hub.repository(folder(), { page: 2 });
+  const pages = Math.ceil(Object.keys(repository.files).length / 2);
+  const lists = (): number =>
+    repository.asked.filter(({ path }) => path.includes("/tree/")).length;
+  const info = await good(page, { source: repository.source });
+  assert.ok(info.files.includes("model.safetensors"));
+  assert.equal(lists(), pages);
+  await good(page, { source: repository.source });
+  assert.equal(lists(), pages, "all pages are kept");
 });
 
 onPage("hub: a folder of Hugging Face", "hub", "worker", async (page) => {

@@ -36,6 +36,7 @@ for (const backend of ["opfs", "cache-api"]) {
         length: 3500,
         validator: '"1"',
         sha256: null,
+        next: null,
         complete: true,
         created: 1,
         used: 2,

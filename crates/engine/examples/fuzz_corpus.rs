@@ -119,7 +119,7 @@ fn conversations() -> Result<Seeds, Box<dyn Error>> {
     let llama = file("llama");
     let loaded = [load(held(&llama))?, open.clone(), feed(&llama)].concat();
     let listing = format!(r#"[{{"type":"file","path":"m.gguf","size":{}}}]"#, llama.len());
-    let failed = Completion::Failed { stream: 1, message: "no".into() };
+    let failed = Completion::Failed { stream: 1, message: "no".into(), refused: false };
     Ok(vec![
         ("answer", [&loaded[..], &generate, &run, &run, &credit, &run, &run, &dispose].concat()),
         ("aborted", [&loaded[..], &generate, &run, &abort(2)?, &run].concat()),

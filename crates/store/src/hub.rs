@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::fmt;
 
 /// Files of a listing that are read at most: more than any model has.
-const MOST_FILES: usize = 100_000;
+pub const MOST_FILES: usize = 100_000;
 
 /// A repository of a hub that speaks Hugging Face's API, or a file or folder in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,15 @@ impl Hub {
         format!("hf/{}@{revision}/{path}", self.name())
     }
 
-    /// The key under which the list of the revision's files is kept.
-    pub fn listing_key(&self) -> String {
-        format!("hf-api/{}@{}", self.name(), self.revision)
+    /// The key under which a page of the list of the revision's files is kept; the first is 0.
+    pub fn listing_key(&self, page: usize) -> String {
+        let page = if page == 0 { String::new() } else { format!("?{page}") };
+        format!("hf-api/{}@{}{page}", self.name(), self.revision)
+    }
+
+    /// Whether a URL that the hub names is its own, so that it may be asked with the same token.
+    pub fn is_own(&self, url: &str) -> bool {
+        url.strip_prefix(&self.base).is_some_and(|path| path.starts_with('/'))
     }
 
     /// Whether the revision is a commit already.
@@ -221,14 +227,18 @@ mod tests {
             "https://huggingface.co/api/models/o/r/tree/abc?recursive=true"
         );
         assert_eq!(whole.file_key("abc", "a/b c.gguf"), "hf/o/r@abc/a/b c.gguf");
-        assert_eq!(whole.listing_key(), "hf-api/o/r@main");
+        assert_eq!(whole.listing_key(0), "hf-api/o/r@main");
         assert!(!whole.is_commit());
         let other = hub("hf:o/r/dir/@refs/pr/1", Some("http://localhost:80/hub/"));
         assert_eq!((other.path.as_str(), other.revision.as_str()), ("dir", "refs/pr/1"));
-        assert_eq!(other.listing_key(), "hf-api/localhost:80/hub/o/r@refs/pr/1");
+        assert_eq!(other.listing_key(1), "hf-api/localhost:80/hub/o/r@refs/pr/1?1");
         assert_eq!(
             other.revision_url(),
             "http://localhost:80/hub/api/models/o/r/revision/refs%2Fpr%2F1"
+        );
+        assert!(other.is_own("http://localhost:80/hub/api?cursor=1"));
+        assert!(
+            !other.is_own("http://localhost:80/hubs") && !other.is_own("http://elsewhere/hub/")
         );
         assert!(hub(&format!("hf:o/r@{}", "0a".repeat(20)), None).is_commit());
     }

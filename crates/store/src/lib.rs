@@ -18,7 +18,7 @@ mod source;
 pub use cache_mode::CacheMode;
 pub use choice::{Choice, choose};
 pub use error::{Detail, StoreError};
-pub use hub::{Hub, Listed, read_commit, read_listing};
+pub use hub::{Hub, Listed, MOST_FILES, read_commit, read_listing};
 pub use looks::Looks;
 pub use names::{Kind, SplitName};
 pub use orders::{Answer, Entry, Fetch, Order, Orders, Place, Report};

@@ -26,7 +26,7 @@ pub enum Order {
         /// What is known.
         entry: Entry,
     },
-    /// Throw away what the cache holds.
+    /// Throw away what the cache holds; take the key's lock for it where it was given back.
     Drop {
         /// The key.
         key: String,
@@ -97,6 +97,8 @@ pub struct Entry {
     pub validator: Option<String>,
     /// SHA-256 of the whole file, hexadecimal.
     pub sha256: Option<String>,
+    /// URL of the page that follows, of a list that has several.
+    pub next: Option<String>,
     /// Whether it is whole.
     pub complete: bool,
 }
@@ -131,6 +133,8 @@ pub enum Report {
         stream: u32,
         /// What the host says.
         message: String,
+        /// Another try would fail in the same way.
+        refused: bool,
     },
     /// The cache took no more.
     NotKept {
@@ -158,6 +162,8 @@ pub struct Answer {
     pub validator: Option<String>,
     /// `Retry-After`.
     pub retry_after_ms: Option<f64>,
+    /// URL of the page that follows, by `Link` (RFC 8288).
+    pub next: Option<String>,
     /// Whether its bytes are kept.
     pub kept: bool,
 }

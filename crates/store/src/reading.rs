@@ -11,6 +11,8 @@ use sha2::{Digest, Sha256};
 
 /// Milliseconds before each new try without progress since the last one.
 const DELAYS: [f64; 5] = [500.0, 1000.0, 2000.0, 4000.0, 8000.0];
+/// Tries after a first request that nobody has answered: most such addresses are wrong.
+const UNANSWERED: usize = 2;
 /// A server that asks for more patience than this gets no more.
 const LONGEST_DELAY: f64 = 60_000.0;
 /// Milliseconds without a byte after which a connection is taken to be dead.
@@ -33,12 +35,15 @@ pub struct Reading {
     position: u64,
     length: Option<u64>,
     validator: Option<String>,
+    next_page: Option<String>,
     /// Whether bytes of the network are to be kept.
     keeping: bool,
     /// Whether the key's lock is held.
     locked: bool,
-    /// Whether any server has answered with bytes, so that a failure is worth another try.
+    /// Whether any server has answered with bytes, so that a failure is worth many tries.
     answered: bool,
+    /// The host knows that no try will be answered.
+    refused: bool,
     /// The server was seen not to give parts of files.
     no_ranges: bool,
     /// Tries since the last progress.
@@ -132,9 +137,11 @@ impl Reading {
             position: 0,
             length: wanted.length,
             validator: None,
+            next_page: None,
             keeping: wanted.keep.is_some(),
             locked: false,
             answered: false,
+            refused: false,
             no_ranges: false,
             tries: 0,
             hash,
@@ -209,9 +216,16 @@ impl Reading {
         self.least = length;
     }
 
-    /// Gives up. `discard`: what the cache has of the file is of no use.
+    /// Gives up. `discard`: what the cache has of the file is of no use, as may turn out when all of
+    /// it was read.
     pub fn abandon(&mut self, discard: bool, orders: &mut Orders) {
         if self.state == State::Over {
+            if discard
+                && self.end == Some(Ok(End::Whole))
+                && let Some(keep) = self.wanted.keep.take()
+            {
+                orders.push(Order::Drop { key: keep.key });
+            }
             return;
         }
         if discard {
@@ -291,10 +305,13 @@ impl Reading {
                 self.opened(answer, orders);
             }
             Report::Closed { stream } if self.stream() == Some(*stream) => self.closed(orders),
-            Report::Failed { stream, message } if self.stream() == Some(*stream) => {
+            Report::Failed { stream, message, refused } if self.stream() == Some(*stream) => {
                 match self.state {
                     State::Closing { .. } => self.whole(orders),
-                    _ => self.broke(orders, message),
+                    _ => {
+                        self.refused |= refused;
+                        self.broke(orders, message);
+                    }
                 }
             }
             _ => {}
@@ -346,6 +363,11 @@ impl Reading {
     /// The mark of the version that is read, where known.
     pub fn validator(&self) -> Option<&str> {
         self.validator.as_deref()
+    }
+
+    /// URL of the page that follows this one, if there is one.
+    pub fn next_page(&self) -> Option<&str> {
+        self.next_page.as_deref()
     }
 
     /// Bytes that came from the cache.

@@ -107,14 +107,37 @@ fn tries_come_later_and_end() {
 }
 
 #[test]
-fn a_server_that_never_answers_is_asked_once() {
+fn a_server_that_never_answers_is_asked_three_times() {
+    let asked = |refuses: bool, optional: bool| {
+        let mut world = calm();
+        world.wanted(|wanted| wanted.optional = optional);
+        (world.server.silent, world.server.refuses) = (true, refuses);
+        world.run();
+        let error = world.end().as_ref().expect_err("no answer");
+        assert!(matches!(error, StoreError::Network { received: None, .. }), "{error:?}");
+        world.delays
+    };
+    assert_eq!(asked(false, false), [0.0, 500.0, 1000.0]);
+    assert_eq!(asked(true, false), [0.0], "the host knows better");
+    assert_eq!(asked(false, true), [0.0], "what may be missing is not waited for");
+}
+
+#[test]
+fn a_first_request_that_is_lost_is_made_again() {
     let mut world = calm();
-    world.faults = vec![Fault::Fail { at: 0 }];
-    world.server.silent = true;
+    world.faults = vec![Fault::Lost];
     world.run();
-    let error = world.end().as_ref().expect_err("no answer");
-    assert!(matches!(error, StoreError::Network { received: None, .. }), "{error:?}");
-    assert_eq!(world.delays, [0.0]);
+    assert_eq!((world.end(), &world.delivered), (&Ok(End::Whole), &content(0)));
+    assert_eq!(world.delays, [0.0, 500.0]);
+}
+
+#[test]
+fn what_turns_out_to_be_broken_is_thrown_away_after_its_end_too() {
+    let mut world = calm();
+    world.run();
+    world.give_up();
+    assert!(world.cache.entry.is_none() && world.cache.bytes.is_empty(), "{:?}", world.log);
+    assert_eq!(world.log.last().map(String::as_str), Some("drop"));
 }
 
 #[test]

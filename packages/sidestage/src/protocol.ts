@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (2ab28c5cc28c06e9) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (932c2fb5b7cb04ac) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -23,6 +23,8 @@ export type CacheEntry = {
   validator: string | null;
   /** SHA-256 of the whole file in lower-case hexadecimal digits, where known. */
   sha256: string | null;
+  /** URL of the page that follows, of a list that has several. */
+  next: string | null;
   /** Whether the file is whole, and was found to be as it should. */
   complete: boolean;
   /** Milliseconds since 1970 when it was begun; the host sets it. */
@@ -86,6 +88,8 @@ export type Completion =
       validator: string | null;
       /** `Retry-After` in milliseconds, where it is to be seen. */
       retryAfterMs: number | null;
+      /** URL of the page that follows, by `Link` (RFC 8288), where it is to be seen. */
+      next: string | null;
       /** Whether the bytes are being written to the cache. */
       kept: boolean;
     }
@@ -100,6 +104,11 @@ export type Completion =
       stream: number;
       /** What the browser said. */
       message: string;
+      /**
+       * Another try would fail in the same way: there is no network, or the server does not let
+       * this page read its answers.
+       */
+      refused: boolean;
     }
   | {
       type: "notKept";

@@ -78,6 +78,7 @@ function entry(rest: Partial<CacheEntry> = {}): CacheEntry {
     length: 4,
     validator: null,
     sha256: null,
+    next: null,
     complete: false,
     created: 0,
     used: 0,

@@ -70,6 +70,7 @@ test("a reading asks with a simple range and nothing else", async () => {
       start: 2,
       validator: '"1"',
       retryAfterMs: null,
+      next: null,
       kept: false,
     },
     { type: "closed", stream: 1 },
@@ -96,7 +97,7 @@ test("silence is a failure, before the answer and after it; slow bytes are none"
     });
   const never = await run({ stallMs: 40 });
   assert.deepEqual(never.told, [
-    { type: "failed", stream: 1, message: "no byte came for 40 ms" },
+    { type: "failed", stream: 1, message: "no byte came for 40 ms", refused: false },
   ]);
   globalThis.fetch = (_, init) => {
     const stream = body(5);
@@ -118,6 +119,7 @@ test("silence is a failure, before the answer and after it; slow bytes are none"
     type: "failed",
     stream: 1,
     message: "no byte came for 500 ms",
+    refused: false,
   });
 });
 
@@ -148,4 +150,8 @@ test("headers: what they say, as far as they are there", () => {
   const date = "Thu, 01 Jan 2026 00:00:05 GMT";
   assert.equal(head(503, { "retry-after": date }).retryAfterMs, 5000);
   assert.equal(head(503, { "retry-after": "soon" }).retryAfterMs, null);
+  const link = '<http://h/?a=1,2>; rel="prev", <http://h/?b=3>; title="x"; rel="next"';
+  assert.equal(head(200, { link }).next, "http://h/?b=3");
+  assert.equal(head(200, { link: '<http://h/>; rel="nextish"' }).next, null);
+  assert.equal(head(200, { link: '<of nowhere>; rel="next"' }).next, null);
 });

@@ -18,6 +18,8 @@ export interface Faults {
   wrongLength?: number;
   /** The answer to each reading has the next of these tags; the last one stays. */
   etags?: string[];
+  /** Readings get no answer until a page has asked in vain whether there is a server at all. */
+  lost?: "until asked" | "asked";
   /** So many readings are answered 429, with `Retry-After: 1`. */
   busy?: number;
   /** So many readings are answered 503. */
@@ -30,6 +32,8 @@ export interface Faults {
   exposed?: boolean;
   /** There is no API to list files or to name a commit. */
   noApi?: boolean;
+  /** The list of files comes in pages of so many. */
+  page?: number;
   /** What the hub says of a file's SHA-256, if not the truth. */
   sha256?: string;
 }
@@ -99,7 +103,7 @@ export async function startHub(seed = 1): Promise<Hub> {
   };
 
   const answer = (request: IncomingMessage, response: ServerResponse): void => {
-    const { pathname } = new URL(request.url ?? "/", "http://localhost");
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     const strange = Object.keys(request.headers).filter(
       (name) => !SIMPLE.test(name) && !OWN.test(name),
     );
@@ -126,9 +130,18 @@ export async function startHub(seed = 1): Promise<Hub> {
     };
     repository.asked.push(note);
     response.on("finish", () => (note.status = response.statusCode));
-    if (api) return answerApi(repository, api[2] === "tree", response);
+    if (api) {
+      const at = Number(searchParams.get("cursor") ?? 0);
+      return answerApi(repository, api[2] === "tree", at, response);
+    }
     if (ticket) return send(repository, ticket.path, note, response, random);
     const path = decodeURIComponent(file?.[4] ?? "");
+    const { faults } = repository;
+    if (faults.lost) {
+      if (note.method === "HEAD") faults.lost = "asked";
+      if (note.method === "HEAD" || faults.lost !== "asked") return void response.destroy();
+      delete faults.lost;
+    }
     if (!repository.files[path]) return void response.writeHead(404, CORS).end("no such file");
     if (file?.[3]) return send(repository, path, note, response, random);
     // Signed for one use, as an address that has expired when it is asked for again.
@@ -176,7 +189,12 @@ function isReading({ method, path }: Asked): boolean {
   return method === "GET" && /^\/(signed|plain)\//.test(path);
 }
 
-function answerApi(repository: Repository, tree: boolean, response: ServerResponse): void {
+function answerApi(
+  repository: Repository,
+  tree: boolean,
+  at: number,
+  response: ServerResponse,
+): void {
   const { faults, files, commit } = repository;
   if (faults.noApi) return void response.writeHead(404, CORS).end("no such page");
   const list = Object.entries(files).map(([path, bytes]) => {
@@ -187,8 +205,17 @@ function answerApi(repository: Repository, tree: boolean, response: ServerRespon
     };
     return { type: "file", oid: commit, size, path, ...lfs };
   });
-  response.writeHead(200, { ...CORS, "content-type": "application/json" });
-  response.end(JSON.stringify(tree ? list : { sha: commit, siblings: [] }));
+  const end = at + (faults.page ?? list.length);
+  const next = `?recursive=true&cursor=${end}`;
+  response.writeHead(200, {
+    ...CORS,
+    "content-type": "application/json",
+    ...(tree && {
+      "access-control-expose-headers": "Link",
+      ...(end < list.length && { link: `<${next}>; rel="next"` }),
+    }),
+  });
+  response.end(JSON.stringify(tree ? list.slice(at, end) : { sha: commit, siblings: [] }));
 }
 
 function send(

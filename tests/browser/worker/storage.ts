@@ -20,6 +20,7 @@ const entry = (rest: Partial<CacheEntry> = {}): CacheEntry => ({
   length: 3500,
   validator: '"1"',
   sha256: null,
+  next: null,
   complete: false,
   created: 1,
   used: 2,

@@ -32,6 +32,7 @@ impl From<Order> for Effect {
                     length: entry.length,
                     validator: entry.validator,
                     sha256: entry.sha256,
+                    next: entry.next,
                     complete: entry.complete,
                     created: 0.0,
                     used: 0.0,
@@ -56,6 +57,7 @@ impl From<Completion> for Report {
                     length: entry.length,
                     validator: entry.validator,
                     sha256: entry.sha256,
+                    next: entry.next,
                     complete: entry.complete,
                 }),
                 busy,
@@ -68,14 +70,25 @@ impl From<Completion> for Report {
                 start,
                 validator,
                 retry_after_ms,
+                next,
                 kept,
             } => {
-                let answer =
-                    Answer { status, content_type, length, start, validator, retry_after_ms, kept };
+                let answer = Answer {
+                    status,
+                    content_type,
+                    length,
+                    start,
+                    validator,
+                    retry_after_ms,
+                    next,
+                    kept,
+                };
                 Self::Opened { stream, answer }
             }
             Completion::Closed { stream } => Self::Closed { stream },
-            Completion::Failed { stream, message } => Self::Failed { stream, message },
+            Completion::Failed { stream, message, refused } => {
+                Self::Failed { stream, message, refused }
+            }
             Completion::NotKept { key, code, message } => Self::NotKept { key, code, message },
         }
     }

@@ -4,9 +4,12 @@ use super::options::Options;
 use super::whole::{Ended, Whole};
 use crate::protocol::{ErrorInfo, ModelSource};
 use sidestage_store::{
-    CacheMode, Choice, Hub, Keep, Kind, Orders, Place, Reading, Shelf, Source, StoreError, Wanted,
-    choose, read_commit, read_listing,
+    CacheMode, Choice, Hub, Keep, Kind, Listed, MOST_FILES, Orders, Place, Reading, Shelf, Source,
+    StoreError, Wanted, choose, read_commit, read_listing,
 };
+
+/// Pages of a list that are asked for at most.
+const MOST_PAGES: usize = 1000;
 
 /// What is to be loaded, and where it lies.
 #[derive(Clone)]
@@ -35,7 +38,16 @@ enum Step {
         commit: Option<String>,
         /// Why the hub has not told; the cache knows what it told last.
         failure: Option<StoreError>,
+        /// The pages before this one.
+        before: Pages,
     },
+}
+
+/// What is known of a list that comes in pages.
+#[derive(Default)]
+struct Pages {
+    count: usize,
+    files: Vec<Listed>,
 }
 
 /// What begins a load.
@@ -85,7 +97,7 @@ impl Resolve {
         let commit = hub.is_commit().then(|| hub.revision.clone());
         let (step, wanted) = if kept_first || commit.is_some() {
             let wanted = listing(&hub, commit.as_deref(), kept_first, options, url);
-            (Step::Listing { commit, failure: None }, wanted)
+            (Step::Listing { commit, failure: None, before: Pages::default() }, wanted)
         } else {
             (Step::Commit, question(hub.revision_url(), options))
         };
@@ -110,14 +122,12 @@ impl Resolve {
                 Err(error @ StoreError::AccessDenied { .. }) => return Err(error.into()),
                 Err(error) => self.list(None, Some(error), options),
             },
-            Step::Listing { commit, failure } => match end {
+            Step::Listing { commit, failure, before } => match end {
                 Ok(Ended::Bytes(json)) => {
                     let kept = self.whole.reading.validator().map(str::to_owned);
                     match (commit.or(kept), read_listing(&json)) {
-                        (Some(commit), Ok(listing)) => {
-                            let shelf =
-                                Shelf::hub(self.hub.clone(), Some(&commit), Some(listing), "");
-                            Next::Known(Box::new(self.in_listing(shelf, options)?))
+                        (Some(commit), Ok(page)) => {
+                            self.listed(commit, failure, before, page, options)?
                         }
                         (commit, Err(error)) => {
                             self.without_listing(commit, options, Some(error))?
@@ -153,7 +163,41 @@ impl Resolve {
     fn list(&self, commit: Option<String>, failure: Option<StoreError>, options: &Options) -> Next {
         let kept_only = commit.is_none();
         let wanted = listing(&self.hub, commit.as_deref(), kept_only, options, &self.asked);
-        Next::Ask(Box::new(Question(Step::Listing { commit, failure }, wanted)))
+        let before = Pages::default();
+        Next::Ask(Box::new(Question(Step::Listing { commit, failure, before }, wanted)))
+    }
+
+    /// A page of the list is there: asks for the next one, or looks into the whole list.
+    fn listed(
+        &self,
+        commit: String,
+        failure: Option<StoreError>,
+        before: Pages,
+        page: Vec<Listed>,
+        options: &Options,
+    ) -> Result<Next, ErrorInfo> {
+        let Pages { mut count, mut files } = before;
+        count += 1;
+        files.extend(page);
+        let next = self.whole.reading.next_page().filter(|url| self.hub.is_own(url));
+        // A list without an end is cut.
+        let Some(url) = next.filter(|_| files.len() < MOST_FILES && count < MOST_PAGES) else {
+            files.sort_by(|a, b| a.path.cmp(&b.path));
+            let shelf = Shelf::hub(self.hub.clone(), Some(&commit), Some(files), "");
+            return Ok(Next::Known(Box::new(self.in_listing(shelf, options)?)));
+        };
+        let asked = self.whole.reading.wanted();
+        let keep = asked.keep.as_ref().map(|keep| Keep {
+            key: self.hub.listing_key(count),
+            validator: Some(commit.clone()),
+            ..keep.clone()
+        });
+        let wanted = Wanted { keep, place: Place::Url(url.to_owned()), ..asked.clone() };
+        let before = Pages { count, files };
+        Ok(Next::Ask(Box::new(Question(
+            Step::Listing { commit: Some(commit), failure, before },
+            wanted,
+        ))))
     }
 
     /// The hub does not list the files: the source must name one.
@@ -239,7 +283,7 @@ fn listing(
 ) -> Wanted {
     let url = hub.tree_url(commit.unwrap_or(&hub.revision));
     let keep = Keep {
-        key: hub.listing_key(),
+        key: hub.listing_key(0),
         source: asked.to_owned(),
         immutable: true,
         validator: commit.map(str::to_owned),

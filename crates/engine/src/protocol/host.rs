@@ -62,7 +62,8 @@ pub enum Effect {
         /// What is known.
         entry: CacheEntry,
     },
-    /// Throw away what the cache holds under the key; its lock stays.
+    /// Throw away what the cache holds under the key; its lock stays. Where it was given back
+    /// before, it is taken for this, and given back.
     Drop {
         /// The key.
         key: String,
@@ -130,6 +131,9 @@ pub struct CacheEntry {
     pub validator: Option<String>,
     /// SHA-256 of the whole file in lower-case hexadecimal digits, where known.
     pub sha256: Option<String>,
+    /// URL of the page that follows, of a list that has several.
+    #[serde(default)]
+    pub next: Option<String>,
     /// Whether the file is whole, and was found to be as it should.
     pub complete: bool,
     /// Milliseconds since 1970 when it was begun; the host sets it.
@@ -170,6 +174,9 @@ pub enum Completion {
         validator: Option<String>,
         /// `Retry-After` in milliseconds, where it is to be seen.
         retry_after_ms: Option<f64>,
+        /// URL of the page that follows, by `Link` (RFC 8288), where it is to be seen.
+        #[serde(default)]
+        next: Option<String>,
         /// Whether the bytes are being written to the cache.
         kept: bool,
     },
@@ -184,6 +191,10 @@ pub enum Completion {
         stream: u32,
         /// What the browser said.
         message: String,
+        /// Another try would fail in the same way: there is no network, or the server does not let
+        /// this page read its answers.
+        #[serde(default)]
+        refused: bool,
     },
     /// The cache took no more bytes of this key; the reading goes on without it.
     NotKept {
@@ -223,6 +234,7 @@ impl Completion {
             start: None,
             validator: None,
             retry_after_ms: None,
+            next: None,
             kept: false,
         }
     }

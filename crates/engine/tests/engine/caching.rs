@@ -23,6 +23,8 @@ const COMMIT: &str = "0123456789012345678901234567890123456789";
 struct World {
     files: BTreeMap<String, Vec<u8>>,
     cache: BTreeMap<String, (Vec<u8>, Option<CacheEntry>)>,
+    /// The pages that follow those at these URLs.
+    next: BTreeMap<String, String>,
     offline: bool,
     /// What was asked of the network, in order.
     asked: Vec<String>,
@@ -101,7 +103,11 @@ impl World {
         let what = if *method == Method::Head { "HEAD " } else { "" };
         self.asked.push(format!("{what}{}", url.strip_prefix(HUB).unwrap_or(&url)));
         if self.offline {
-            return engine.completion(Completion::Failed { stream, message: "offline".into() });
+            return engine.completion(Completion::Failed {
+                stream,
+                message: "offline".into(),
+                refused: true,
+            });
         }
         let found = self.files.get(&url).cloned();
         let status = if found.is_none() { 404 } else { 200 + if offset > 0 { 6 } else { 0 } };
@@ -115,6 +121,7 @@ impl World {
             start: None,
             validator: length.map(|length| format!("\"{length}\"")),
             retry_after_ms: None,
+            next: self.next.get(&url).cloned(),
             kept: keep.is_some() && status != 404,
         });
         if *method == Method::Get && status != 404 {
@@ -179,6 +186,43 @@ fn a_repository_is_loaded_once_and_then_from_the_cache() {
     assert_eq!(error.code, "NOT_CACHED");
     let error = world.load("hf:o/r", with("often")).expect_err("no mode");
     assert_eq!(error.code, "INVALID_OPTION");
+}
+
+#[test]
+fn a_list_of_files_in_pages_is_read_to_its_end() {
+    let mut world = World::hub(&[("README.md", b"hi"), ("m-Q4_0.gguf", model::tiny())]);
+    let page = |path: &str, bytes: usize| {
+        json!([{ "type": "file", "path": path, "size": bytes }]).to_string().into_bytes()
+    };
+    let first = format!("{HUB}/api/models/o/r/tree/{COMMIT}?recursive=true");
+    let (second, third) = (format!("{first}&cursor=2"), format!("{first}&cursor=3"));
+    world.files.insert(first.clone(), page("README.md", 2));
+    world.files.insert(second.clone(), page("m-Q4_0.gguf", model::tiny().len()));
+    world.files.insert(third.clone(), page("z.txt", 1));
+    world.next.extend([(first, second.clone()), (second, third.clone())]);
+    // No page of another server is asked for, for it would be told the token.
+    world.next.insert(third, "https://example.org/api".into());
+    world.load("hf:o/r", LoadOptions::default()).expect("a model");
+    assert_eq!(world.asked.len(), 5, "{:?}", world.asked);
+    world.load("hf:o/r", LoadOptions::default()).expect("a model");
+    assert_eq!(world.asked, ["/api/models/o/r/revision/main"], "all pages are kept");
+    world.offline = true;
+    world.load("hf:o/r", LoadOptions::default()).expect("a model");
+    world.load("hf:o/r", with("only-if-cached")).expect("a model");
+    world.cache.retain(|key, _| !key.ends_with("?1"));
+    let error = world.load("hf:o/r", with("only-if-cached")).expect_err("half a list");
+    assert_eq!(error.code, "NOT_CACHED");
+}
+
+#[test]
+fn a_small_file_that_is_broken_is_not_kept() {
+    let files: &[(&str, &[u8])] =
+        &[("config.json", b"{"), ("model.safetensors", b""), ("tokenizer.json", b"{}")];
+    let mut world = World::hub(files);
+    let error = world.load("hf:o/r", LoadOptions::default()).expect_err("no JSON");
+    assert_eq!(error.code, "MODEL_INVALID");
+    let kept: Vec<_> = world.cache.keys().filter(|key| key.ends_with(".json")).collect();
+    assert!(kept.is_empty(), "{kept:?}");
 }
 
 #[test]

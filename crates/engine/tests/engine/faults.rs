@@ -93,7 +93,11 @@ fn connections_that_break() {
     let mut host = Host::new();
     let id = host.start_load(LoadOptions::default());
     let (stream, message) = (host.reading.take().expect("a reading"), "refused".into());
-    host.completion(sidestage_engine::protocol::Completion::Failed { stream, message });
+    host.completion(sidestage_engine::protocol::Completion::Failed {
+        stream,
+        message,
+        refused: true,
+    });
     let error = host.watch.end(id).expect("an end").as_ref().expect_err("a failure");
     assert_eq!(error.code, "NETWORK_ERROR");
     assert!(error.hint.as_ref().is_some_and(|hint| hint.contains("CORS")));

@@ -41,6 +41,7 @@ pub(crate) struct Host {
     /// The file that was asked for last, of those that are held.
     held: Option<u32>,
     locked: BTreeSet<String>,
+    released: BTreeSet<String>,
     ids: u32,
 }
 
@@ -98,6 +99,7 @@ impl Host {
             offset: 0,
             held: None,
             locked: BTreeSet::new(),
+            released: BTreeSet::new(),
             ids: 0,
         }
     }
@@ -195,6 +197,7 @@ impl Host {
             start: None,
             validator: None,
             retry_after_ms: None,
+            next: None,
             kept: false,
         });
         for chunk in reply.bytes[self.offset.min(reply.bytes.len())..].chunks(reply.chunk) {
@@ -206,7 +209,9 @@ impl Host {
             self.reading = None;
             self.completion(match reply.failure {
                 None => Completion::Closed { stream },
-                Some(message) => Completion::Failed { stream, message: message.into() },
+                Some(message) => {
+                    Completion::Failed { stream, message: message.into(), refused: false }
+                }
             });
         }
     }
@@ -314,8 +319,11 @@ impl Host {
                 }
                 Effect::Release { key } => {
                     assert!(self.locked.remove(&key), "{key} was not locked");
+                    self.released.insert(key);
                 }
-                Effect::Drop { key } => assert!(self.locked.contains(&key)),
+                Effect::Drop { key } => {
+                    assert!(self.locked.contains(&key) || self.released.contains(&key));
+                }
                 Effect::Fetch { stream, from, offset, .. } => {
                     self.offset = offset as usize;
                     self.held = if let Origin::Held { index } = from { Some(index) } else { None };

@@ -120,7 +120,11 @@ impl Page {
             }
             Deed::Failed { late } => {
                 if let Some(stream) = stream(late) {
-                    host.completion(Completion::Failed { stream, message: "broken".into() });
+                    host.completion(Completion::Failed {
+                        stream,
+                        message: "broken".into(),
+                        refused: false,
+                    });
                 }
             }
             Deed::Generate(wish) => {

@@ -71,7 +71,7 @@ fn reports_may_be_lost_late_or_doubled() {
     host.feed(stream, &file[..10_000]);
     // Reports of readings that never were.
     host.completion(Completion::Closed { stream: stream + 1 });
-    host.completion(Completion::Failed { stream: 0, message: "no".into() });
+    host.completion(Completion::Failed { stream: 0, message: "no".into(), refused: false });
     assert_eq!(host.feed(stream + 1, &file[..10]), 0);
     host.completion(opened(stream));
     host.completion(opened(stream));
@@ -79,7 +79,7 @@ fn reports_may_be_lost_late_or_doubled() {
     assert!(matches!(host.watch.end(id), Some(Ok(Outcome::Loaded { .. }))));
     // After the end.
     host.completion(opened(stream));
-    host.completion(Completion::Failed { stream, message: "no".into() });
+    host.completion(Completion::Failed { stream, message: "no".into(), refused: false });
     assert_eq!(host.feed(stream, &file[..10]), 0);
     host.generate(raw("ab"), greedy(2));
 }

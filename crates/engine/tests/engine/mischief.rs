@@ -246,6 +246,7 @@ impl World {
                 start: (offset > 0).then_some(offset as u64),
                 validator: Some("\"v\"".into()),
                 retry_after_ms: None,
+                next: None,
                 kept: keep.is_some(),
             };
             (if method == Method::Head { offset } else { length }, opened)
@@ -275,7 +276,7 @@ impl World {
         }
         for stream in self.open.clone() {
             let message = "lost".into();
-            self.waiting.push(Report::Told(Completion::Failed { stream, message }));
+            self.waiting.push(Report::Told(Completion::Failed { stream, message, refused: false }));
         }
         self.settles();
     }

@@ -65,6 +65,7 @@ impl Reading {
     pub(super) fn take(&mut self, entry: &Entry, orders: &mut Orders) {
         self.length = self.length.or(entry.length);
         self.validator.clone_from(&entry.validator);
+        self.next_page.clone_from(&entry.next);
         if entry.complete {
             // It was checked when it was kept.
             self.hash = None;
@@ -155,6 +156,9 @@ impl Reading {
         self.length = self.length.or(answer.length);
         self.keeping &= answer.kept;
         self.state = State::Coming { stream, open: true, offset, again };
+        if answer.next.is_some() {
+            self.next_page.clone_from(&answer.next);
+        }
         let first = self.validator.is_none() || self.position == 0;
         if first && answer.validator.is_some() {
             self.validator.clone_from(&answer.validator);
@@ -179,6 +183,7 @@ impl Reading {
             length: self.length,
             validator: keep.validator.clone().or_else(|| self.validator.clone()),
             sha256: self.wanted.sha256.clone(),
+            next: self.next_page.clone(),
             complete,
         };
         orders.push(Order::Record { key: keep.key.clone(), entry });

@@ -1,6 +1,6 @@
 //! How streams and readings end.
 
-use super::{DELAYS, End, LONGEST_DELAY, Reading, State};
+use super::{DELAYS, End, LONGEST_DELAY, Reading, State, UNANSWERED};
 use crate::{CacheMode, Looks, Order, Orders, Place, StoreError};
 use sha2::Digest;
 
@@ -67,7 +67,9 @@ impl Reading {
                 let held = matches!(self.wanted.place, Place::Held(_));
                 let received = self.answered.then_some(self.position);
                 let error = StoreError::Network { url, message: message.to_owned(), received };
-                if self.answered && !held {
+                // What may be missing is not worth a wait.
+                let unanswered = !self.refused && !self.wanted.optional && self.tries < UNANSWERED;
+                if !held && (self.answered || unanswered) {
                     self.again(orders, error, None);
                 } else {
                     self.finish(orders, Err(error));
@@ -80,6 +82,7 @@ impl Reading {
     /// What was known from the cache does not count.
     fn forget(&mut self) {
         self.validator = None;
+        self.next_page = None;
         self.length = self.wanted.length;
         self.hash = self.wanted.sha256.as_ref().map(|_| sha2::Sha256::new());
     }

@@ -34,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) content_type: Option<&'static str>,
     /// Fails before it answers.
     pub(crate) silent: bool,
+    /// The host knows that it always will.
+    pub(crate) refuses: bool,
 }
 
 impl Default for Server {
@@ -47,6 +49,7 @@ impl Default for Server {
             heads: true,
             content_type: None,
             silent: false,
+            refuses: false,
         }
     }
 }
@@ -74,6 +77,8 @@ pub(crate) enum Fault {
     Fail {
         at: usize,
     },
+    /// It breaks before an answer.
+    Lost,
     /// It breaks, and nothing is answered ever after.
     Dead {
         at: usize,
@@ -236,6 +241,12 @@ impl World {
         assert!(!self.locked && self.releases <= 1, "{:?}", self.log);
     }
 
+    /// The owner finds that the file is of no use.
+    pub(crate) fn give_up(&mut self) {
+        self.reading.abandon(true, &mut self.orders);
+        self.carry_out();
+    }
+
     /// The laws of a world with faults.
     pub(crate) fn check(&self, hash: bool) {
         match self.end() {
@@ -282,7 +293,7 @@ impl World {
                     self.cache.entry = Some(entry);
                 }
                 Order::Drop { .. } => {
-                    assert!(self.locked, "a drop without the lock");
+                    assert!(self.locked || self.reading.is_over(), "a drop without the lock");
                     self.log.push("drop".into());
                     self.cache = Cache::default();
                 }
@@ -337,6 +348,7 @@ impl World {
             start: Some(start as u64).filter(|_| part && server.starts),
             validator: validator.filter(|_| !part || server.validators_of_ranges),
             retry_after_ms: None,
+            next: None,
             kept: kept && self.full_at != Some(0) && !self.refused,
         };
         if part && start >= file.len() {
@@ -358,7 +370,8 @@ impl World {
             }
             _ => {}
         }
-        if self.dead && fault.is_none() || server.silent {
+        let lost = matches!(fault, Some(Fault::Lost));
+        if self.dead && fault.is_none() || server.silent || lost {
             breaks = Some("network error");
             end = 0;
         }
@@ -370,7 +383,7 @@ impl World {
         };
         let success = matches!(answer.status, 200 | 206);
         answer.kept &= success;
-        let silent = (self.dead && fault.is_none()) || server.silent;
+        let silent = (self.dead && fault.is_none()) || server.silent || lost;
         let kept = answer.kept;
         if !kept && success && keep.is_some() && !self.refused {
             self.not_kept();
@@ -418,7 +431,10 @@ impl World {
             self.streams.remove(&number);
             return self.report(match breaks {
                 None => Report::Closed { stream: number },
-                Some(message) => Report::Failed { stream: number, message: message.into() },
+                Some(message) => {
+                    let (message, refused) = (message.into(), self.server.refuses);
+                    Report::Failed { stream: number, message, refused }
+                }
             });
         }
         let count = (1 + self.below(3000) as usize).min(left);
@@ -508,7 +524,9 @@ impl World {
                 }
             }
             1 if !open => self.report(Report::Closed { stream }),
-            2 if !open => self.report(Report::Failed { stream, message: "late".into() }),
+            2 if !open => {
+                self.report(Report::Failed { stream, message: "late".into(), refused: false })
+            }
             3 if !open => {
                 let none = self.reading.room(stream, 10, &mut self.orders);
                 assert_eq!(none, Room::None);

@@ -47,7 +47,7 @@ export class Readings {
       () => end({ type: "closed", stream }),
       (error: unknown) => {
         const message = error instanceof Error ? error.message : String(error);
-        end({ type: "failed", stream, message });
+        end({ type: "failed", stream, message, refused: error instanceof Refused });
       },
     );
   }
@@ -103,7 +103,12 @@ export class Readings {
     let kept: KeptFile | null = null;
     try {
       stall.begin();
-      const response = await request(effect, url, network.signal);
+      const response = await request(effect, url, network.signal).catch(
+        async (error: unknown) => {
+          const first = effect.method === "get" && offset === 0;
+          throw first && (await isRefused(url, network.signal)) ? new Refused(error) : error;
+        },
+      );
       stall.end();
       const head = headOf(response);
       const first = head.status === 206 ? (head.start ?? offset) : 0;
@@ -177,6 +182,26 @@ function request(effect: Fetch, url: string, signal: AbortSignal): Promise<Respo
     // to a range.
     cache: keep !== null || offset > 0 || method === "head" ? "no-store" : "default",
   });
+}
+
+/** What no other try would change. */
+class Refused extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+// A page is not told why a request failed. A server that answers one whose answer cannot be read
+// does not let this page read the other either.
+async function isRefused(url: string, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false;
+  if (globalThis.navigator?.onLine === false) return true;
+  try {
+    await fetch(url, { method: "HEAD", mode: "no-cors", cache: "no-store", signal });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function heldAt(file: Blob | Uint8Array | undefined, offset: number): Local {

@@ -8,6 +8,8 @@ export interface Head {
   start: number | null;
   validator: string | null;
   retryAfterMs: number | null;
+  /** URL of the page that follows. */
+  next: string | null;
 }
 
 /** The head of what is not HTTP, as a server would give it that knows ranges. */
@@ -19,6 +21,7 @@ export function localHead(length: number | null, offset: number): Head {
     start: offset > 0 ? offset : null,
     validator: null,
     retryAfterMs: null,
+    next: null,
   };
 }
 
@@ -33,6 +36,7 @@ export function headOf(response: Response, now = Date.now()): Head {
     start: range ? Number(range[1]) : null,
     validator: headers.get("etag") ?? headers.get("last-modified"),
     retryAfterMs: retryAfter(headers.get("retry-after"), now),
+    next: nextPage(headers.get("link"), response.url),
   };
 }
 
@@ -49,6 +53,19 @@ function ofRange(headers: Headers): number | null {
 
 function whole(text: string | null): number | null {
   return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+}
+
+/** The target of `Link: <URL>; rel="next"` (RFC 8288) among other links. */
+function nextPage(link: string | null, base: string): string | null {
+  for (const [, target = "", rest = ""] of (link ?? "").matchAll(/<([^>]*)>([^<]*)/g)) {
+    if (!/;\s*rel="?next"?\s*(;|,|$)/i.test(rest)) continue;
+    try {
+      return new URL(target, base || undefined).href;
+    } catch {
+      // Nobody can follow it.
+    }
+  }
+  return null;
 }
 
 /** Seconds or a date (RFC 9110, section 10.2.3) as milliseconds from now. */

@@ -71,12 +71,13 @@ export class CacheAccess {
     });
   }
 
-  /** Throws a file away. */
+  /** Throws a file away, also one whose lock was given back before. */
   drop(key: string): void {
     this.#do(key, async (hold, backend) => {
       if (!backend) return;
       await hold.writer?.stop();
-      if (hold.lock?.mode === "shared") {
+      const held = hold.lock !== undefined;
+      if (hold.lock?.mode !== "exclusive") {
         // Others read it, and let it go soon.
         await this.#letGo(hold);
         if (!(await this.#take(key, hold, "exclusive", true))) return;
@@ -84,6 +85,7 @@ export class CacheAccess {
       hold.entry = null;
       hold.bytes = 0;
       await backend.drop(key).catch(() => undefined);
+      if (!held) await this.#end(key, hold);
     });
   }
 
@@ -96,9 +98,7 @@ export class CacheAccess {
         // Another reader may write the same now; one of the two times is as good as the other.
         await backend?.record(key, { ...entry, used: Date.now() }).catch(() => undefined);
       }
-      await this.#letGo(hold);
-      // Unless the next lookup waits already.
-      if (hold.open === 1) this.#holds.delete(key);
+      await this.#end(key, hold);
     });
   }
 
@@ -223,6 +223,12 @@ export class CacheAccess {
     const release = await takeLock(key, mode, wait && { signal: this.#closed.signal });
     if (release) hold.lock = { mode, release };
     return release !== null;
+  }
+
+  async #end(key: string, hold: Hold): Promise<void> {
+    await this.#letGo(hold);
+    // Unless the next lookup waits already.
+    if (hold.open === 1) this.#holds.delete(key);
   }
 
   async #letGo(hold: Hold): Promise<void> {

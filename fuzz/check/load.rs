@@ -122,7 +122,7 @@ impl Host {
         let (add_special, parse_special) = (true, true);
         self.ends(|id| Request::Tokenize { id, model: 0, text, add_special, parse_special });
         self.ends(|id| Request::Detokenize { id, model: 0, tokens: vec![0, 1, u32::MAX] });
-        self.ends(|id| Request::Metrics { id, model: 0 });
+        self.ends(|id| Request::Metrics { id, model: 0, profile: true });
     }
 
     /// Makes a request and sees it end.

@@ -121,6 +121,9 @@ pub(crate) struct GenerateArgs {
     /// Threads; default: all cores
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<u32>,
+    /// Print where the time went, operator by operator, to standard error
+    #[arg(long)]
+    pub(crate) profile: bool,
     /// Print tokens, text, finishReason, usage and timings as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,7 +4,9 @@ use crate::args::GenerateArgs;
 use crate::error::CliError;
 use crate::model_files::ModelFiles;
 use crate::session::Session;
-use sidestage_engine::protocol::{GenerateOptions, LoadOptions, Prompt, Segment};
+use sidestage_engine::protocol::{
+    GenerateOptions, LoadOptions, OpProfile, PhaseProfile, Profile, Prompt, Segment,
+};
 use std::io::Write;
 
 pub(crate) fn run(args: &GenerateArgs) -> Result<(), CliError> {
@@ -16,13 +18,38 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), CliError> {
     let mut show = |text: &str| {
         out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(CliError::output)
     };
+    if args.profile {
+        session.profile()?;
+    }
     let result = session.generate(prompt, options(args), &mut show)?;
     if args.json {
         let json = serde_json::to_string(&result)
             .map_err(|error| CliError::Stream { error: error.into() })?;
         show(&json)?;
     }
-    show("\n")
+    show("\n")?;
+    if args.profile {
+        let Profile { prompt, decode } = session.profile()?;
+        eprint!("{}{}", table("prompt", &prompt), table("answer", &decode));
+    }
+    Ok(())
+}
+
+/// The operators of one kind of steps, the longest first.
+fn table(what: &str, phase: &PhaseProfile) -> String {
+    if phase.steps == 0 {
+        return String::new();
+    }
+    let steps = f64::from(phase.steps);
+    let mut text = format!(
+        "\n{what}: {:.2} ms in {} steps\n{:>10} {:>8} {:>6}  operator\n",
+        phase.ms, phase.steps, "ms/step", "calls", "share"
+    );
+    for op in &phase.ops {
+        let OpProfile { name, calls, ms, share } = op;
+        text += &format!("{:>10.3} {calls:>8} {:>5.1}%  {name}\n", ms / steps, 100.0 * share);
+    }
+    text
 }
 
 fn prompt(args: &GenerateArgs) -> Result<Prompt, CliError> {

@@ -4,7 +4,7 @@ use crate::error::CliError;
 use crate::model_files::ModelFiles;
 use sidestage_engine::protocol::{
     Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Origin,
-    Outcome, Prompt, Request,
+    Outcome, Profile, Prompt, Request,
 };
 use sidestage_engine::{Clock, Engine, TextRoom, error};
 use sidestage_pool::Pool;
@@ -71,6 +71,17 @@ impl Session {
         self.engine.request(Request::Generate { id, model, prompt, options, credits: None });
         match self.settle(id, None, show)? {
             Outcome::Generated { result } => Ok(result),
+            _ => Err(unanswered()),
+        }
+    }
+
+    /// Records where the time goes from now on. Gives what was recorded since the last call.
+    pub(crate) fn profile(&mut self) -> Result<Profile, CliError> {
+        self.requests += 1;
+        let (id, model) = (self.requests, self.model);
+        self.engine.request(Request::Metrics { id, model, profile: true });
+        match self.settle(id, None, &mut |_| Ok(()))? {
+            Outcome::Metrics { metrics } => metrics.profile.ok_or_else(unanswered),
             _ => Err(unanswered()),
         }
     }

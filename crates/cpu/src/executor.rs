@@ -1,5 +1,5 @@
-use crate::Weights;
 use crate::memory::{Arena, State};
+use crate::{OpTimes, Weights};
 use bytemuck::Pod;
 use sidestage_ir::{Args, Operand, Place, Plan, ValueId, Work};
 use sidestage_pool::Pool;
@@ -28,6 +28,14 @@ pub enum Progress {
     Done,
     /// It stopped because the caller wanted; `resume` goes on.
     Stopped,
+}
+
+/// Takes the time of each node of a run.
+pub struct Timer<'a> {
+    /// Where it goes: of [`Executor::op_times`].
+    pub times: &'a mut OpTimes,
+    /// Milliseconds since any moment.
+    pub now: &'a dyn Fn() -> f64,
 }
 
 /// Runs one plan, again and again, and can stop between nodes and inside long ones.
@@ -119,8 +127,39 @@ impl Executor {
     /// Goes on until the run is done or `stop` says so; `stop` is asked after every node and
     /// every piece of a long one.
     pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {
+        self.go_on(pool, stop, None)
+    }
+
+    /// As [`Executor::resume`], with the time of each node.
+    pub fn resume_timed(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        timer: Timer<'_>,
+    ) -> Progress {
+        self.go_on(pool, stop, Some(timer))
+    }
+
+    /// No times yet, for the nodes of this plan.
+    pub fn op_times(&self) -> OpTimes {
+        OpTimes::new(&self.plan)
+    }
+
+    fn go_on(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        mut timer: Option<Timer<'_>>,
+    ) -> Progress {
         while self.node < self.plan.graph.nodes.len() {
-            self.piece(pool);
+            match &mut timer {
+                None => self.piece(pool),
+                Some(Timer { times, now }) => {
+                    let (node, start) = (self.node, now());
+                    self.piece(pool);
+                    times.add(node, now() - start, self.node != node);
+                }
+            }
             if stop() && self.node < self.plan.graph.nodes.len() {
                 return Progress::Stopped;
             }

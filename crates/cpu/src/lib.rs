@@ -2,7 +2,9 @@
 
 mod executor;
 mod memory;
+mod profile;
 mod weights;
 
-pub use executor::{Executor, Progress};
+pub use executor::{Executor, Progress, Timer};
+pub use profile::{OpTime, OpTimes};
 pub use weights::{SLAB_BYTES, Weights};

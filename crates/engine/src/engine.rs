@@ -84,11 +84,12 @@ impl<T: Text> Engine<T> {
                     Ok(Outcome::Text { text: room.render(conversation, add_generation_prompt)? })
                 });
             }
-            Request::Metrics { id, .. } => self.answer(id, |session, _| {
+            Request::Metrics { id, profile, .. } => self.answer(id, |session, _| {
                 let metrics = Metrics {
                     memory: session.memory(),
                     open_requests: session.jobs.len() as u32,
-                    ..session.metrics
+                    profile: session.record(profile),
+                    ..session.metrics.clone()
                 };
                 Ok(Outcome::Metrics { metrics })
             }),

@@ -11,6 +11,7 @@ mod error;
 mod job;
 mod load;
 mod placement;
+mod profile;
 pub mod protocol;
 mod session;
 mod text;

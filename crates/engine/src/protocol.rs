@@ -120,6 +120,9 @@ pub enum Request {
         id: u32,
         /// Handle of the model.
         model: u32,
+        /// Take the time of each operator from now on, until this is asked without it.
+        #[serde(default)]
+        profile: bool,
     },
     /// Frees a model and everything it holds. Handled by the worker's JavaScript, which drops the
     /// model's wasm instance.
@@ -389,7 +392,7 @@ pub enum Stage {
 }
 
 /// Figures of a model since it was loaded.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
@@ -420,6 +423,48 @@ pub struct Metrics {
     pub prefill_ms: f64,
     /// Milliseconds spent on generating.
     pub decode_ms: f64,
+    /// What was recorded since it was last asked for with `profile`; `None`: nothing is recorded.
+    pub profile: Option<Profile>,
+}
+
+/// Where the time goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// Steps that evaluate prompts.
+    pub prompt: PhaseProfile,
+    /// Steps that make one token each.
+    pub decode: PhaseProfile,
+}
+
+/// Where the time of some steps goes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseProfile {
+    /// Steps that ended.
+    pub steps: u32,
+    /// Milliseconds of all operators.
+    pub ms: f64,
+    /// The operators, the longest first.
+    pub ops: Vec<OpProfile>,
+}
+
+/// The time of one operator, over all layers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct OpProfile {
+    /// Its name, and what it makes.
+    pub name: String,
+    /// How often it ran.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub calls: u64,
+    /// Milliseconds.
+    pub ms: f64,
+    /// Of all operators of these steps, 0 to 1.
+    pub share: f64,
 }
 
 /// What a worker (or a page without one) can do, found by trying.

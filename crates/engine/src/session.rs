@@ -1,8 +1,9 @@
 use crate::error::error;
 use crate::job::{Job, Run};
+use crate::profile::Recording;
 use crate::protocol::{
     ErrorInfo, Event, FinishReason, GenerateOptions, Generated, MemoryPlan, Metrics, ModelInfo,
-    Outcome, Prompt, Segment, Timings, Usage,
+    Outcome, Profile, Prompt, Segment, Timings, Usage,
 };
 use crate::text::{Conversation, Delta, Text, TextInfo};
 use serde_json::json;
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     /// The conversation kept for its prefix, by its tokens.
     held: Option<(Sequence, Vec<u32>)>,
     pub(crate) metrics: Metrics,
+    recording: Option<Recording>,
 }
 
 impl Session {
@@ -57,6 +59,7 @@ impl Session {
             logits: Vec::new(),
             held: None,
             metrics: Metrics::default(),
+            recording: None,
         }
     }
 
@@ -233,7 +236,7 @@ impl Session {
             }
             if self.step.is_some() {
                 let before = now();
-                let progress = self.decoder.resume(pool, late);
+                let progress = self.resume(pool, now, late);
                 self.spend(now() - before);
                 if progress == Progress::Stopped {
                     return true;
@@ -244,6 +247,27 @@ impl Session {
                 return true;
             }
         }
+    }
+
+    /// Goes on with the step under way.
+    fn resume(
+        &mut self,
+        pool: &Pool,
+        now: &dyn Fn() -> f64,
+        late: &mut dyn FnMut() -> bool,
+    ) -> Progress {
+        let Some(recording) = &mut self.recording else { return self.decoder.resume(pool, late) };
+        let its = |job: &&Job| self.step.is_some_and(|(id, _)| job.id == id);
+        let run = self.jobs.iter().find(its).and_then(|job| job.run.as_ref());
+        let prompt = run.is_none_or(|run| run.first_token.is_none());
+        recording.resume(prompt, &mut self.decoder, pool, late, now)
+    }
+
+    /// Records where the time goes, from now on, or ends that. Gives what was recorded so far.
+    pub(crate) fn record(&mut self, on: bool) -> Option<Profile> {
+        let new = on.then(|| Recording::new(&self.decoder));
+        let old = std::mem::replace(&mut self.recording, new);
+        on.then(|| old.map_or_else(Profile::default, |old| old.profile()))
     }
 
     /// Counts the milliseconds of a slice of the step under way.

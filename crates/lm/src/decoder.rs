@@ -2,7 +2,7 @@ use crate::build::{self, DecoderGraph, Inputs};
 use crate::{
     Config, KvCache, KvType, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
 };
-use sidestage_cpu::{Executor, Progress, Weights};
+use sidestage_cpu::{Executor, OpTimes, Progress, Timer, Weights};
 use sidestage_formats::WeightIndex;
 use sidestage_formats::gguf::Metadata;
 use sidestage_ir::{Plan, ValueId};
@@ -258,6 +258,21 @@ impl Decoder {
     /// Goes on with the step until it is done or `stop` says so.
     pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {
         self.executor.resume(pool, stop)
+    }
+
+    /// As [`Decoder::resume`], with the time of each operator.
+    pub fn resume_timed(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        timer: Timer<'_>,
+    ) -> Progress {
+        self.executor.resume_timed(pool, stop, timer)
+    }
+
+    /// No times yet, for the operators of this decoder.
+    pub fn op_times(&self) -> OpTimes {
+        self.executor.op_times()
     }
 
     /// Logits of the n-th row that wanted output, in the order of the rows: one for each token.

@@ -22,4 +22,4 @@ pub use family::{
 };
 pub use kv::{CacheFull, KvCache, KvType, PAGE, Sequence};
 pub use sampler::{InvalidSampling, Sampler, Sampling, likeliest};
-pub use sidestage_cpu::{Progress, Weights};
+pub use sidestage_cpu::{OpTime, OpTimes, Progress, Timer, Weights};

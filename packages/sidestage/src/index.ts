@@ -15,7 +15,7 @@ export {
 export { loadModel } from "./load.js";
 export type { CacheMode, LoadModelOptions, ScriptUrl, WorkerOptions } from "./load-options.js";
 export type { Message } from "./message.js";
-export type { ChatTemplateOptions, Model } from "./model.js";
+export type { ChatTemplateOptions, MetricsOptions, Model } from "./model.js";
 export { deleteModel, listModels, storageEstimate, type StorageOptions } from "./models.js";
 export type { TextOptions } from "./options.js";
 export { canUseWorker } from "./place.js";
@@ -25,6 +25,9 @@ export type {
   MemoryPlan,
   Metrics,
   ModelInfo,
+  OpProfile,
+  PhaseProfile,
+  Profile,
   Progress,
   Timings,
   Usage,

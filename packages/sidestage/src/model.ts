@@ -29,6 +29,12 @@ export interface ChatTemplateOptions {
   chatTemplateOptions?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/** What the figures are to hold. */
+export interface MetricsOptions {
+  /** Take the time of each operator; default false. */
+  profile?: boolean | undefined;
+}
+
 /** A loaded model. */
 export class Model {
   /** What the file says of it. */
@@ -78,9 +84,14 @@ export class Model {
     return (await this.#ask("text", (ids) => ({ ...request, ...ids }))).text;
   }
 
-  /** Figures since the model was loaded. */
-  async metrics(): Promise<Metrics> {
-    return (await this.#ask("metrics", (ids) => ({ type: "metrics", ...ids }))).metrics;
+  /**
+   * Figures since the model was loaded. With `profile` the time of each operator is taken from now on,
+   * until this is called without it; the answer has those since the last such call.
+   */
+  async metrics(options: MetricsOptions = {}): Promise<Metrics> {
+    const profile = flag("profile", options.profile) ?? false;
+    const request = { type: "metrics", profile } as const;
+    return (await this.#ask("metrics", (ids) => ({ ...request, ...ids }))).metrics;
   }
 
   /** Frees the model and its worker. Open requests fail with `MODEL_DISPOSED`. */

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (932c2fb5b7cb04ac) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (ae19ea86e67f4781) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -393,6 +393,8 @@ export type Metrics = {
   prefillMs: number;
   /** Milliseconds spent on generating. */
   decodeMs: number;
+  /** What was recorded since it was last asked for with `profile`; `null`: nothing is recorded. */
+  profile: Profile | null;
 };
 
 /** A loaded model. */
@@ -454,6 +456,18 @@ export type ModelSource =
       files: Array<HeldFile>;
     };
 
+/** The time of one operator, over all layers. */
+export type OpProfile = {
+  /** Its name, and what it makes. */
+  name: string;
+  /** How often it ran. */
+  calls: number;
+  /** Milliseconds. */
+  ms: number;
+  /** Of all operators of these steps, 0 to 1. */
+  share: number;
+};
+
 /** Where a file is. */
 export type Origin =
   | {
@@ -500,6 +514,24 @@ export type Outcome =
       metrics: Metrics;
     }
   | { kind: "disposed" };
+
+/** Where the time of some steps goes. */
+export type PhaseProfile = {
+  /** Steps that ended. */
+  steps: number;
+  /** Milliseconds of all operators. */
+  ms: number;
+  /** The operators, the longest first. */
+  ops: Array<OpProfile>;
+};
+
+/** Where the time goes. */
+export type Profile = {
+  /** Steps that evaluate prompts. */
+  prompt: PhaseProfile;
+  /** Steps that make one token each. */
+  decode: PhaseProfile;
+};
 
 /** How far a load is. Never goes back. */
 export type Progress = {
@@ -626,6 +658,8 @@ export type Request =
       id: number;
       /** Handle of the model. */
       model: number;
+      /** Take the time of each operator from now on, until this is asked without it. */
+      profile: boolean;
     }
   | {
       type: "dispose";

@@ -15,7 +15,7 @@ function connect(timeout?: number) {
   return { connection, sent, failures };
 }
 
-const ask = (id: number): ToWorker => ({ type: "metrics", id, model: 1 });
+const ask = (id: number): ToWorker => ({ type: "metrics", id, model: 1, profile: false });
 const text = (id: number, value: string): FromWorker => ({
   type: "done",
   id,

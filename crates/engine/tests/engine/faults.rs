@@ -325,7 +325,10 @@ fn without_a_model_every_request_is_answered() {
             parse_special: true,
         };
         assert_eq!(code(host.ask(text)), "MODEL_NOT_LOADED");
-        assert_eq!(code(host.ask(|id| Request::Metrics { id, model: 1 })), "MODEL_NOT_LOADED");
+        assert_eq!(
+            code(host.ask(|id| Request::Metrics { id, model: 1, profile: false })),
+            "MODEL_NOT_LOADED"
+        );
         let error = host.try_generate(raw("ab"), greedy(2)).expect_err("no model");
         assert_eq!(error.code, "MODEL_NOT_LOADED");
         host.grant(1, 5);

@@ -155,7 +155,7 @@ impl Page {
                 });
             }
             Deed::Metrics => {
-                let _ = host.ask(|id| Request::Metrics { id, model: 1 });
+                let _ = host.ask(|id| Request::Metrics { id, model: 1, profile: false });
             }
             Deed::Dispose => {
                 let answer = host.ask(|id| Request::Dispose { id, model: 1 });

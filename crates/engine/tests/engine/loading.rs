@@ -182,7 +182,7 @@ fn metrics_add_up() {
     host.generate(ids(1..41), greedy(10));
     host.generate(ids(1..61), greedy(5));
     let open = host.start_with(ids(1..5), greedy(5), Some(0));
-    let answer = host.ask(|id| Request::Metrics { id, model: 1 });
+    let answer = host.ask(|id| Request::Metrics { id, model: 1, profile: false });
     let Ok(Outcome::Metrics { metrics }) = answer else { panic!("{answer:?}") };
     let Metrics { bytes_read, memory, .. } = metrics;
     assert_eq!(bytes_read, model::tiny().len() as u64);

@@ -11,6 +11,7 @@ mod loading;
 mod mischief;
 mod model;
 mod options;
+mod profile;
 mod refusals;
 mod reuse;
 #[path = "../../../lm/tests/decoder/scarcity.rs"]

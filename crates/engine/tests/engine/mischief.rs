@@ -133,7 +133,7 @@ impl World {
                 let credits = (credits < 5).then_some(credits as u32);
                 Request::Generate { id, model, prompt, options, credits }
             }
-            10 => Request::Metrics { id, model },
+            10 => Request::Metrics { id, model, profile: self.below(2) == 0 },
             11 => {
                 let (add_special, parse_special) = (true, true);
                 Request::Tokenize { id, model, text: "any".into(), add_special, parse_special }

@@ -53,11 +53,15 @@ pub struct Executor {
 }
 
 impl Executor {
-    /// An executor; `weights` in the order of `plan.weights`.
+    /// An executor; `weights` in the order of `plan.weights`, as in the file or arranged.
     ///
     /// # Errors
     /// The allocator's refusal of the arena.
-    pub fn new(plan: Plan, weights: Weights) -> Result<Self, TryReserveError> {
+    pub fn new(plan: Plan, mut weights: Weights) -> Result<Self, TryReserveError> {
+        for (index, &id) in plan.weights.iter().enumerate() {
+            let ty = &plan.graph.value(id).ty;
+            weights.arrange(index, ty.dtype, ty.extents(&[]).dims());
+        }
         let arena = Arena::new(plan.arena_bytes)?;
         let states = plan.states.iter().map(|_| State::default()).collect();
         let symbols = vec![0; plan.graph.symbols.len()];

@@ -1,4 +1,4 @@
-use sidestage_tensor::AlignedBytes;
+use sidestage_tensor::{AlignedBytes, DType};
 use std::collections::TryReserveError;
 
 /// Weights lie in slabs of at most this size: no allocation may pass 2 GiB in wasm32, and many
@@ -14,6 +14,8 @@ pub struct Weights {
     slabs: Vec<AlignedBytes>,
     /// Slab, first byte and length of each weight.
     places: Vec<(usize, usize, usize)>,
+    /// Whether each lies as the kernels read it.
+    arranged: Vec<bool>,
 }
 
 impl Weights {
@@ -35,13 +37,25 @@ impl Weights {
             lengths[slab] += size.next_multiple_of(ALIGNMENT);
         }
         let slabs = lengths.into_iter().map(AlignedBytes::zeroed);
-        Ok(Self { slabs: slabs.collect::<Result<_, _>>()?, places })
+        let arranged = vec![false; places.len()];
+        Ok(Self { slabs: slabs.collect::<Result<_, _>>()?, places, arranged })
     }
 
     /// The bytes of one weight.
     pub fn get(&self, index: usize) -> &[u8] {
         let (slab, offset, length) = self.places[index];
         &self.slabs[slab].as_slice()[offset..offset + length]
+    }
+
+    /// Moves the bytes of one weight, which are those of the file, to where the kernels read them
+    /// ([`sidestage_kernels::arrange`]); once, and only a matrix of `dims` or several of them.
+    pub fn arrange(&mut self, index: usize, dtype: DType, dims: &[usize]) {
+        if let &[.., rows, width] = dims
+            && !self.arranged[index]
+        {
+            self.arranged[index] = true;
+            sidestage_kernels::arrange(dtype, (rows, width), self.get_mut(index));
+        }
     }
 
     /// The bytes of one weight, to be filled.

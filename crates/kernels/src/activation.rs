@@ -95,6 +95,15 @@ impl<'a> Act8Row<'a> {
         &self.blocks[index * self.step]
     }
 
+    /// The same block of this row and of the `R - 1` behind it in its tile.
+    #[inline(always)]
+    pub(crate) fn tile<const R: usize>(&self, index: usize) -> &'a [Act8; R] {
+        match self.blocks[index * self.step..].first_chunk() {
+            Some(blocks) => blocks,
+            None => panic!("a tile has no such row"),
+        }
+    }
+
     /// Some of its blocks.
     ///
     /// # Panics

@@ -50,15 +50,6 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-/// Row `index` of a table of rows of `width` values, as `f32`.
-///
-/// # Panics
-/// If the row lies outside the table, or as [`dequantize_row`].
-pub fn embed(dtype: DType, table: &[u8], width: usize, index: usize, out: &mut [f32]) {
-    let row = width / dtype.block_len() * dtype.block_bytes();
-    dequantize_row(dtype, &table[index * row..][..row], out);
-}
-
 fn plain<const N: usize>(bytes: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> f32) {
     for (out, bytes) in out.iter_mut().zip(bytes.as_chunks().0) {
         *out = value(*bytes);

@@ -14,11 +14,13 @@ macro_rules! unrolled {
     };
 }
 mod floats;
+mod grouped;
 mod quantized;
 mod tile;
 
 use crate::activation::{Act8Row, Act8Rows, activation_dtype};
-use crate::lanes::{Lanes, Native};
+use crate::groups::by_block;
+use crate::lanes::{Dots, Generic, Lanes, native};
 use crate::weights::supports;
 use sidestage_tensor::blocks::{
     BlockIQ1_M, BlockIQ1_S, BlockIQ2_S, BlockIQ2_XS, BlockIQ2_XXS, BlockIQ3_S, BlockIQ3_XXS,
@@ -175,51 +177,66 @@ impl Linear<'_> {
 }
 
 /// Computes the given columns of all rows. Threads that work on one layer at once must take
-/// disjoint columns.
+/// disjoint columns; of weights in groups ([`crate::grouped_rows`]) whole groups.
 ///
 /// # Panics
-/// If [`Linear::check`] is an error or the columns exceed `n`.
+/// If [`Linear::check`] is an error, the columns exceed `n` or have a part of a group.
 pub fn linear(args: &Linear<'_>, columns: Range<usize>) {
-    linear_by::<Native>(args, columns);
+    native(Columns { args, columns });
 }
 
-/// [`linear`] with a set of lanes of the caller's choice.
-pub(crate) fn linear_by<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
+struct Columns<'a> {
+    args: &'a Linear<'a>,
+    columns: Range<usize>,
+}
+
+impl Generic for Columns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<D: Dots>(self) {
+        linear_by::<D>(self.args, self.columns);
+    }
+}
+
+/// [`linear`] with a set of products of the caller's choice.
+pub(crate) fn linear_by<D: Dots>(args: &Linear<'_>, columns: Range<usize>) {
     if let Err(error) = args.check() {
         panic!("{error}");
     }
     assert!(columns.start <= columns.end && columns.end <= args.n, "columns out of range");
     match args.x {
         Activations::F32(x) => match args.dtype {
-            DType::F16 => floats::run::<L, floats::Half>(args, x, columns),
-            DType::BF16 => floats::run::<L, floats::Brain>(args, x, columns),
-            _ => floats::run::<L, floats::Single>(args, x, columns),
+            DType::F16 => floats::run::<D::L, floats::Half>(args, x, columns),
+            DType::BF16 => floats::run::<D::L, floats::Brain>(args, x, columns),
+            _ => floats::run::<D::L, floats::Single>(args, x, columns),
         },
-        Activations::Act8(_) | Activations::Act8Row(_) => match args.dtype {
-            DType::Q4_0 => quantized::run::<L, BlockQ4_0>(args, columns),
-            DType::Q4_1 => quantized::run::<L, BlockQ4_1>(args, columns),
-            DType::Q5_0 => quantized::run::<L, BlockQ5_0>(args, columns),
-            DType::Q5_1 => quantized::run::<L, BlockQ5_1>(args, columns),
-            DType::Q2_K => quantized::run::<L, BlockQ2_K>(args, columns),
-            DType::Q3_K => quantized::run::<L, BlockQ3_K>(args, columns),
-            DType::Q4_K => quantized::run::<L, BlockQ4_K>(args, columns),
-            DType::Q5_K => quantized::run::<L, BlockQ5_K>(args, columns),
-            DType::Q6_K => quantized::run::<L, BlockQ6_K>(args, columns),
-            DType::TQ1_0 => quantized::run::<L, BlockTQ1_0>(args, columns),
-            DType::TQ2_0 => quantized::run::<L, BlockTQ2_0>(args, columns),
-            DType::MXFP4 => quantized::run::<L, BlockMXFP4>(args, columns),
-            DType::NVFP4 => quantized::run::<L, BlockNVFP4>(args, columns),
-            DType::IQ1_S => quantized::run::<L, BlockIQ1_S>(args, columns),
-            DType::IQ1_M => quantized::run::<L, BlockIQ1_M>(args, columns),
-            DType::IQ2_XXS => quantized::run::<L, BlockIQ2_XXS>(args, columns),
-            DType::IQ2_XS => quantized::run::<L, BlockIQ2_XS>(args, columns),
-            DType::IQ2_S => quantized::run::<L, BlockIQ2_S>(args, columns),
-            DType::IQ3_XXS => quantized::run::<L, BlockIQ3_XXS>(args, columns),
-            DType::IQ3_S => quantized::run::<L, BlockIQ3_S>(args, columns),
-            DType::IQ4_NL => quantized::run::<L, BlockIQ4_NL>(args, columns),
-            DType::IQ4_XS => quantized::run::<L, BlockIQ4_XS>(args, columns),
-            _ => quantized::run::<L, BlockQ8_0>(args, columns),
-        },
+        Activations::Act8(_) | Activations::Act8Row(_) => {
+            use grouped::run;
+            by_block!(args.dtype, run::<D>(args, columns), ungrouped::<D::L>(args, columns));
+        }
+    }
+}
+
+/// The types whose rows lie as in the file.
+fn ungrouped<L: Lanes>(args: &Linear<'_>, columns: Range<usize>) {
+    match args.dtype {
+        DType::Q2_K => quantized::run::<L, BlockQ2_K>(args, columns),
+        DType::Q3_K => quantized::run::<L, BlockQ3_K>(args, columns),
+        DType::TQ1_0 => quantized::run::<L, BlockTQ1_0>(args, columns),
+        DType::TQ2_0 => quantized::run::<L, BlockTQ2_0>(args, columns),
+        DType::MXFP4 => quantized::run::<L, BlockMXFP4>(args, columns),
+        DType::NVFP4 => quantized::run::<L, BlockNVFP4>(args, columns),
+        DType::IQ1_S => quantized::run::<L, BlockIQ1_S>(args, columns),
+        DType::IQ1_M => quantized::run::<L, BlockIQ1_M>(args, columns),
+        DType::IQ2_XXS => quantized::run::<L, BlockIQ2_XXS>(args, columns),
+        DType::IQ2_XS => quantized::run::<L, BlockIQ2_XS>(args, columns),
+        DType::IQ2_S => quantized::run::<L, BlockIQ2_S>(args, columns),
+        DType::IQ3_XXS => quantized::run::<L, BlockIQ3_XXS>(args, columns),
+        DType::IQ3_S => quantized::run::<L, BlockIQ3_S>(args, columns),
+        DType::IQ4_NL => quantized::run::<L, BlockIQ4_NL>(args, columns),
+        DType::IQ4_XS => quantized::run::<L, BlockIQ4_XS>(args, columns),
+        other => panic!("no linear kernel for weights of type {other}"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Dequantised values equal those of gguf-py 0.19.0 (`gguf.quants.dequantize`), the reference
 //! implementation of the format.
 
-use sidestage_kernels::{dequantize_row, embed, supports};
+use sidestage_kernels::{arrange, dequantize_row, embed, supports};
 use sidestage_tensor::DType;
 use std::path::PathBuf;
 
@@ -27,9 +27,13 @@ fn values_equal_the_reference() {
             let same = ours == expected && ours.is_sign_negative() == expected.is_sign_negative();
             assert!(same, "{dtype} value {i}: {ours}, expected {expected}");
         }
-        let width = dtype.block_len() * 2;
+        let (width, mut table) = (dtype.block_len(), bytes);
+        let rows = ours.len() / width;
+        arrange(dtype, (rows, width), &mut table);
         let mut row = vec![f32::NAN; width];
-        embed(dtype, &bytes, width, 1, &mut row);
-        assert_eq!(row, ours[width..2 * width], "{dtype}: row 1 of a table");
+        for (index, expected) in ours.chunks_exact(width).enumerate() {
+            embed(dtype, &table, (rows, width), index, &mut row);
+            assert_eq!(row, expected, "{dtype}: row {index} of a table");
+        }
     }
 }

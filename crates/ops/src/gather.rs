@@ -56,7 +56,8 @@ impl Operator for Gather {
                 Some(vectors) if tokens[unit] < 0 => out.copy_from_slice(&vectors[span]),
                 _ => {
                     let token = (tokens[unit].max(0) as usize).min(last);
-                    sidestage_kernels::embed(table.dtype, table.bytes, width, token, out);
+                    let shape = (table.extents.rows(), width);
+                    sidestage_kernels::embed(table.dtype, table.bytes, shape, token, out);
                 }
             }
         }

@@ -1,6 +1,6 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
-use sidestage_kernels::{Act8Rows, Activations};
+use sidestage_kernels::{Act8Rows, Activations, GROUP};
 use sidestage_tensor::DType;
 use sidestage_tensor::blocks::Act8;
 use std::ops::Range;
@@ -14,7 +14,8 @@ pub(crate) const INFO: OpInfo =
 /// float weights, [`DType::Act8`] for quantised ones.
 #[derive(Clone, Debug, Default)]
 pub struct Linear {
-    /// The rows of weight and bias to use: a part of a layer that was fused; `None`: all.
+    /// The rows of weight and bias to use: a part of a layer that was fused; `None`: all. It begins
+    /// and ends where a group of rows does ([`sidestage_kernels::grouped_rows`]), or at the end.
     pub outputs: Option<Range<usize>>,
 }
 
@@ -54,6 +55,11 @@ impl Operator for Linear {
         let outputs = self.outputs(n);
         if outputs.is_empty() || outputs.end > n {
             return Err(format!("rows {outputs:?} are not in a weight of {n}"));
+        }
+        let grouped = sidestage_kernels::grouped_rows(weight.dtype, n);
+        let cuts = |row: usize| row < grouped && !row.is_multiple_of(GROUP);
+        if cuts(outputs.start) || cuts(outputs.end) {
+            return Err(format!("rows {outputs:?} are not whole groups of {GROUP}"));
         }
         Ok(vec![ValueType::new(DType::F32, [x.dims[0], Dim::Fixed(outputs.len())])])
     }

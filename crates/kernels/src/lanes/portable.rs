@@ -101,6 +101,23 @@ impl Lanes for Portable {
         value.map(|v| (v >> shift) & mask)
     }
     #[inline(always)]
+    fn shr(value: Self::B, shift: u32) -> Self::B {
+        let word = |i: usize| u16::from_le_bytes([value[2 * i], value[2 * i + 1]]) >> shift;
+        from_fn(|i| word(i / 2).to_le_bytes()[i % 2])
+    }
+    #[inline(always)]
+    fn shl_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        value.map(|v| (v << shift) & mask)
+    }
+    #[inline(always)]
+    fn byte(value: Self::B, index: usize) -> Self::F {
+        from_fn(|i| f32::from(value[4 * i + index]))
+    }
+    #[inline(always)]
+    fn signed_byte(value: Self::B, index: usize) -> Self::F {
+        from_fn(|i| f32::from(value[4 * i + index] as i8))
+    }
+    #[inline(always)]
     fn shl(value: Self::B, shift: u32) -> Self::B {
         value.map(|v| v << shift)
     }

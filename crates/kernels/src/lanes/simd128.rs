@@ -99,6 +99,18 @@ impl Lanes for Simd128 {
         f32x4_convert_i32x4(i32x4_extend_low_i16x8(i16x8_extend_low_i8x16(bytes)))
     }
     #[inline(always)]
+    fn tiny_scales(from: &[u8; 8]) -> Self::F {
+        let bits = load_words(from);
+        let magnitude = i32x4_shl(v128_and(bits, i32x4_splat(0x7fff)), 13);
+        let normal = i32x4_add(magnitude, i32x4_splat(112 << 23));
+        // 2^-14 with the subnormal's bits as its fraction, less 2^-14.
+        let least = i32x4_splat(113 << 23);
+        let tiny = f32x4_sub(i32x4_add(magnitude, least), least);
+        let is_tiny = i32x4_lt(magnitude, i32x4_splat(1 << 23));
+        let value = v128_bitselect(tiny, normal, is_tiny);
+        v128_or(value, v128_and(i32x4_shl(bits, 16), i32x4_splat(i32::MIN)))
+    }
+    #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {
         i32x4_shl(load_words(from), 16)
     }
@@ -132,6 +144,22 @@ impl Lanes for Simd128 {
     fn shr_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
         // 16-bit lanes: a byte shift is three instructions on x86.
         v128_and(u16x8_shr(value, shift), u8x16_splat(mask))
+    }
+    #[inline(always)]
+    fn shr(value: Self::B, shift: u32) -> Self::B {
+        u16x8_shr(value, shift)
+    }
+    #[inline(always)]
+    fn shl_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        v128_and(i16x8_shl(value, shift), u8x16_splat(mask))
+    }
+    #[inline(always)]
+    fn byte(value: Self::B, index: usize) -> Self::F {
+        f32x4_convert_i32x4(v128_and(u32x4_shr(value, 8 * index as u32), i32x4_splat(255)))
+    }
+    #[inline(always)]
+    fn signed_byte(value: Self::B, index: usize) -> Self::F {
+        f32x4_convert_i32x4(i32x4_shr(i32x4_shl(value, 24 - 8 * index as u32), 24))
     }
     #[inline(always)]
     fn shl(value: Self::B, shift: u32) -> Self::B {

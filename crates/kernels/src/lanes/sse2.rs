@@ -113,6 +113,23 @@ impl Lanes for Sse2 {
         })
     }
     #[inline(always)]
+    fn tiny_scales(from: &[u8; 8]) -> Self::F {
+        sse2!({
+            let bits = load_words(from);
+            let magnitude = _mm_slli_epi32::<13>(_mm_and_si128(bits, _mm_set1_epi32(0x7fff)));
+            let normal = _mm_add_epi32(magnitude, _mm_set1_epi32(112 << 23));
+            // 2^-14 with the subnormal's bits as its fraction, less 2^-14.
+            let least = _mm_set1_epi32(113 << 23);
+            let tiny = _mm_castsi128_ps(_mm_add_epi32(magnitude, least));
+            let tiny = _mm_castps_si128(_mm_sub_ps(tiny, _mm_castsi128_ps(least)));
+            let is_tiny = _mm_cmplt_epi32(magnitude, _mm_set1_epi32(1 << 23));
+            let value =
+                _mm_or_si128(_mm_and_si128(is_tiny, tiny), _mm_andnot_si128(is_tiny, normal));
+            let sign = _mm_and_si128(_mm_slli_epi32::<16>(bits), _mm_set1_epi32(i32::MIN));
+            _mm_castsi128_ps(_mm_or_si128(value, sign))
+        })
+    }
+    #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {
         sse2!(_mm_castsi128_ps(_mm_slli_epi32::<16>(load_words(from))))
     }
@@ -150,6 +167,31 @@ impl Lanes for Sse2 {
         sse2!({
             let shifted = _mm_srl_epi16(value, _mm_cvtsi32_si128(shift as i32));
             _mm_and_si128(shifted, _mm_set1_epi8(mask as i8))
+        })
+    }
+    #[inline(always)]
+    fn shr(value: Self::B, shift: u32) -> Self::B {
+        sse2!(_mm_srl_epi16(value, _mm_cvtsi32_si128(shift as i32)))
+    }
+    #[inline(always)]
+    fn shl_and(value: Self::B, shift: u32, mask: u8) -> Self::B {
+        sse2!({
+            let shifted = _mm_sll_epi16(value, _mm_cvtsi32_si128(shift as i32));
+            _mm_and_si128(shifted, _mm_set1_epi8(mask as i8))
+        })
+    }
+    #[inline(always)]
+    fn byte(value: Self::B, index: usize) -> Self::F {
+        sse2!({
+            let shifted = _mm_srl_epi32(value, _mm_cvtsi32_si128(8 * index as i32));
+            _mm_cvtepi32_ps(_mm_and_si128(shifted, _mm_set1_epi32(255)))
+        })
+    }
+    #[inline(always)]
+    fn signed_byte(value: Self::B, index: usize) -> Self::F {
+        sse2!({
+            let shifted = _mm_sll_epi32(value, _mm_cvtsi32_si128(24 - 8 * index as i32));
+            _mm_cvtepi32_ps(_mm_srai_epi32::<24>(shifted))
         })
     }
     #[inline(always)]

@@ -15,11 +15,13 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 pub(super) fn run<L: Lanes, W: Quant>(args: &Linear<'_>, columns: Range<usize>) {
-    // Blocks have alignment 1 and the size was checked, so the cast cannot fail.
-    let weights: &[W] = bytemuck::cast_slice(args.weight);
-    let layer =
-        Layer::<L, W> { weights, per_column: args.k / W::LEN, x: args.x, lanes: PhantomData };
-    tile::run(args, &layer, columns);
+    tile::run(args, &Layer::<L, W>::new(args), columns);
+}
+
+/// As [`run`], element by element: for the rows that are left behind groups.
+pub(super) fn singly<L: Lanes, W: Quant>(args: &Linear<'_>, columns: Range<usize>) {
+    let layer = Layer::<L, W>::new(args);
+    tile::singly(args, columns, |column, row| layer.one(column, row));
 }
 
 struct Layer<'a, L, W> {
@@ -30,7 +32,13 @@ struct Layer<'a, L, W> {
     lanes: PhantomData<L>,
 }
 
-impl<L: Lanes, W: Quant> Layer<'_, L, W> {
+impl<'a, L: Lanes, W: Quant> Layer<'a, L, W> {
+    fn new(args: &Linear<'a>) -> Self {
+        // Blocks have alignment 1 and the size was checked, so the cast cannot fail.
+        let weights = bytemuck::cast_slice(args.weight);
+        Self { weights, per_column: args.k / W::LEN, x: args.x, lanes: PhantomData }
+    }
+
     #[allow(clippy::needless_range_loop, reason = "one index into several rows at once")]
     #[inline(always)]
     fn tile<const C: usize, const R: usize>(

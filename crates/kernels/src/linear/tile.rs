@@ -22,20 +22,29 @@ pub(super) trait Tiles {
     fn one(&self, column: usize, row: usize) -> f32;
 }
 
+/// Writes one element.
+#[inline(always)]
+fn put(args: &Linear<'_>, row: usize, column: usize, value: f32) {
+    let at = row * args.n + column;
+    // SAFETY: `column` is one of ours, and other threads have other columns.
+    let cell = unsafe { args.y.part(at..at + 1) };
+    cell[0] = args.bias.map_or(value, |bias| value + bias[column]);
+}
+
+/// Computes elements one by one.
+#[inline(always)]
+pub(super) fn singly(args: &Linear<'_>, columns: Range<usize>, one: impl Fn(usize, usize) -> f32) {
+    for column in columns {
+        (0..args.rows).for_each(|row| put(args, row, column, one(column, row)));
+    }
+}
+
 #[inline(always)]
 pub(super) fn run<T: Tiles>(args: &Linear<'_>, tiles: &T, columns: Range<usize>) {
-    let put = |row: usize, column: usize, value: f32| {
-        let at = row * args.n + column;
-        // SAFETY: `column` is one of ours, and other threads have other columns.
-        let cell = unsafe { args.y.part(at..at + 1) };
-        cell[0] = args.bias.map_or(value, |bias| value + bias[column]);
-    };
     if T::SINGLE {
-        for column in columns {
-            (0..args.rows).for_each(|row| put(row, column, tiles.one(column, row)));
-        }
-        return;
+        return singly(args, columns, |column, row| tiles.one(column, row));
     }
+    let put = |row, column, value| put(args, row, column, value);
     let fours = args.rows / 4 * 4;
     if fours > 0 {
         let pairs = columns.len() / 2 * 2;

@@ -2,13 +2,17 @@
 //! against itself in other tiles.
 
 use super::{Random, compare};
-use crate::lanes::{Lanes, Native, Portable};
+use crate::lanes::{Dots, Generic, Lanes, Portable, every};
 use crate::linear::linear_by;
-use crate::{Act8Rows, Activations, Linear, dequantize_row, quantize_act8, supports};
+use crate::{
+    Act8Rows, Activations, GROUP, Linear, arrange, dequantize_row, embed, grouped_rows,
+    quantize_act8, supports,
+};
 use bytemuck::Zeroable;
 use half::f16;
 use sidestage_tensor::blocks::Act8;
 use sidestage_tensor::{DType, SharedOut};
+use std::ops::Range;
 
 /// The types, with the places of their binary16 scales in a block.
 const TYPES: [(DType, &[usize]); 26] = [
@@ -41,7 +45,8 @@ const TYPES: [(DType, &[usize]); 26] = [
 ];
 
 /// Outputs, rows: fewer than a tile, whole tiles, and every kind of rest.
-const SHAPES: [(usize, usize); 6] = [(1, 1), (3, 2), (8, 4), (13, 9), (33, 6), (18, 8)];
+const SHAPES: [(usize, usize); 8] =
+    [(1, 1), (3, 2), (8, 4), (13, 9), (33, 6), (18, 8), (20, 13), (71, 12)];
 
 pub(super) fn check(random: &mut Random) -> Result<usize, String> {
     let mut compared = 0;
@@ -75,7 +80,9 @@ struct Case {
     n: usize,
     k: usize,
     rows: usize,
+    /// As in a file, and as the kernels take it.
     weight: Vec<u8>,
+    arranged: Vec<u8>,
     x: Vec<f32>,
     bias: Option<Vec<f32>>,
 }
@@ -116,11 +123,13 @@ impl Case {
         let x = random.floats(rows * k);
         let bias = (random.below(2) == 1).then(|| random.floats(n));
         let name = format!("linear {dtype} n={n} k={k} rows={rows}");
-        Self { name, dtype, n, k, rows, weight, x, bias }
+        let mut arranged = weight.clone();
+        arrange(dtype, (n, k), &mut arranged);
+        Self { name, dtype, n, k, rows, weight, arranged, x, bias }
     }
 
     /// Some of the rows in 8 bits, for weights that take these.
-    fn blocks(&self, rows: std::ops::Range<usize>) -> Vec<Act8> {
+    fn blocks(&self, rows: Range<usize>) -> Vec<Act8> {
         let x = &self.x[rows.start * self.k..rows.end * self.k];
         let count = if self.dtype.is_quantized() { x.len() / 32 } else { 0 };
         let mut blocks = vec![Act8::zeroed(); count];
@@ -131,7 +140,7 @@ impl Case {
     }
 
     /// Some of the rows, the columns cut at the given places.
-    fn run<L: Lanes>(&self, rows: std::ops::Range<usize>, cuts: &[usize]) -> Vec<f32> {
+    fn run<D: Dots>(&self, rows: Range<usize>, cuts: &[usize]) -> Vec<f32> {
         let mut y = vec![f32::NAN; rows.len() * self.n];
         let (blocks, x) =
             (self.blocks(rows.clone()), &self.x[rows.start * self.k..rows.end * self.k]);
@@ -141,7 +150,7 @@ impl Case {
             Activations::F32(x)
         };
         let args = Linear {
-            weight: &self.weight,
+            weight: &self.arranged,
             dtype: self.dtype,
             n: self.n,
             k: self.k,
@@ -152,53 +161,86 @@ impl Case {
         };
         let ends = cuts.iter().copied().chain([self.n]);
         ends.fold(0, |start, end| {
-            linear_by::<L>(&args, start..end);
+            linear_by::<D>(&args, start..end);
             end
         });
         y
     }
 
     fn check(&self, random: &mut Random) -> Result<usize, String> {
-        let all = self.run::<Native>(0..self.rows, &[]);
         let mut weight = vec![0.0; self.n * self.k];
         dequantize_row(self.dtype, &self.weight, &mut weight);
+        let mut row = vec![0.0; self.k];
+        for (index, expected) in weight.chunks_exact(self.k).enumerate() {
+            embed(self.dtype, &self.arranged, (self.n, self.k), index, &mut row);
+            if row != expected {
+                return Err(format!("{}: row {index} of the weight differs", self.name));
+            }
+        }
+        let cuts = {
+            let step = if grouped_rows(self.dtype, self.n) > 0 { GROUP } else { 1 };
+            let mut cut = || random.below(self.n / step + 1) * step;
+            let mut cuts = [cut(), cut(), cut()];
+            cuts.sort_unstable();
+            cuts
+        };
+        let parts = (0..self.rows).map(|start| start..start + 1 + random.below(self.rows - start));
+        let parts: Vec<_> = parts.collect();
+        let set = Set { case: self, weight: &weight, cuts: &cuts, parts: &parts };
+        every(set).into_iter().sum()
+    }
+}
+
+/// A case, for one set of products.
+#[derive(Clone, Copy)]
+struct Set<'a> {
+    case: &'a Case,
+    /// Its weight's values.
+    weight: &'a [f32],
+    /// Where columns are cut.
+    cuts: &'a [usize],
+    /// Rows that are computed without the others.
+    parts: &'a [Range<usize>],
+}
+
+impl Generic for Set<'_> {
+    type Output = Result<usize, String>;
+
+    fn run<D: Dots>(self) -> Result<usize, String> {
+        let case = self.case;
+        let name = format!("{} {}", D::NAME, case.name);
+        let all = case.run::<D>(0..case.rows, &[]);
         // What the kernel is given: the activations after their own quantisation.
-        let x: Vec<f64> = if self.dtype.is_quantized() {
+        let x: Vec<f64> = if case.dtype.is_quantized() {
             let value = |a: Act8| a.q.map(|q| f64::from(q) * f64::from(a.d));
-            (0..self.rows).flat_map(|row| self.blocks(row..row + 1)).flat_map(value).collect()
+            (0..case.rows).flat_map(|row| case.blocks(row..row + 1)).flat_map(value).collect()
         } else {
-            self.x.iter().map(|x| f64::from(*x)).collect()
+            case.x.iter().map(|x| f64::from(*x)).collect()
         };
         let products = |i: usize| {
-            let (row, column) = (i / self.n, i % self.n);
-            let w = &weight[column * self.k..][..self.k];
-            let bias = self.bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
-            let x = &x[row * self.k..][..self.k];
+            let (row, column) = (i / case.n, i % case.n);
+            let w = &self.weight[column * case.k..][..case.k];
+            let bias = case.bias.as_ref().map_or(0.0, |bias| f64::from(bias[column]));
+            let x = &x[row * case.k..][..case.k];
             std::iter::once(bias).chain(x.iter().zip(w).map(|(x, w)| x * f64::from(*w)))
         };
         // Minima cancel against values that were added before: they belong to the size.
         let size = |i: usize| products(i).map(f64::abs).sum::<f64>() + 1e-3;
         let exact = (0..all.len()).map(|i| products(i).sum::<f64>());
-        let mut compared = compare(&self.name, &all, exact, 4e-6, size)?;
+        let mut compared = compare(&name, &all, exact, 4e-6, size)?;
 
-        let reference = self.run::<Portable>(0..self.rows, &[]);
-        let what = format!("{} against the reference lanes", self.name);
+        let reference = case.run::<Portable>(0..case.rows, &[]);
+        let what = format!("{name} against the reference");
         // The relaxed lanes add in other groups and fuse; all others must give the same bits.
-        let tolerance = if Native::NAME == "relaxed" { 4e-6 } else { 0.0 };
+        let tolerance = if D::L::NAME == "relaxed" { 4e-6 } else { 0.0 };
         let expected = reference.iter().map(|y| f64::from(*y));
         compared += compare(&what, &all, expected, tolerance, size)?;
 
-        let cuts = {
-            let mut cuts: Vec<usize> = (0..3).map(|_| random.below(self.n + 1)).collect();
-            cuts.sort_unstable();
-            cuts
-        };
-        for start in 0..self.rows {
-            let end = start + 1 + random.below(self.rows - start);
-            let some = self.run::<Native>(start..end, &cuts);
-            let what = format!("{} rows {start}..{end} cut at {cuts:?}", self.name);
-            let expected = all[start * self.n..end * self.n].iter().map(|y| f64::from(*y));
-            compared += compare(&what, &some, expected, 0.0, size)?;
+        for rows in self.parts {
+            let some = case.run::<D>(rows.clone(), self.cuts);
+            let what = format!("{name} rows {rows:?} cut at {:?}", self.cuts);
+            let expected = all[rows.start * case.n..rows.end * case.n].iter();
+            compared += compare(&what, &some, expected.map(|y| f64::from(*y)), 0.0, size)?;
         }
         Ok(compared)
     }

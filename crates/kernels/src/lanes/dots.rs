@@ -1,0 +1,107 @@
+//! Integer products of weights in groups of four rows with activations, a lane for each row.
+//!
+//! All sets are exact, so that a set may be chosen by what the machine can do.
+
+mod portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+mod relaxed;
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod simd128;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+mod x86;
+
+use super::Lanes;
+use super::Portable;
+#[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+use relaxed::{Saturating, Signed, Unsigned};
+#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+use simd128::Simd128;
+#[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+use x86::{Avx2, Sse2};
+
+/// One set of products.
+pub(crate) trait Dots {
+    /// Its name.
+    const NAME: &'static str;
+    /// The lanes for all else.
+    type L: Lanes;
+    /// Four activations, in every lane.
+    type X: Copy;
+    /// Four sums under way.
+    type D: Copy;
+    /// What `dot` takes values of eight bits minus: 128 where it takes them as they are.
+    const BYTE_ZERO: i16 = 128;
+
+    fn chunk(from: &[i8; 4]) -> Self::X;
+    /// Sums that begin at `sums[0] * by[0] + sums[1] * by[1]`.
+    fn begin(sums: &[i16; 2], by: [i16; 2]) -> Self::D;
+    /// Adds each row's four products of activations and values of `bits` bits.
+    fn dot(sums: Self::D, bits: u32, x: Self::X, w: <Self::L as Lanes>::B) -> Self::D;
+    /// To be called after as many `dot`s as cannot overflow 16 bits: eight of four bits, four of
+    /// five, two of six.
+    #[inline(always)]
+    fn settle(sums: Self::D) -> Self::D {
+        sums
+    }
+    /// The sums.
+    fn finish(sums: Self::D) -> <Self::L as Lanes>::I;
+
+    /// Runs a task where the set's instructions may be used. All that is to use them must be
+    /// `inline(always)`.
+    #[inline(always)]
+    fn enter<T: Task>(task: T) -> T::Output {
+        task.run()
+    }
+}
+
+/// Work for [`Dots::enter`].
+pub(crate) trait Task {
+    /// What comes out.
+    type Output;
+    /// Does it; to be implemented `inline(always)`.
+    fn run(self) -> Self::Output;
+}
+
+/// Work that is written over a set of products.
+pub(crate) trait Generic {
+    /// What comes out.
+    type Output;
+    /// Does it with one set.
+    fn run<D: Dots>(self) -> Self::Output;
+}
+
+/// Does it with every set that this machine can run, its own one first; not with the reference
+/// where that is another.
+pub(crate) fn every<T: Generic + Copy>(task: T) -> Vec<T::Output> {
+    #[allow(unused_mut, reason = "some builds have one set")]
+    let mut all = vec![native(task)];
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    all.push(task.run::<Saturating>());
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    all.push(task.run::<Sse2>());
+    all
+}
+
+/// Does it with this machine's set.
+#[inline(always)]
+pub(crate) fn native<T: Generic>(task: T) -> T::Output {
+    #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
+    return match relaxed::semantics() {
+        relaxed::Semantics::Unsigned => task.run::<Unsigned>(),
+        relaxed::Semantics::Signed => task.run::<Signed>(),
+        relaxed::Semantics::Saturating => task.run::<Saturating>(),
+    };
+    #[cfg(all(
+        target_arch = "wasm32",
+        target_feature = "simd128",
+        not(target_feature = "relaxed-simd")
+    ))]
+    return task.run::<Simd128>();
+    #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
+    return if Avx2::is_there() { task.run::<Avx2>() } else { task.run::<Sse2>() };
+    #[cfg(not(any(
+        all(target_arch = "wasm32", target_feature = "simd128"),
+        all(target_arch = "x86_64", target_feature = "sse2")
+    )))]
+    task.run::<Portable>()
+}

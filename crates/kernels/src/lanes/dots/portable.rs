@@ -1,0 +1,27 @@
+use super::{Dots, Portable};
+use std::array::from_fn;
+
+impl Dots for Portable {
+    const NAME: &'static str = "portable";
+    type L = Self;
+    type X = [i8; 4];
+    type D = [i32; 4];
+
+    #[inline(always)]
+    fn chunk(from: &[i8; 4]) -> [i8; 4] {
+        *from
+    }
+    #[inline(always)]
+    fn begin(sums: &[i16; 2], by: [i16; 2]) -> [i32; 4] {
+        [i32::from(sums[0]) * i32::from(by[0]) + i32::from(sums[1]) * i32::from(by[1]); 4]
+    }
+    #[inline(always)]
+    fn dot(sums: [i32; 4], _: u32, x: [i8; 4], w: [u8; 16]) -> [i32; 4] {
+        let product = |row: usize, i: usize| i32::from(x[i]) * i32::from(w[4 * row + i]);
+        from_fn(|row| sums[row] + (0..4).map(|i| product(row, i)).sum::<i32>())
+    }
+    #[inline(always)]
+    fn finish(sums: [i32; 4]) -> [i32; 4] {
+        sums
+    }
+}

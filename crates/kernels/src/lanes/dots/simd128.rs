@@ -1,0 +1,68 @@
+//! Without relaxed instructions: both operands are widened to 16 bits.
+
+#![allow(unsafe_code, reason = "vector loads take pointers")]
+
+#[cfg(not(target_feature = "relaxed-simd"))]
+use {super::Dots, crate::lanes::Native};
+
+use std::arch::wasm32::*;
+
+/// See the module.
+#[cfg(not(target_feature = "relaxed-simd"))]
+pub(crate) struct Simd128;
+
+/// Four bytes in every lane.
+#[inline(always)]
+pub(super) fn splat(from: &[i8; 4]) -> v128 {
+    // SAFETY: four bytes are readable; the load needs no alignment.
+    unsafe { v128_load32_splat(from.as_ptr().cast()) }
+}
+
+/// `sums[0] * by[0] + sums[1] * by[1]` in every lane.
+#[inline(always)]
+pub(super) fn weigh(sums: &[i16; 2], by: [i16; 2]) -> v128 {
+    let [a, b] = by;
+    // SAFETY: four bytes are readable; the load needs no alignment.
+    let sums = unsafe { v128_load32_splat(sums.as_ptr().cast()) };
+    i32x4_dot_i16x8(sums, i16x8(a, b, a, b, a, b, a, b))
+}
+
+/// The first and third activation of four, and the second and fourth, times 256, so that neither
+/// needs a step to get its sign.
+#[inline(always)]
+pub(super) fn widen(x: v128) -> [v128; 2] {
+    [i16x8_shl(x, 8), v128_and(x, u16x8_splat(0xff00))]
+}
+
+/// `sums` plus 256 times the products.
+#[inline(always)]
+pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
+    let first = i32x4_dot_i16x8(v128_and(w, u16x8_splat(255)), x[0]);
+    i32x4_add(sums, i32x4_add(first, i32x4_dot_i16x8(u16x8_shr(w, 8), x[1])))
+}
+
+#[cfg(not(target_feature = "relaxed-simd"))]
+impl Dots for Simd128 {
+    const NAME: &'static str = "simd128";
+    type L = Native;
+    type X = [v128; 2];
+    /// Times 256: at most 32 * 127 * 255 * 256.
+    type D = v128;
+
+    #[inline(always)]
+    fn chunk(from: &[i8; 4]) -> [v128; 2] {
+        widen(splat(from))
+    }
+    #[inline(always)]
+    fn begin(sums: &[i16; 2], by: [i16; 2]) -> v128 {
+        i32x4_shl(weigh(sums, by), 8)
+    }
+    #[inline(always)]
+    fn dot(sums: v128, _: u32, x: [v128; 2], w: v128) -> v128 {
+        dot_wide(sums, x, w)
+    }
+    #[inline(always)]
+    fn finish(sums: v128) -> v128 {
+        i32x4_shr(sums, 8)
+    }
+}

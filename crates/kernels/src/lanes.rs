@@ -25,7 +25,7 @@ pub(crate) use simd128::Simd128 as Native;
 pub(crate) use sse2::Sse2 as Native;
 
 /// The set of lanes that this build's kernels use: `portable`, `sse2`, `simd128` or `relaxed`.
-pub const LANES: &str = Native::NAME;
+pub const LANES: &str = <Native as Lanes>::NAME;
 
 /// One set of lanes.
 pub(crate) trait Lanes {

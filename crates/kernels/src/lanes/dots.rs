@@ -14,7 +14,11 @@ use super::Lanes;
 use super::Portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 use relaxed::{Saturating, Signed, Unsigned};
-#[cfg(all(target_arch = "wasm32", not(target_feature = "relaxed-simd")))]
+#[cfg(all(
+    target_arch = "wasm32",
+    target_feature = "simd128",
+    not(target_feature = "relaxed-simd")
+))]
 use simd128::Simd128;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 use x86::{Avx2, Sse2};

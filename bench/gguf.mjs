@@ -22,9 +22,11 @@ export const i32s = (value) => ({ type: ARRAY, of: INT32, value });
 /** GGML types: number, weights and bytes of a block. */
 export const TYPES = {
   F32: { number: 0, weights: 1, bytes: 4 },
+  F16: { number: 1, weights: 1, bytes: 2 },
   Q4_0: { number: 2, weights: 32, bytes: 18 },
   Q8_0: { number: 8, weights: 32, bytes: 34 },
   Q4_K: { number: 12, weights: 256, bytes: 144 },
+  Q5_K: { number: 13, weights: 256, bytes: 176 },
   Q6_K: { number: 14, weights: 256, bytes: 210 },
 };
 

@@ -6,8 +6,6 @@
  *     node bench/kernels.mjs [--filter=decode/q4_0,prompt] [--threads=1,2] [--rounds=15]
  *          [--variants=relaxed,simd] [--jsflags=--no-enable-avx-vnni] [--nice=-5] [--json]
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { launch } from "./browser.mjs";
 import { keepNiceness, watchOthers } from "./process.mjs";
@@ -25,11 +23,6 @@ const { values: options } = parseArgs({
   },
 });
 
-const folder = process.env.SIDESTAGE_BENCH_WASM;
-if (folder === undefined) {
-  console.error("SIDESTAGE_BENCH_WASM names no folder; `cargo xtask bench kernels` sets it");
-  process.exit(2);
-}
 const flags = options.jsflags === undefined ? [] : [`--js-flags=${options.jsflags}`];
 const { url, close } = await serve();
 const browser = await launch(flags);
@@ -48,7 +41,6 @@ function row({ kind, name, us, least_us, gb_s, gmac_s, share, best, unit }) {
 
 try {
   for (const variant of options.variants.split(",")) {
-    const wasm = readFileSync(join(folder, `bench-kernels-${variant}-threads.wasm`));
     for (const threads of options.threads.split(",").map(Number)) {
       if (!options.json) {
         const flag = options.jsflags === undefined ? "" : `, ${options.jsflags}`;
@@ -62,15 +54,15 @@ try {
       const page = await context.newPage();
       page.on("pageerror", (error) => console.error(String(error)));
       await page.exposeFunction("line", (text) => {
-        if (!text.startsWith("{")) throw new Error(text);
         const line = { variant, ...JSON.parse(text) };
         console.log(options.json ? JSON.stringify(line) : row(line));
       });
       await page.goto(`${url}/bench/web/kernels.html`);
+      await page.waitForFunction("window.measure");
       await page.evaluate(
-        ([bytes, work]) => window.measure(bytes, work),
+        ([url, work]) => window.measure(url, work),
         [
-          wasm.toString("base64"),
+          `/modules/bench-kernels-${variant}-threads.wasm`,
           { threads, filter: options.filter, rounds: Number(options.rounds) },
         ],
       );

@@ -72,4 +72,19 @@ export function llamaBench() {
   return binary;
 }
 
+/** Runs it once: tokens/s, by default of two prompts and of 32 tokens of answer. */
+export function native(model, threads, what = ["-p", "128,512", "-n", "32"]) {
+  const args = ["-m", model, "-t", String(threads), "-r", "1", ...what];
+  const { stdout, status, error } = spawnSync(llamaBench(), [...args, "-o", "json"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  if (error || status !== 0) throw new Error(`llama-bench failed: ${error?.message ?? status}`);
+  const figures = {};
+  for (const { n_prompt: prompt, n_gen: answer, avg_ts: speed } of JSON.parse(stdout)) {
+    figures[prompt > 0 ? `pp${prompt}` : `tg${answer}`] = speed;
+  }
+  return figures;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(llamaBench());

@@ -40,7 +40,7 @@ async function once(context, url, { engine, model, cache }) {
     const empty = peak();
     const call = (command, argument) =>
       page.evaluate(([c, a]) => window.bench(c, a), [command, argument]);
-    await call("create", { adapter: `/bench/adapters/${engine}.mjs`, threads: 1 });
+    await call("create", { adapter: `/bench/adapters/${engine}.mjs`, options: { threads: 1 } });
     const { ms } = await call("load", { url: `/models/${model}.gguf`, cache });
     return { ms, peak: peak() - empty };
   } finally {

@@ -55,34 +55,26 @@ const TINY = {
   vocabulary: 1024,
 };
 
-/** Names, shapes and types. `fileType` is llama.cpp's number of the mixture. */
-export const MODELS = {
-  "smollm2-135m-q4_0": {
-    shape: SMOLLM2_135M,
-    weights: "Q4_0",
-    embedding: "Q8_0",
-    fileType: 2,
-  },
-  "smollm2-135m-q8_0": {
-    shape: SMOLLM2_135M,
-    weights: "Q8_0",
-    embedding: "Q8_0",
-    fileType: 7,
-  },
-  "llama-300m-q4_k": {
-    shape: LLAMA_300M,
-    weights: "Q4_K",
-    embedding: "Q6_K",
-    fileType: 14,
-  },
-  "qwen-0.5b-q4_0": {
-    shape: QWEN_500M,
-    weights: "Q4_0",
-    embedding: "Q8_0",
-    fileType: 2,
-  },
-  tiny: { shape: TINY, weights: "Q8_0", embedding: "Q8_0", fileType: 7 },
+/** llama.cpp's numbers of the mixtures, and the type of the embeddings in each. */
+const MIXTURES = {
+  q4_0: { weights: "Q4_0", embedding: "Q8_0", fileType: 2 },
+  q8_0: { weights: "Q8_0", embedding: "Q8_0", fileType: 7 },
+  q4_k: { weights: "Q4_K", embedding: "Q6_K", fileType: 14 },
+  q5_k: { weights: "Q5_K", embedding: "Q6_K", fileType: 16 },
+  q6_k: { weights: "Q6_K", embedding: "Q6_K", fileType: 18 },
+  f16: { weights: "F16", embedding: "F16", fileType: 1 },
 };
+
+const named = (name, shape, mixtures) =>
+  mixtures.map((mixture) => [`${name}-${mixture}`, { shape, ...MIXTURES[mixture] }]);
+
+/** Names, shapes and types. */
+export const MODELS = Object.fromEntries([
+  ...named("smollm2-135m", SMOLLM2_135M, ["q4_0", "q8_0", "f16"]),
+  ...named("llama-300m", LLAMA_300M, ["q4_0", "q8_0", "q4_k", "q5_k", "q6_k", "f16"]),
+  ...named("qwen-0.5b", QWEN_500M, ["q4_0", "q8_0"]),
+  ["tiny", { shape: TINY, ...MIXTURES.q8_0 }],
+]);
 
 /** Those whose speed is measured. */
 export const MEASURED = ["smollm2-135m-q4_0", "smollm2-135m-q8_0", "llama-300m-q4_k"];
@@ -134,12 +126,29 @@ const BLOCKS = {
       [2, 7.5],
     ],
   },
+  Q5_K: {
+    spread: 530,
+    halves: [
+      [0, 1],
+      [2, 15.5],
+    ],
+  },
   Q6_K: { spread: 1367, halves: [[208, 1]] },
 };
+
+/** Halves of both signs, all about as far from zero as `deviation`. */
+function randomHalves(count, deviation, next) {
+  const scale = half(deviation);
+  const values = new Uint16Array(count);
+  // Its exponent, with a random sign and fraction.
+  for (let i = 0; i < count; i += 1) values[i] = (scale & 0x7c00) | (next() & 0x83ff);
+  return Buffer.from(values.buffer);
+}
 
 /** Random blocks whose weights have the standard deviation `deviation`. */
 function randomBlocks(type, shape, deviation, next) {
   const length = tensorBytes(type, shape);
+  if (type === "F16") return randomHalves(length / 2, deviation, next);
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i += 1) words[i] = next();
   const bytes = Buffer.from(words.buffer, 0, length);
@@ -249,6 +258,22 @@ function metadata(name, { shape, fileType }) {
     "tokenizer.ggml.bos_token_id": u32(0),
     "tokenizer.ggml.eos_token_id": u32(2),
     "tokenizer.ggml.add_bos_token": bool(false),
+  };
+}
+
+/**
+ * What a step must do: bytes that an answer's token reads, and multiply-adds that one of a prompt needs
+ * (its attention, which depends on its place, is left out).
+ */
+export function cost(name) {
+  const all = tensors(MODELS[name], () => 0);
+  const layers = all.filter(({ name: tensor }) => tensor.startsWith("blk."));
+  const elements = ({ shape }) => shape.reduce((a, b) => a * b, 1);
+  return {
+    bytes: all.reduce((sum, { type, shape }) => sum + tensorBytes(type, shape), 0),
+    macs: layers
+      .filter(({ shape }) => shape.length === 2)
+      .reduce((sum, it) => sum + elements(it), 0),
   };
 }
 

@@ -3,13 +3,13 @@
  */
 import { METRICS, OURS, PEERS } from "./speed.mjs";
 
-function median(values) {
+export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-const short = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export const short = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 /**
  * Sidestage against the better peer, by metric: ratios of the same round, more than 1 where Sidestage

@@ -2,7 +2,7 @@
 /**
  * `cargo xtask bench`: sizes and speed, in one report.
  *
- *     node bench/run.mjs [speed | load | tokenizer | size | soak] [options]
+ *     node bench/run.mjs [llm | long | frames | speed | load | tokenizer | size | soak] [options]
  *
  * Options of speed: --models=a,b --threads=1,2 --engines=sidestage,wllama,wllama2 --rounds=3
  * --timeout=SECONDS --nice=N (needs rights below 0) --json --write (to bench/RESULTS.md).
@@ -17,6 +17,14 @@ import { keepNiceness } from "./process.mjs";
 import { ratios, table } from "./report.mjs";
 import { sizes, sizeTable } from "./size.mjs";
 import { measure, OURS, PEERS } from "./speed.mjs";
+
+/** Scripts with options of their own. */
+const [first, ...others] = process.argv.slice(2);
+if (["frames", "llm", "long"].includes(first)) {
+  const script = fileURLToPath(new URL(`${first}.mjs`, import.meta.url));
+  const { status } = spawnSync(process.execPath, [script, ...others], { stdio: "inherit" });
+  process.exit(status ?? 1);
+}
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,7 +50,9 @@ if (["load", "size", "soak", "tokenizer"].includes(name)) {
   );
 }
 if (name !== "all" && name !== "speed") {
-  console.error(`\`${name}\` is not known here: speed, load, tokenizer, size or soak`);
+  console.error(
+    `\`${name}\` is not known here: llm, long, frames, kernels, speed, load, tokenizer, size or soak`,
+  );
   process.exit(2);
 }
 
@@ -57,13 +67,14 @@ const measured = await measure({
   say: (line) => console.error(line),
 });
 relax();
-const { results, chromium, others } = measured;
+const { results, chromium, others: foreign } = measured;
 const size = name === "all" ? sizes() : undefined;
 
 if (options.json) {
   console.log(JSON.stringify({ ...measured, ratios: ratios(results), size }));
 } else {
-  const share = others === null ? "" : `, ${(others * 100).toFixed(0)} % of it used by others`;
+  const share =
+    foreign === null ? "" : `, ${(foreign * 100).toFixed(0)} % of it used by others`;
   const report = [
     `Chromium ${chromium}, ${cpus().length} × ${cpus()[0]?.model ?? "CPU"}${share}; ${rounds} rounds, medians.`,
     "",

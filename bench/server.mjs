@@ -12,7 +12,10 @@ const ROOTS = {
   "/bench/": here("."),
   "/packages/": here("node_modules"),
   "/sidestage/": here("../packages/sidestage/dist"),
+  "/sidestage-simd/": here("../packages/sidestage/dist"),
   "/models/": resolve(FOLDER),
+  // `cargo xtask` builds them, here if it was given no other place.
+  "/modules/": resolve(process.env.SIDESTAGE_BENCH_WASM ?? here("../target/wasm-bench")),
 };
 const TYPES = {
   ".html": "text/html; charset=utf-8",
@@ -24,7 +27,10 @@ const TYPES = {
 function fileFor(path) {
   const root = Object.keys(ROOTS).find((start) => path.startsWith(start));
   if (root === undefined) return undefined;
-  const file = join(ROOTS[root], path.slice(root.length));
+  let name = path.slice(root.length);
+  // What a browser without relaxed SIMD would take.
+  if (root === "/sidestage-simd/") name = name.replace("sidestage-relaxed", "sidestage-simd");
+  const file = join(ROOTS[root], name);
   if (!file.startsWith(ROOTS[root] + sep)) return undefined;
   const stat = statSync(file, { throwIfNoEntry: false });
   return stat?.isFile() ? { file, size: stat.size } : undefined;

@@ -36,11 +36,15 @@ function within(promise, seconds, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** One engine, once: from an empty page to its last figure. */
-async function once(browser, url, { engine, threads, model, seed, timeout }) {
+/**
+ * A fresh page with an engine and its model: `call(command, argument)` of web/page.mjs, `peak()` of its
+ * renderer over the empty page's in MB, and `load`, the milliseconds that the load took. `close()` it.
+ */
+export async function open(browser, url, { engine, threads, model, timeout, options = {} }) {
   // Renderers of pages closed just now may still be there.
   const earlier = new Set(renderers().map(({ pid, peak }) => (peak > 200 ? pid : 0)));
   const context = await browser.newContext();
+  const close = () => context.close();
   try {
     const page = await context.newPage();
     const problems = [];
@@ -48,9 +52,9 @@ async function once(browser, url, { engine, threads, model, seed, timeout }) {
     page.on("console", (line) => line.type() === "error" && problems.push(line.text()));
     await page.goto(`${url}/bench/web/page.html`);
     await page.waitForFunction("window.bench");
-    const peak = () =>
+    const most = () =>
       Math.max(...renderers().map((it) => (earlier.has(it.pid) ? 0 : it.peak)), 0);
-    const empty = peak();
+    const empty = most();
     const call = async (command, argument) => {
       const work = page.evaluate(([c, a]) => window.bench(c, a), [command, argument]);
       try {
@@ -63,7 +67,7 @@ async function once(browser, url, { engine, threads, model, seed, timeout }) {
     };
     const { isolated } = await call("create", {
       adapter: `/bench/adapters/${engine}.mjs`,
-      threads,
+      options: { threads, ...options },
     });
     if (!isolated) throw new Error("the page is not cross-origin isolated");
     const loaded = await call("load", { url: `/models/${model}.gguf` });
@@ -72,14 +76,25 @@ async function once(browser, url, { engine, threads, model, seed, timeout }) {
     }
     // Past the browser's baseline compiler.
     await call("generate", { prompt: 32, answer: 8, seed: 999 });
-    const figures = { load: loaded.ms };
-    for (const [at, prompt] of PROMPTS.entries()) {
+    const peak = () => {
+      const now = most();
+      return now > 0 ? now - empty : undefined;
+    };
+    return { call, close, load: loaded.ms, peak };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** One engine, once: from an empty page to its last figure. */
+export async function once(browser, url, { seed, prompts = PROMPTS, ...job }) {
+  const { call, close, load, peak } = await open(browser, url, job);
+  try {
+    const figures = { load };
+    for (const [at, prompt] of prompts.entries()) {
       const answer = at === 0 ? ANSWER : 1;
-      const result = await call("generate", {
-        prompt,
-        answer,
-        seed: seed * 10 + at,
-      });
+      const result = await call("generate", { prompt, answer, seed: seed * 10 + at });
       if (result.promptTokens < prompt || result.answerTokens < answer) {
         throw new Error(
           `${result.promptTokens} + ${result.answerTokens} tokens instead of ${prompt} + ${answer}`,
@@ -89,10 +104,10 @@ async function once(browser, url, { engine, threads, model, seed, timeout }) {
       if (at === 0) figures[`tg${ANSWER}`] = result.tokensPerSecond;
     }
     const most = peak();
-    if (most > 0) figures.peak = most - empty;
+    if (most !== undefined) figures.peak = most;
     return figures;
   } finally {
-    await context.close();
+    await close();
   }
 }
 

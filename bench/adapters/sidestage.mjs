@@ -1,17 +1,24 @@
-import { loadModel, streamText } from "/sidestage/index.js";
-
-export async function create({ threads }) {
+/**
+ * Speeds are the page's wall-clock, not the engine's own.
+ */
+export async function create({ threads, base = "/sidestage/", contextLength = 1024, kvType }) {
+  const { loadModel, streamText } = await import(`${base}index.js`);
   let model;
   return {
     async load(url, cache) {
       model = await loadModel(new URL(url, location.href).href, {
         threads,
-        contextLength: 1024,
+        contextLength,
+        kvType,
         cache,
       });
       return { threads: model.info.threads };
     },
-    async generate(prompt, maxTokens) {
+    profile: async () => (await model.metrics({ profile: true })).profile,
+    /** Ends early when `going` says no. */
+    async generate(prompt, maxTokens, going = () => true) {
+      const start = performance.now();
+      let first;
       const stream = streamText({
         model,
         prompt,
@@ -20,13 +27,19 @@ export async function create({ threads }) {
         ignoreEos: true,
         cachePrompt: false,
       });
-      for await (const part of stream.textStream) void part;
-      const { usage, timings } = await stream.result;
+      for await (const part of stream.textStream) {
+        void part;
+        first ??= performance.now();
+        if (!going()) stream.abort();
+      }
+      const { usage } = await stream.result;
+      const end = performance.now();
+      const decoded = usage.completionTokens - 1;
       return {
         promptTokens: usage.promptTokens,
-        promptMs: (usage.promptTokens / timings.prefillTokensPerSecond) * 1000,
+        promptMs: (decoded > 0 ? first : end) - start,
         answerTokens: usage.completionTokens,
-        tokensPerSecond: timings.decodeTokensPerSecond,
+        tokensPerSecond: decoded > 0 ? (decoded / (end - first)) * 1000 : null,
       };
     },
   };

@@ -11,7 +11,7 @@ function instance(module, memory) {
   return new WebAssembly.Instance(module, { env }).exports;
 }
 
-async function measure({ module, threads, filter, rounds }) {
+async function measure({ module, threads, filter, rounds, bytes }) {
   const memory = new WebAssembly.Memory({ initial: 512, maximum: 32768, shared: true });
   const bench = instance(module, memory);
   bench.start(threads);
@@ -25,6 +25,11 @@ async function measure({ module, threads, filter, rounds }) {
     });
   }
   while (!bench.ready()) await new Promise((done) => setTimeout(done, 5));
+  if (bytes !== undefined) {
+    bench.allowed(bytes, rounds);
+    self.postMessage({});
+    return;
+  }
   const text = new TextEncoder().encode(filter);
   const at = bench.alloc(text.length) >>> 0;
   new Uint8Array(memory.buffer, at, text.length).set(text);

@@ -21,6 +21,9 @@ fn whole(project: &Project, args: &[String]) -> Result<(), Failure> {
     assemble::all(project)?;
     let mut command = script(project, "bench/run.mjs")?;
     command.args(args).env("SIDESTAGE_BINARY", project.binary());
+    if args.first().is_some_and(|name| name == "llm" || name == "long") {
+        command.env("SIDESTAGE_BENCH_WASM", wasm::bench(project)?);
+    }
     finish(command)
 }
 

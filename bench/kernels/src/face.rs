@@ -80,3 +80,12 @@ pub unsafe extern "C" fn run(filter: *const u8, len: usize, rounds: u32) {
         measure(pool, &options, &mut say);
     }
 }
+
+/// Says what the machine allows a model of so many bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn allowed(bytes: usize, rounds: u32) {
+    let options = Options { filter: "", rounds: rounds as usize, now: &|| imports::now() };
+    if let Some(pool) = POOL.get() {
+        say(&crate::allowed(bytes, pool, &options));
+    }
+}

@@ -11,7 +11,7 @@ mod cases;
 pub mod face;
 mod limits;
 
-use case::Case;
+use case::{Arithmetic, Case, Work};
 use limits::Limits;
 use sidestage_pool::Pool;
 use std::fmt::Write;
@@ -85,6 +85,21 @@ pub fn measure(pool: &Pool, options: &Options<'_>, say: &mut dyn FnMut(&str)) {
             (0..options.rounds).map(|_| options.sample(calls, &mut f)).collect();
         say(&format!("{}}}", line("barrier", pool.threads(), &mut times)));
     }
+}
+
+/// What the machine allows a model: gives one JSON object with the GB/s of reading `bytes` and the GMAC/s
+/// of either arithmetic.
+pub fn allowed(bytes: usize, pool: &Pool, options: &Options<'_>) -> String {
+    let mut limits = Limits::new();
+    let mut best = |arithmetic| {
+        let (mut limit, work) = (None, Work { bytes: bytes as f64, macs: 1.0, arithmetic });
+        for _ in 0..options.rounds.max(1) {
+            limits.probe(&work, pool, options, &mut limit);
+        }
+        limit.map_or((0.0, 0.0), |limit| limit.speeds(&work))
+    };
+    let ((read, int8), (_, f32)) = (best(Arithmetic::Int8), best(Arithmetic::F32));
+    format!("{{\"kind\":\"allowed\",\"read\":{read},\"int8\":{int8},\"f32\":{f32}}}")
 }
 
 /// A job that ends when every thread has come to it: the caller alone cannot do all its parts.

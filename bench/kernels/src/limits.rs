@@ -24,6 +24,11 @@ impl Limit {
     pub(crate) fn time(self) -> f64 {
         self.read.max(self.products)
     }
+
+    /// GB/s and GMAC/s.
+    pub(crate) fn speeds(self, work: &Work) -> (f64, f64) {
+        (work.bytes / self.read / 1e6, work.macs / self.products / 1e6)
+    }
 }
 
 /// Footprints whose reading the table shows.

@@ -3,7 +3,7 @@
  * Language models in a tab, against native llama.cpp and the engines that others ship.
  *
  *     node bench/llm.mjs [--models=smollm2-135m-q4_0,llama-300m-q4_k] [--threads=1,2] [--rounds=3]
- *          [--configs=vnni,novnni,simd] [--peers=wllama,wllama2] [--peer-rounds=1] [--all]
+ *          [--configs=vnni,novnni,simd] [--peers=wllama,wllama2,ort] [--peer-rounds=1] [--all]
  *          [--nice=-5] [--timeout=SECONDS] [--json]
  *
  * `--all`: every model, with each configuration.
@@ -14,6 +14,7 @@ import { launch } from "./browser.mjs";
 import { llamaBench, native, SOURCE } from "./llamacpp.mjs";
 import { limits } from "./limits.mjs";
 import { cost, make } from "./models.mjs";
+import { makeOnnx } from "./onnx.mjs";
 import { keepNiceness, watchOthers } from "./process.mjs";
 import { median, short } from "./report.mjs";
 import { serve } from "./server.mjs";
@@ -43,7 +44,7 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: "1,2" },
     configs: { type: "string" },
     rounds: { type: "string", default: "3" },
-    peers: { type: "string", default: PEERS.join() },
+    peers: { type: "string", default: [...PEERS, "ort"].join() },
     "peer-rounds": { type: "string", default: "1" },
     all: { type: "boolean", default: false },
     nice: { type: "string" },
@@ -103,6 +104,7 @@ async function measure(browsers, url, results) {
         }
         if (round >= Number(options["peer-rounds"])) continue;
         for (const engine of peers) {
+          if (engine === "ort" && makeOnnx(model) === undefined) continue;
           const job = { engine, threads: count, model, seed: round, timeout, prompts: [128] };
           try {
             keep(engine, await once(browsers.vnni, url, job));

@@ -83,6 +83,7 @@ export const MEASURED = ["smollm2-135m-q4_0", "smollm2-135m-q8_0", "llama-300m-q
 const MAKER = createHash("sha256")
   .update(readFileSync(new URL("models.mjs", import.meta.url)))
   .update(readFileSync(new URL("gguf.mjs", import.meta.url)))
+  .update(readFileSync(new URL("onnx.mjs", import.meta.url)))
   .digest("hex")
   .slice(0, 8);
 
@@ -92,7 +93,7 @@ export const FOLDER = process.env.SIDESTAGE_CACHE
   : fileURLToPath(new URL(`models/${MAKER}`, import.meta.url));
 
 /** xorshift32: fast, and good enough for weights that mean nothing. */
-function generator(seed) {
+export function generator(seed) {
   let state = seed;
   return () => {
     state ^= state << 13;

@@ -13,9 +13,10 @@ use crate::lanes::{Lanes, Native};
 use product::{Four, product};
 use sidestage_tensor::DType;
 pub use softmax::merge_attention;
-use softmax::{NOTHING, add, soften};
+use softmax::{Factors, NOTHING, add, soften};
 use std::array::from_fn;
 use std::cell::RefCell;
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
 /// Positions of a chunk: four pages, which a decode step reads side by side.
@@ -62,7 +63,7 @@ pub struct Queries<'a> {
 }
 
 /// Floats of a partial result: the sum of the values by their weights, the largest score, and the
-/// sum of the weights, which are `e^(score - largest)`.
+/// sum of the weights, which are `2^(score - largest)`, scores being logarithms to base 2.
 pub fn partial_len(head_dim: usize) -> usize {
     head_dim + 2
 }
@@ -114,8 +115,6 @@ struct Scratch {
     q: Vec<f32>,
     /// Of each vector the scores, then the weights, of the chunk's positions.
     scores: Vec<f32>,
-    /// The weights, in fours as `q`: of each position those of the four.
-    weights: Vec<f32>,
     /// Of each vector the sum of the chunk's values by their weights.
     sums: Vec<f32>,
     /// One head of a page, widened.
@@ -124,13 +123,7 @@ struct Scratch {
 
 impl Scratch {
     const fn new() -> Self {
-        Self {
-            q: Vec::new(),
-            scores: Vec::new(),
-            weights: Vec::new(),
-            sums: Vec::new(),
-            wide: Vec::new(),
-        }
+        Self { q: Vec::new(), scores: Vec::new(), sums: Vec::new(), wide: Vec::new() }
     }
 }
 
@@ -149,13 +142,16 @@ impl<'a, E: Four> Head<'a, E> {
         Self { data: bytemuck::cast_slice(data), scales: scales.as_chunks().0 }
     }
 
-    /// The same head as `f32`.
-    fn widened<'b, L: Lanes>(self, wide: &'b mut Vec<[f32; 4]>) -> Head<'b, [f32; 4]>
+    /// The same head, widened.
+    fn widened<'b, L: Lanes>(self, wide: &'b mut Vec<[f32; 4]>) -> Head<'b, E::Wide>
     where
         'a: 'b,
     {
-        wide.clear();
-        wide.extend(self.data.iter().map(|four| L::store(four.widen::<L>())));
+        wide.resize(self.data.len(), [0.0; 4]);
+        let wide: &mut [E::Wide] = bytemuck::cast_slice_mut(wide);
+        for (wide, four) in wide.iter_mut().zip(self.data) {
+            *wide = four.wide::<L>();
+        }
         Head { data: wide, scales: self.scales }
     }
 }
@@ -170,14 +166,18 @@ fn tile<L: Lanes, E: Four>(
 ) {
     let (head_dim, count) = (args.head_dim, vectors.len());
     let padded = head_dim.next_multiple_of(4);
-    let Scratch { q, scores, weights, sums, wide } = scratch;
+    let Scratch { q, scores, sums, wide } = scratch;
     // The factor of keys goes to both sides, so that neither query nor product leaves the range.
     let after = if E::FACTOR == 1.0 { 1.0 } else { 65536.0 };
+    let factors = Factors { score: after, weight: E::FACTOR };
     let row_of = |vector: usize| {
         let start = vector / queries.group * queries.stride + vector % queries.group * head_dim;
         &queries.q[start..start + head_dim]
     };
-    in_fours(q, count, head_dim, args.scale * (E::FACTOR / after), |v| row_of(vectors.start + v));
+    // Scores are logarithms to base 2; a cap is for those to base e.
+    let base = if args.softcap.is_some() { 1.0 } else { LOG2_E };
+    let before = args.scale * base * (E::FACTOR / after);
+    in_fours(q, count, head_dim, before, |v| row_of(vectors.start + v));
     for out in out.chunks_exact_mut(partial_len(head_dim)) {
         out[..head_dim].fill(0.0);
         out[head_dim..].copy_from_slice(&NOTHING);
@@ -210,19 +210,19 @@ fn tile<L: Lanes, E: Four>(
         for (v, scores) in scores.chunks_exact_mut(KV_CHUNK).take(count).enumerate() {
             let seen = seen(v).start.max(start)..seen(v).end.min(end).max(start);
             let seen = seen.start.min(seen.end) - start..seen.end - start;
-            softmaxes[v] = soften(&mut scores[..positions], seen, after, args.softcap);
+            softmaxes[v] = soften(&mut scores[..positions], seen, factors, args.softcap);
         }
-        in_fours(weights, count, positions, E::FACTOR, |v| &scores[v * KV_CHUNK..][..positions]);
         sums.clear();
         sums.resize(count * padded, 0.0);
-        for (i, page) in pages.enumerate() {
-            let head = Head::<E>::new(args.values[page], head_dim);
-            let at = i * KV_PAGE..(i + 1) * KV_PAGE;
+        for at in pages.clone().step_by(step) {
+            let heads: [Head<'_, E>; 4] =
+                from_fn(|i| Head::new(args.values[(at + i).min(pages.end - 1)], head_dim));
+            let weights = &scores[(at - pages.start) * KV_PAGE..];
             if count < WIDEN {
-                all_sums::<L, E>(weights, at, head, padded, sums, positions);
+                all_sums::<L, E>(weights, &heads[..step], padded, sums);
             } else {
-                let head = head.widened::<L>(wide);
-                all_sums::<L, _>(weights, at, head, padded, sums, positions);
+                let head = heads[0].widened::<L>(wide);
+                all_sums::<L, _>(weights, &[head], padded, sums);
             }
         }
         let sums = sums.chunks_exact(padded);
@@ -324,13 +324,13 @@ fn key_product<L: Lanes, E: Four, const Q: usize, const S: usize>(
     groups: [(Head<'_, E>, usize); S],
 ) -> [[L::F; S]; Q] {
     let streams = groups.map(|(head, group)| &head.data[group * q.len()..][..q.len()]);
-    if groups[0].0.scales.is_empty() {
-        return product::<L, E, Q, S>(q, streams);
+    if !E::SCALED {
+        return product::<L, E, Q, S>(q.len(), |_, i| q[i], streams);
     }
     let mut sums = [[L::splat(0.0); S]; Q];
     for (block, q) in q.chunks(SCALED).enumerate() {
         let streams = streams.map(|stream| &stream[block * SCALED..]);
-        let products = product::<L, E, Q, S>(q, streams);
+        let products = product::<L, E, Q, S>(q.len(), |_, i| q[i], streams);
         for s in 0..S {
             let (head, group) = groups[s];
             let scale = L::load_f16(&head.scales[block * GROUPS + group]);
@@ -342,71 +342,99 @@ fn key_product<L: Lanes, E: Four, const Q: usize, const S: usize>(
     sums
 }
 
-/// Adds the values of a page, whose positions are `at` in the chunk of `positions`, to the sums.
+/// Adds the values of these pages to the sums; `weights` begin with those of the first page.
 fn all_sums<L: Lanes, E: Four>(
     weights: &[f32],
-    at: Range<usize>,
-    page: Head<'_, E>,
+    pages: &[Head<'_, E>],
     padded: usize,
     sums: &mut [f32],
-    positions: usize,
 ) {
-    for (weights, sums) in weights.chunks(4 * positions).zip(sums.chunks_mut(4 * padded)) {
-        let rows = sums.len() / padded;
-        let weights = &weights[at.start * rows..at.end * rows];
-        by_count!(L, E, rows, some_sums(weights, page, sums));
+    for (weights, sums) in weights.chunks(4 * KV_CHUNK).zip(sums.chunks_mut(4 * padded)) {
+        by_count!(L, E, sums.len() / padded, some_sums(weights, pages, sums));
     }
 }
+
+/// Of `Q` vectors the weights of a page's positions.
+type Weights<'a, const Q: usize> = [&'a [f32; KV_PAGE]; Q];
 
 fn some_sums<L: Lanes, E: Four, const Q: usize, const S: usize>(
     weights: &[f32],
-    page: Head<'_, E>,
+    pages: &[Head<'_, E>],
     sums: &mut [f32],
 ) {
-    let (weights, _) = weights.as_chunks::<Q>();
-    if page.scales.is_empty() {
-        return block_sums::<L, E, Q, S>(weights, page.data, sums, 0);
-    }
-    let blocks = page.scales.chunks_exact(GROUPS).zip(page.data.chunks(KV_PAGE * SCALED / 4));
-    for (block, (scales, data)) in blocks.enumerate() {
-        let mut scaled = [[0.0; Q]; KV_PAGE];
-        let fours = scaled.chunks_exact_mut(4).zip(weights.chunks_exact(4));
-        for ((scaled, weights), scale) in fours.zip(scales) {
-            let scale = L::store(L::load_f16(scale));
-            for i in 0..4 {
-                scaled[i] = weights[i].map(|weight| weight * scale[i]);
+    let padded = sums.len() / Q;
+    let mut add = |group: usize, products: [L::F; Q]| {
+        for (q, product) in products.into_iter().enumerate() {
+            let (four, _) = sums[q * padded + 4 * group..].as_chunks_mut::<4>();
+            four[0] = L::store(L::add(L::load(&four[0]), product));
+        }
+    };
+    // Groups of four dimensions that have one scale.
+    let block = if E::SCALED { SCALED / 4 } else { padded / 4 };
+    let mut scaled = [[[0.0; KV_PAGE]; Q]; S];
+    for (at, pages) in pages.chunks(S).enumerate() {
+        let of = |s: usize| -> Weights<'_, Q> {
+            from_fn(|q| &weights[q * KV_CHUNK + (at * S + s) * KV_PAGE..].as_chunks().0[0])
+        };
+        for first in (0..padded / 4).step_by(block) {
+            if E::SCALED {
+                for (s, (page, scaled)) in pages.iter().zip(&mut scaled).enumerate() {
+                    times_scales::<L, Q>(of(s), &page.scales[first..], scaled);
+                }
+            }
+            let of = |s: usize| if E::SCALED { scaled[s].each_ref() } else { of(s) };
+            let stream = |s: usize, group: usize| &pages[s].data[group * KV_PAGE..][..KV_PAGE];
+            // As with keys: a group of several pages, or several groups of a page.
+            if pages.len() == S {
+                let weights: [Weights<'_, Q>; S] = from_fn(of);
+                for group in first..first + block {
+                    let products = value_product::<L, E, Q, S>(weights, |s| stream(s, group));
+                    for s in 0..S {
+                        add(group, products.map(|products| products[s]));
+                    }
+                }
+                continue;
+            }
+            for page in 0..pages.len() {
+                let weights = [of(page); S];
+                let several = block / S * S;
+                for group in (first..first + several).step_by(S) {
+                    let products =
+                        value_product::<L, E, Q, S>(weights, |s| stream(page, group + s));
+                    for s in 0..S {
+                        add(group + s, products.map(|products| products[s]));
+                    }
+                }
+                for group in first + several..first + block {
+                    let products =
+                        value_product::<L, E, Q, 1>([weights[0]], |_| stream(page, group));
+                    add(group, products.map(|products| products[0]));
+                }
             }
         }
-        block_sums::<L, E, Q, S>(&scaled, data, sums, block * SCALED);
     }
 }
 
-/// Adds groups of four dimensions, the first of which is `dimension`.
+/// Sums of `S` groups of dimensions over the positions of a page.
 #[inline(always)]
-fn block_sums<L: Lanes, E: Four, const Q: usize, const S: usize>(
-    weights: &[[f32; Q]],
-    data: &[E],
-    sums: &mut [f32],
-    dimension: usize,
+fn value_product<'a, L: Lanes, E: Four, const Q: usize, const S: usize>(
+    weights: [Weights<'_, Q>; S],
+    stream: impl Fn(usize) -> &'a [E],
+) -> [[L::F; S]; Q] {
+    let left = |s: usize, i: usize| weights[s].map(|weights: &[f32; KV_PAGE]| weights[i]);
+    product::<L, E, Q, S>(KV_PAGE, left, from_fn(stream))
+}
+
+/// The weights times the scales of a block of dimensions.
+fn times_scales<L: Lanes, const Q: usize>(
+    weights: Weights<'_, Q>,
+    scales: &[[u8; 8]],
+    scaled: &mut [[f32; KV_PAGE]; Q],
 ) {
-    let padded = sums.len() / Q;
-    let mut add = |group: usize, four: [L::F; Q]| {
-        for (q, four) in four.into_iter().enumerate() {
-            let (sums, _) = sums[q * padded + dimension + 4 * group..].as_chunks_mut::<4>();
-            sums[0] = L::store(L::add(L::load(&sums[0]), four));
+    for (weights, scaled) in weights.iter().zip(scaled) {
+        let fours = weights.as_chunks::<4>().0.iter().zip(scaled.as_chunks_mut::<4>().0);
+        for ((weights, scaled), scale) in fours.zip(scales) {
+            *scaled = L::store(L::mul(L::load(weights), L::load_f16(scale)));
         }
-    };
-    let some = data.chunks_exact(S * KV_PAGE);
-    let (rest, done) = (some.remainder(), data.len() / (S * KV_PAGE) * S);
-    for (i, data) in some.enumerate() {
-        let streams = from_fn(|s| &data[s * KV_PAGE..][..KV_PAGE]);
-        let products = product::<L, E, Q, S>(weights, streams);
-        for s in 0..S {
-            add(i * S + s, products.map(|products| products[s]));
-        }
-    }
-    for (i, data) in rest.chunks_exact(KV_PAGE).enumerate() {
-        let products = product::<L, E, Q, 1>(weights, [data]);
-        add(done + i, products.map(|products| products[0]));
     }
 }

@@ -1,14 +1,15 @@
 //! `exp` without branches or calls, so that loops over it vectorise on every target and every
 //! build gives the same bits.
 
+/// 1.5 * 2^23: adding it rounds to an integer and leaves that in the low bits.
+const MAGIC: f32 = 12_582_912.0;
+
 /// `e^x` to within 2 units in the last place; 0 below -104, infinity above 88.73.
 ///
 /// Method and coefficients: Cephes `expf` (reduction by ln 2 in two parts, a polynomial of degree
 /// seven), with the power of two applied in two factors so that neither overflows.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: adding it rounds to an integer and leaves that in the low bits.
-    const MAGIC: f32 = 12_582_912.0;
     /// ln 2 with few enough bits that its multiples up to 150 are exact, and the rest.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
     // Written as comparisons, which let NaN pass.
@@ -29,9 +30,44 @@ pub fn exp(x: f32) -> f32 {
     p * power(half) * power(n.wrapping_sub(half))
 }
 
+/// `2^x` for `x` of at most 0, to within 2 units in the last place; what is under -125 gives 2^-125.
+/// Made for softmax, where half the operations of [`exp`] are for numbers that do not occur.
+///
+/// Method and coefficients: Cephes `exp2f`.
+#[inline(always)]
+pub(crate) fn exp2(x: f32) -> f32 {
+    let x = if x < -125.0 { -125.0 } else { x };
+    let shifted = x + MAGIC;
+    let r = x - (shifted - MAGIC);
+    let p = 1.535_336_2e-4 * r + 1.339_887_4e-3;
+    let p = p * r + 9.618_437e-3;
+    let p = p * r + 5.550_332_4e-2;
+    let p = p * r + 2.402_264_8e-1;
+    let p = p * r + 6.931_472e-1;
+    let p = p * r + 1.0;
+    // The integer is in the low bits of `shifted`; all others leave at the top.
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::exp;
+    use super::{exp, exp2};
+
+    #[test]
+    fn powers_of_two_are_within_two_ulp_of_the_exact_value() {
+        let mut worst = 0.0f64;
+        for i in -1_250_000..=0 {
+            let x = i as f32 * 1e-4;
+            let exact = f64::from(x).exp2();
+            let ulp =
+                f64::from(f32::from_bits((exact as f32).to_bits() + 1)) - f64::from(exact as f32);
+            worst = worst.max((f64::from(exp2(x)) - exact).abs() / ulp);
+        }
+        assert!(worst <= 2.0, "{worst} ulp");
+        assert_eq!([exp2(0.0), exp2(-3.0)], [1.0, 0.125]);
+        assert_eq!(exp2(f32::NEG_INFINITY), exp2(-125.0));
+        assert!(exp2(f32::NAN).is_nan());
+    }
 
     #[test]
     fn it_is_within_two_ulp_of_the_exact_value() {

@@ -8,6 +8,9 @@
 //! A result depends neither on the number of threads, nor on the rows computed beside it, nor on
 //! how columns are split: each output element has its own accumulator and adds in one order.
 
+#[macro_use]
+mod unrolled;
+
 mod activation;
 mod attention;
 mod convolution;

@@ -6,14 +6,23 @@ use bytemuck::Pod;
 /// Elements of the cache, four of which a kernel takes at once.
 pub(super) trait Four: Pod {
     /// What [`Four::widen`] leaves out.
-    const FACTOR: f32;
+    const FACTOR: f32 = 1.0;
+    /// Whether there are scales beside the elements.
+    const SCALED: bool = false;
+    /// The same elements, widened once for many vectors.
+    type Wide: Four;
 
     /// The numbers as `f32`, divided by [`Four::FACTOR`].
     fn widen<L: Lanes>(&self) -> L::F;
+
+    /// [`Four::widen`], to be kept.
+    fn wide<L: Lanes>(&self) -> Self::Wide {
+        bytemuck::cast(L::store(self.widen::<L>()))
+    }
 }
 
 impl Four for [f32; 4] {
-    const FACTOR: f32 = 1.0;
+    type Wide = Self;
 
     #[inline(always)]
     fn widen<L: Lanes>(&self) -> L::F {
@@ -24,6 +33,7 @@ impl Four for [f32; 4] {
 /// Binary16.
 impl Four for [u16; 4] {
     const FACTOR: f32 = f32::from_bits((127 + 112) << 23);
+    type Wide = [f32; 4];
 
     #[inline(always)]
     fn widen<L: Lanes>(&self) -> L::F {
@@ -32,7 +42,8 @@ impl Four for [u16; 4] {
 }
 
 impl Four for [i8; 4] {
-    const FACTOR: f32 = 1.0;
+    const SCALED: bool = true;
+    type Wide = Levels;
 
     #[inline(always)]
     fn widen<L: Lanes>(&self) -> L::F {
@@ -40,25 +51,39 @@ impl Four for [i8; 4] {
     }
 }
 
-/// `Q` vectors times `S` streams: each result starts at 0 and adds its products in order.
+/// Bytes, widened.
+#[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(transparent)]
+pub(super) struct Levels([f32; 4]);
+
+impl Four for Levels {
+    const SCALED: bool = true;
+    type Wide = Self;
+
+    #[inline(always)]
+    fn widen<L: Lanes>(&self) -> L::F {
+        L::load(&self.0)
+    }
+}
+
+/// `Q` vectors times `S` streams of `n` fours: each result starts at 0 and adds its products in
+/// order. `left(s, i)` are the vectors' values for place `i` of stream `s`.
 ///
 /// Eight to twelve results at once hide the latency of an addition and leave registers for the
 /// operands.
 #[inline(always)]
 pub(super) fn product<L: Lanes, E: Four, const Q: usize, const S: usize>(
-    left: &[[f32; Q]],
+    n: usize,
+    left: impl Fn(usize, usize) -> [f32; Q],
     right: [&[E]; S],
 ) -> [[L::F; S]; Q] {
-    let right = right.map(|right| &right[..left.len()]);
+    let right = right.map(|right| &right[..n]);
     let mut sums = [[L::splat(0.0); S]; Q];
-    for (i, left) in left.iter().enumerate() {
-        let left = left.map(L::splat);
-        for s in 0..S {
-            let right = right[s][i].widen::<L>();
-            for q in 0..Q {
-                sums[q][s] = L::madd(left[q], right, sums[q][s]);
-            }
-        }
+    for i in 0..n {
+        unrolled!(S, s => {
+            let (left, right) = (left(s, i).map(L::splat), right[s][i].widen::<L>());
+            unrolled!(Q, q => sums[q][s] = L::madd(left[q], right, sums[q][s]));
+        });
     }
     sums
 }

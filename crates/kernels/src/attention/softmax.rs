@@ -1,36 +1,49 @@
 //! The softmax of a chunk, and how chunks are merged (Dao, "FlashAttention-2", arXiv:2307.08691).
+//! Scores are logarithms to base 2 here, which spares a multiplication each.
 
 use super::partial_len;
-use crate::exp;
+use crate::exp::{exp, exp2};
+use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-/// Turns scores times `factor` into weights `e^(score - largest)`, 0 where the position is not
-/// seen. Gives the largest score and the sum of the weights.
+/// What the operands' representations ask for.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    /// Scores must be multiplied with it.
+    pub(super) score: f32,
+    /// Weights are multiplied with it; a power of two.
+    pub(super) weight: f32,
+}
+
+/// Turns scores into weights, `2^(score - largest)` times their factor, and 0 where a position is
+/// not seen. Gives the largest score and the sum of the weights without the factor.
 pub(super) fn soften(
     scores: &mut [f32],
     seen: Range<usize>,
-    factor: f32,
+    mut factors: Factors,
     softcap: Option<f32>,
 ) -> [f32; 2] {
     let (before, rest) = scores.split_at_mut(seen.start);
     let (scores, after) = rest.split_at_mut(seen.len());
     before.fill(0.0);
     after.fill(0.0);
-    match softcap {
-        None => scores.iter_mut().for_each(|score| *score *= factor),
-        Some(cap) => scores.iter_mut().for_each(|score| {
+    if let Some(cap) = softcap {
+        for score in scores.iter_mut() {
             // tanh z = 1 - 2 / (e^(2 z) + 1)
-            let z = *score * factor / cap;
-            *score = cap * (1.0 - 2.0 / (exp(2.0 * z) + 1.0));
-        }),
+            let z = *score * factors.score / cap;
+            *score = cap * LOG2_E * (1.0 - 2.0 / (exp(2.0 * z) + 1.0));
+        }
+        factors.score = 1.0;
     }
-    let largest = fold(scores, f32::NEG_INFINITY, |top, score| {
-        // NaN compares false and reaches the result through its weight.
-        if score > top { score } else { top }
-    });
-    let top = shift(largest);
-    scores.iter_mut().for_each(|score| *score = exp(*score - top));
-    [largest, fold(scores, 0.0, |sum, weight| sum + weight)]
+    let top = factors.score
+        * fold(scores, f32::NEG_INFINITY, |top, score| {
+            // NaN compares false and reaches the result through its weight.
+            if score > top { score } else { top }
+        });
+    for score in scores.iter_mut() {
+        *score = exp2(*score * factors.score - top) * factors.weight;
+    }
+    [top, fold(scores, 0.0, |sum, weight| sum + weight) / factors.weight]
 }
 
 /// Eight accumulators, so that it vectorises; the order does not depend on who vectorises it.
@@ -45,11 +58,6 @@ fn fold(values: &[f32], start: f32, by: impl Fn(f32, f32) -> f32) -> f32 {
     all.iter().chain(rest).fold(start, |all, value| by(all, *value))
 }
 
-/// Where all scores are -∞ their differences would be NaN.
-fn shift(top: f32) -> f32 {
-    if top == f32::NEG_INFINITY { 0.0 } else { top }
-}
-
 /// The largest score and the sum of the weights of a result to which nothing was added.
 pub(super) const NOTHING: [f32; 2] = [f32::NEG_INFINITY, 0.0];
 
@@ -60,7 +68,7 @@ pub(super) fn add(all: &mut [f32], state: &mut [f32], sums: &[f32], [top, sum]: 
     }
     let before = state[0];
     let both = if top > before { top } else { before };
-    let (old, new) = (exp(before - shift(both)), exp(top - shift(both)));
+    let (old, new) = (exp2(before - both), exp2(top - both));
     for (all, sums) in all.iter_mut().zip(sums) {
         *all = *all * old + sums * new;
     }

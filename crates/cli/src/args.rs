@@ -115,7 +115,7 @@ pub(crate) struct GenerateArgs {
     /// Type that the weights of a folder are kept as, for example q8_0; default: their own
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<String>,
-    /// Type of the KV cache's elements: f32
+    /// Type of the KV cache's elements: f32, f16 or q8_0; default: f16
     #[arg(long, value_name = "TYPE")]
     pub(crate) kv_type: Option<String>,
     /// Threads; default: all cores

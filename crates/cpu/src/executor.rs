@@ -128,6 +128,14 @@ impl Executor {
         TensorRef { dtype: ty.dtype, extents, bytes: self.arena.read(offset, len) }
     }
 
+    /// The same output's elements, to be changed.
+    ///
+    /// # Panics
+    /// If `id` has no place in the arena, or another element type.
+    pub fn output_mut<T: Pod>(&mut self, id: ValueId) -> &mut [T] {
+        self.input(id)
+    }
+
     /// Goes on until the run is done or `stop` says so; `stop` is asked after every node and
     /// every piece of a long one.
     pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {

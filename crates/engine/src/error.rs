@@ -98,6 +98,9 @@ impl From<LmError> for ErrorInfo {
                 info.with("token", id).with("vocabSize", vocab_size)
             }
             LmError::MissingTensor { name } => info.with("tensor", name),
+            LmError::KvType { .. } => {
+                info.hint("Use kvType: \"f16\" or \"f32\".").with("option", "kvType")
+            }
             _ => info,
         }
     }

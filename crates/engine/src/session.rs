@@ -31,7 +31,6 @@ pub(crate) struct Session {
     /// The job whose step is under way and the rows of that step.
     step: Option<(u32, usize)>,
     rows: Vec<Row>,
-    logits: Vec<f32>,
     /// The conversation kept for its prefix, by its tokens.
     held: Option<(Sequence, Vec<u32>)>,
     pub(crate) metrics: Metrics,
@@ -56,7 +55,6 @@ impl Session {
             jobs: VecDeque::new(),
             step: None,
             rows: Vec::with_capacity(MAX_ROWS),
-            logits: Vec::new(),
             held: None,
             metrics: Metrics::default(),
             recording: None,
@@ -387,9 +385,7 @@ impl Session {
             job.end = Some(FinishReason::Length);
             return;
         }
-        self.logits.clear();
-        self.logits.extend_from_slice(self.decoder.logits(0));
-        let token = job.sampler.sample(&mut self.logits, None);
+        let token = job.sampler.sample(self.decoder.logits_mut(0), None);
         self.metrics.completion_tokens += 1;
         let ends = (end_tokens.contains(&token) && !job.options.ignore_eos)
             || job.options.stop_tokens.contains(&token);

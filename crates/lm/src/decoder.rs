@@ -281,6 +281,12 @@ impl Decoder {
         &self.executor.output(self.logits).f32s()[output * size..(output + 1) * size]
     }
 
+    /// The same, to be changed by what chooses the token.
+    pub fn logits_mut(&mut self, output: usize) -> &mut [f32] {
+        let size = self.config.vocab_size;
+        &mut self.executor.output_mut(self.logits)[output * size..(output + 1) * size]
+    }
+
     /// The last hidden state, after the last norm, of the n-th row that wanted output.
     pub fn hidden(&self, output: usize) -> &[f32] {
         let size = self.config.width;

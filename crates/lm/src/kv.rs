@@ -9,9 +9,9 @@ pub const PAGE: usize = KV_PAGE;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvType {
     /// Exact.
-    #[default]
     F32,
     /// Half the bytes; 11 bits of each value.
+    #[default]
     F16,
     /// About a quarter; 8 bits of each value and a scale for 32.
     Q8_0,

@@ -1,3 +1,7 @@
+mod candidates;
+
+pub use candidates::likeliest;
+use sidestage_kernels::exp;
 use std::fmt;
 
 /// How the next token is chosen from the logits.
@@ -174,29 +178,31 @@ impl Sampler {
 
     fn draw(&mut self, logits: &[f32]) -> u32 {
         let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
-        let candidates = &mut self.candidates;
-        candidates.clear();
-        candidates.extend((0..).zip(logits.iter().copied()).filter(|(_, logit)| !logit.is_nan()));
-        // Ties go to the smaller id, so that the order does not depend on the sort.
-        let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        let k = top_k as usize;
-        if k > 0 && k < candidates.len() {
-            candidates.select_nth_unstable_by(k - 1, order);
-            candidates.truncate(k);
-        }
-        if k > 0 || top_p < 1.0 {
-            candidates.sort_unstable_by(order);
-        }
-        let (best, max) = candidates.iter().fold((0, f32::NEG_INFINITY), |best, &(id, logit)| {
-            if logit > best.1 { (id, logit) } else { best }
-        });
+        let (best, max) = likeliest(logits);
         if max == f32::NEG_INFINITY {
             return best;
         }
+        let candidates = &mut self.candidates;
         let mut total = 0.0;
+        if top_k > 0 {
+            candidates::top_k(logits, top_k as usize, candidates);
+        } else {
+            total = candidates::total(logits, max, temperature);
+            // All tokens under this weight together are less than what `top_p` leaves out; a little
+            // less still, against rounding.
+            let tail = (1.0 - f64::from(top_p)) * total / logits.len() as f64 * 0.99;
+            let least = tail.max(0.99 * f64::from(min_p));
+            let least = f64::from(max) + f64::from(temperature) * least.ln();
+            candidates::at_least(logits, least as f32, candidates);
+        }
+        if top_k > 0 || top_p < 1.0 {
+            candidates.sort_unstable_by(candidates::order);
+        }
         for (_, weight) in candidates.iter_mut() {
-            *weight = ((*weight - max) / temperature).exp();
-            total += f64::from(*weight);
+            *weight = exp((*weight - max) / temperature);
+        }
+        if top_k > 0 {
+            total = candidates.iter().map(|(_, weight)| f64::from(*weight)).sum();
         }
         if top_p < 1.0 {
             let enough = total * f64::from(top_p);
@@ -225,17 +231,6 @@ impl Sampler {
         // Only rounding leads here.
         candidates.iter().rev().find(|(_, weight)| *weight > 0.0).map_or(best, |(id, _)| *id)
     }
-}
-
-/// The token with the largest logit and that logit; the first of equals.
-pub fn likeliest(logits: &[f32]) -> (u32, f32) {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (id, &logit) in (0..).zip(logits) {
-        if logit > best.1 {
-            best = (id, logit);
-        }
-    }
-    best
 }
 
 /// Steele, Lea & Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.

@@ -59,8 +59,8 @@ export interface LoadModelOptions {
   cacheKey?: string | undefined;
   /** Type that the weights of a folder are turned into while they load, for example `q8_0`. */
   dtype?: string | undefined;
-  /** Type of the KV cache's elements. */
-  kvType?: string | undefined;
+  /** Type of the KV cache's elements; default: `f16`. */
+  kvType?: "f32" | "f16" | "q8_0" | undefined;
   /** Bytes the model may take in all; default: what the browser allows. */
   memoryLimit?: number | undefined;
   /** Told how far the load is; never goes back. */

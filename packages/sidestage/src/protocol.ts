@@ -348,7 +348,7 @@ export type LoadOptions = {
    * own.
    */
   dtype: string | null;
-  /** Type of the KV cache's elements: `f32`. */
+  /** Type of the KV cache's elements: `f32`, `f16` (the default) or `q8_0`. */
   kvType: string | null;
   /** Bytes the model may take in all; the worker fills in what its memory allows. */
   memoryLimit: number | null;

@@ -58,7 +58,7 @@ pub struct LoadOptions {
     /// Type that the weights of a safetensors file are kept as, for example `q8_0`; default: their
     /// own.
     pub dtype: Option<String>,
-    /// Type of the KV cache's elements: `f32`.
+    /// Type of the KV cache's elements: `f32`, `f16` (the default) or `q8_0`.
     pub kv_type: Option<String>,
     /// Bytes the model may take in all; the worker fills in what its memory allows.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]

@@ -14,6 +14,11 @@ fn list(value: &Value) -> Vec<u32> {
     value.as_array().expect("ids").iter().map(|id| id.as_u64().expect("an id") as u32).collect()
 }
 
+/// The goldens are of caches that round nothing.
+fn exact() -> LoadOptions {
+    LoadOptions { kv_type: Some("f32".into()), ..LoadOptions::default() }
+}
+
 fn sane(timings: &Timings) {
     let Timings { load_ms, queue_ms, time_to_first_token_ms, .. } = *timings;
     assert!(load_ms > 0.0 && queue_ms >= 0.0, "{timings:?}");
@@ -30,7 +35,7 @@ fn prompts_as_text_give_the_golden_text() {
         let file = format!("stories260K-{quant}.gguf");
         let mut host = Host::new();
         let bytes = std::fs::read(folder.join(&file)).expect("a model");
-        let info = host.load(&Reply::new(&bytes), LoadOptions::default()).expect("a model");
+        let info = host.load(&Reply::new(&bytes), exact()).expect("a model");
         assert_eq!((info.architecture.as_str(), info.weight_type.as_str()), ("llama", quant));
         assert_eq!((info.vocab_size, info.context_length), (512, 512));
         assert!(info.has_tokenizer && !info.has_chat_template);
@@ -56,7 +61,7 @@ fn the_story_of_llama2_c() {
     let golden = json(&folder.join("stories260K-karpathy-golden.json"));
     let bytes = std::fs::read(folder.join("stories260K-F32.gguf")).expect("a model");
     let mut host = Host::new();
-    host.load(&Reply::new(&bytes), LoadOptions::default()).expect("a model");
+    host.load(&Reply::new(&bytes), exact()).expect("a model");
     let expected = list(&golden["generated_ids"]);
     let result = host.generate(ids(list(&golden["prompt_ids"])), greedy(expected.len() as u32));
     assert_eq!(result.tokens, expected);
@@ -75,5 +80,37 @@ fn quantised_models_tell_a_story_too() {
         assert_eq!(info.weight_type, quant);
         let result = host.generate(raw("Once upon a time"), greedy(20));
         assert!(result.text.starts_with(", there was a little "), "{quant}: {}", result.text);
+    }
+}
+
+#[test]
+fn a_cache_of_halves_tells_the_same_story() {
+    let Some(folder) = model::data() else { return };
+    let golden = json(&folder.join("stories260K-karpathy-golden.json"));
+    let bytes = std::fs::read(folder.join("stories260K-F32.gguf")).expect("a model");
+    let expected = list(&golden["generated_ids"]);
+    let mut host = Host::new();
+    let memory = |host: &mut Host, kv_type: Option<&str>| {
+        let kv_type = kv_type.map(str::to_owned);
+        let options = LoadOptions { kv_type, ..LoadOptions::default() };
+        let info = host.load(&Reply::new(&bytes), options).expect("a model");
+        info.memory.kv_cache
+    };
+    let whole = memory(&mut host, Some("f32"));
+    assert_eq!(2 * memory(&mut host, None), whole, "halves are the default");
+    let result = host.generate(ids(list(&golden["prompt_ids"])), greedy(expected.len() as u32));
+    assert_eq!(result.tokens, expected);
+}
+
+#[test]
+fn caches_that_cannot_be_are_refused() {
+    let Some(folder) = model::data() else { return };
+    let bytes = std::fs::read(folder.join("stories260K-F32.gguf")).expect("a model");
+    // Its heads have 8 values, a block of Q8_0 32.
+    for kv_type in ["q8_0", "q4_0", ""] {
+        let options = LoadOptions { kv_type: Some(kv_type.into()), ..LoadOptions::default() };
+        let error = Host::new().load(&Reply::new(&bytes), options).expect_err(kv_type);
+        assert_eq!(error.code, "INVALID_OPTION", "{}", error.message);
+        assert_eq!(error.detail.expect("detail")["option"], "kvType");
     }
 }

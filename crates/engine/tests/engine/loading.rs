@@ -191,8 +191,8 @@ fn metrics_add_up() {
     assert_eq!(metrics.completion_tokens, 15);
     assert!(metrics.load_ms > 0.0 && metrics.prefill_ms > 0.0 && metrics.decode_ms > 0.0);
     assert_eq!(memory.total, memory.weights + memory.kv_cache + memory.scratch);
-    // 64 positions in two pages, keys and values of 32 floats in two layers.
-    assert_eq!(memory.kv_cache, 64 * 2 * 2 * 32 * 4);
+    // 64 positions in two pages, keys and values of 32 halves in two layers.
+    assert_eq!(memory.kv_cache, 64 * 2 * 2 * 32 * 2);
     host.grant(open, 5);
     host.run_out();
     assert_eq!(host.answer(open).expect("an answer").tokens.len(), 5);

@@ -5,6 +5,7 @@ mod families;
 mod forks;
 mod goldens;
 mod huggingface;
+mod kv_types;
 mod logits;
 mod metadata;
 mod models;

@@ -89,15 +89,10 @@ fn a_cache_of_halves_tells_the_same_story() {
     let golden = json(&folder.join("stories260K-karpathy-golden.json"));
     let bytes = std::fs::read(folder.join("stories260K-F32.gguf")).expect("a model");
     let expected = list(&golden["generated_ids"]);
+    let whole = Host::new().load(&Reply::new(&bytes), exact()).expect("a model");
     let mut host = Host::new();
-    let memory = |host: &mut Host, kv_type: Option<&str>| {
-        let kv_type = kv_type.map(str::to_owned);
-        let options = LoadOptions { kv_type, ..LoadOptions::default() };
-        let info = host.load(&Reply::new(&bytes), options).expect("a model");
-        info.memory.kv_cache
-    };
-    let whole = memory(&mut host, Some("f32"));
-    assert_eq!(2 * memory(&mut host, None), whole, "halves are the default");
+    let half = host.load(&Reply::new(&bytes), LoadOptions::default()).expect("a model");
+    assert_eq!(2 * half.memory.kv_cache, whole.memory.kv_cache);
     let result = host.generate(ids(list(&golden["prompt_ids"])), greedy(expected.len() as u32));
     assert_eq!(result.tokens, expected);
 }

@@ -20,8 +20,15 @@ fn a_model_without_room() {
 
 #[test]
 fn a_conversation_without_room() {
-    let expected = Host::tiny().generate(ids(tokens("a", 100)), greedy(9));
-    let mut host = Host::tiny();
+    // Pages of 4096 bytes.
+    let host = || {
+        let (mut host, options) = (Host::new(), LoadOptions::default());
+        let options = LoadOptions { kv_type: Some("f32".into()), ..options };
+        host.load(&Reply::new(model::tiny()), options).expect("the tiny model");
+        host
+    };
+    let expected = host().generate(ids(tokens("a", 100)), greedy(9));
+    let mut host = host();
     host.watch.events.reserve(1000);
     // The cache's pages are the only large things an answer needs.
     let refused = with_at_most(4000, || host.try_generate(ids(tokens("a", 100)), greedy(9)));

@@ -8,8 +8,9 @@
 //! A result depends neither on the number of threads, nor on the rows computed beside it, nor on
 //! how columns are split: each output element has its own accumulator and adds in one order.
 
+// Its macro for loops over a tile is attention's too.
 #[macro_use]
-mod unrolled;
+mod linear;
 
 mod activation;
 mod attention;
@@ -22,7 +23,6 @@ mod grid;
 mod groups;
 mod kv;
 mod lanes;
-mod linear;
 mod norm;
 mod quant;
 mod quantize;

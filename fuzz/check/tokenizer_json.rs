@@ -5,17 +5,12 @@ use crate::peak;
 use sidestage_text::wire::{Client, Server};
 use sidestage_text::{StreamOptions, TextError};
 
-/// An input is a text, `tokenizer.json` and `tokenizer_config.json`, parted by zero bytes, which
-/// JSON has none of.
+/// An input is a text and the files of a folder, parted by zero bytes.
 pub(crate) fn check(input: &[u8]) {
-    let mut parts = input.splitn(3, |byte| *byte == 0);
-    let text = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
-    let tokenizer = parts.next().unwrap_or_default();
-    let config = parts.next().unwrap_or(b"{}");
+    let (text, files) = folder(input);
     let ((), bytes) = peak::of(|| {
         let mut server = Server::new();
         let mut client = Client(|op, message: &[u8]| server.call(op, message));
-        let files = [("tokenizer.json", tokenizer), ("tokenizer_config.json", config)];
         match client.open_files(&files) {
             Ok(()) => write_and_read(&mut client, &text),
             Err(TextError::Remote { code, message }) => {
@@ -26,6 +21,38 @@ pub(crate) fn check(input: &[u8]) {
         }
     });
     assert!(bytes <= 4000 * input.len() + (48 << 20), "{bytes} bytes for {}", input.len());
+}
+
+/// First come the text, `tokenizer.json` (there is none where it is empty) and
+/// `tokenizer_config.json`, then small files, each after a byte that names it. `tokenizer.model` is
+/// the last: it alone may hold zero bytes.
+fn folder(input: &[u8]) -> (String, Vec<(&'static str, &[u8])>) {
+    let mut rest = input;
+    let mut part = || {
+        let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+        let part = &rest[..end];
+        rest = rest.get(end + 1..).unwrap_or_default();
+        part
+    };
+    let text = String::from_utf8_lossy(part()).into_owned();
+    let mut files = vec![("tokenizer.json", part()), ("tokenizer_config.json", part())];
+    while let Some((name, bytes)) = rest.split_first() {
+        let name = match name {
+            b'm' => "tokenizer.model",
+            b's' => "special_tokens_map.json",
+            b'g' => "generation_config.json",
+            b'c' => "config.json",
+            b't' => "chat_template.json",
+            b'j' => "chat_template.jinja",
+            _ => "additional_chat_templates/tool_use.jinja",
+        };
+        let end = if name == "tokenizer.model" { None } else { bytes.iter().position(|b| *b == 0) };
+        let end = end.unwrap_or(bytes.len());
+        files.push((name, &bytes[..end]));
+        rest = bytes.get(end + 1..).unwrap_or_default();
+    }
+    files.retain(|(_, bytes)| !bytes.is_empty());
+    (text, files)
 }
 
 fn write_and_read<F>(client: &mut Client<F>, text: &str)

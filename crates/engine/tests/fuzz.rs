@@ -1,5 +1,5 @@
 //! The corpora of the fuzz targets `load`, `protocol`, `tokenizer`, `tokenizer_json` and `template`,
-//! under the targets' own checks; and a model and a vocabulary with seeded damage.
+//! under the targets' own checks; and their seeds with seeded damage.
 
 #[path = "../../../fuzz/check/load.rs"]
 mod load;
@@ -14,22 +14,28 @@ mod tokenizer;
 #[path = "../../../fuzz/check/tokenizer_json.rs"]
 mod tokenizer_json;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The files of a corpus, by name.
-fn corpus(name: &str) -> Vec<Vec<u8>> {
+/// The files of a corpus in the order of their names, and whether each is a seed: what a search
+/// found is named by its hash.
+fn corpus(name: &str) -> Vec<(bool, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(name);
     let entries = std::fs::read_dir(folder).expect("the corpus");
     let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
     paths.sort();
     assert!(paths.len() >= 8, "{} files", paths.len());
-    paths.iter().map(|path| std::fs::read(path).expect("a file of the corpus")).collect()
+    let file = |path: &PathBuf| {
+        let seed = path.file_name().is_none_or(|name| name.len() < 40);
+        (seed, std::fs::read(path).expect("a file of the corpus"))
+    };
+    paths.iter().map(file).collect()
 }
 
-/// Every file as it is, and with a few flipped bits, so many times.
+/// Every file as it is, and the seeds with a few flipped bits, so many times.
 fn replay(name: &str, rounds: u64, check: fn(&[u8])) {
-    for mut input in corpus(name) {
+    for (seed, mut input) in corpus(name) {
         check(&input);
+        let rounds = if seed { rounds } else { 0 };
         let mut state = 0x5eed_u64;
         for round in 0..rounds {
             let flips: Vec<usize> = (0..1 + round % 3)

@@ -128,7 +128,12 @@ fn folders_survive_seeded_damage() {
         (state >> 8) as usize % end
     };
     for entry in std::fs::read_dir(folder).expect("the corpus") {
-        let mut input = std::fs::read(entry.expect("an entry").path()).expect("a file");
+        let entry = entry.expect("an entry");
+        // Only the seeds: what a search found is named by its hash.
+        if entry.file_name().len() == 40 {
+            continue;
+        }
+        let mut input = std::fs::read(entry.path()).expect("a file");
         for _ in 0..60 {
             let (at, with) = (below(input.len()), below(256) as u8);
             let was = std::mem::replace(&mut input[at], with);

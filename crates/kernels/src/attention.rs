@@ -37,6 +37,8 @@ const GROUPS: usize = KV_PAGE / 4;
 pub struct Attention<'a> {
     /// Element type of the cache: one that [`crate::kv_elements`] knows.
     pub dtype: DType,
+    /// The number of the first page given; those before it are not seen.
+    pub first_page: usize,
     /// For each page the bytes of this head's keys, as [`crate::kv_write`] wrote them.
     pub keys: &'a [&'a [u8]],
     /// For each page the bytes of this head's values.
@@ -196,8 +198,9 @@ fn tile<L: Lanes, E: Four>(
         let step = if count < WIDEN { pages.len() } else { 1 };
         scores.resize(TILE * KV_CHUNK, 0.0);
         for at in pages.clone().step_by(step) {
-            let heads: [Head<'_, E>; 4] =
-                from_fn(|i| Head::new(args.keys[(at + i).min(pages.end - 1)], head_dim));
+            let heads: [Head<'_, E>; 4] = from_fn(|i| {
+                Head::new(args.keys[(at + i).min(pages.end - 1) - args.first_page], head_dim)
+            });
             let column = (at - pages.start) * KV_PAGE;
             if count < WIDEN {
                 all_scores::<L, E>(q, &heads[..step], head_dim, column, scores, count);
@@ -215,8 +218,9 @@ fn tile<L: Lanes, E: Four>(
         sums.clear();
         sums.resize(count * padded, 0.0);
         for at in pages.clone().step_by(step) {
-            let heads: [Head<'_, E>; 4] =
-                from_fn(|i| Head::new(args.values[(at + i).min(pages.end - 1)], head_dim));
+            let heads: [Head<'_, E>; 4] = from_fn(|i| {
+                Head::new(args.values[(at + i).min(pages.end - 1) - args.first_page], head_dim)
+            });
             let weights = &scores[(at - pages.start) * KV_PAGE..];
             if count < WIDEN {
                 all_sums::<L, E>(weights, &heads[..step], padded, sums);

@@ -1,6 +1,6 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
-use sidestage_kernels::{KV_CHUNK, Queries, partial_len};
+use sidestage_kernels::{KV_CHUNK, KV_PAGE, Queries, partial_len};
 use sidestage_tensor::DType;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -155,8 +155,10 @@ impl Attention {
         let pages = args.tensor(5).extents.inner();
         let table = &args.tensor(5).i32s()[args.tensor(4).i32s()[rows.start] as usize * pages..];
         let table = &table[..pages];
+        let first_page = chunks.start * (KV_CHUNK / KV_PAGE);
         let heads = |state: usize| -> SmallVec<[&[u8]; 128]> {
             let there = table.iter().take_while(|page| **page >= 0);
+            let there = there.skip(first_page).take(chunks.len() * (KV_CHUNK / KV_PAGE));
             let pages = there.map(|&page| args.pages(state)[page as usize]);
             let bytes = pages.map(|page| {
                 let bytes = page.len() / self.kv_heads;
@@ -168,6 +170,7 @@ impl Attention {
         let (keys, values) = (heads(1), heads(2));
         let attention = sidestage_kernels::Attention {
             dtype: self.dtype,
+            first_page,
             keys: &keys,
             values: &values,
             head_dim: self.head_dim,

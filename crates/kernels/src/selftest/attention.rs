@@ -51,14 +51,13 @@ struct Cache {
 impl Case {
     fn check(self, random: &mut Random) -> Result<usize, String> {
         let Self { dtype, group, head_dim, rows, positions, softcap } = self;
-        let (keys, values) = (self.cache(KvKind::Keys, random), self.cache(KvKind::Values, random));
-        let key_pages: Vec<&[u8]> =
-            keys.pages.iter().map(|page| bytemuck::cast_slice(page)).collect();
-        let value_pages: Vec<&[u8]> =
-            values.pages.iter().map(|page| bytemuck::cast_slice(page)).collect();
+        let caches = [KvKind::Keys, KvKind::Values].map(|kind| self.cache(kind, random));
+        let [keys, values] = caches.each_ref().map(|cache| -> Vec<&[u8]> {
+            cache.pages.iter().map(|page| bytemuck::cast_slice(page)).collect()
+        });
+        let (keys, values, first_page) = (&keys[..], &values[..], 0);
         let scale = 1.0 / (head_dim as f32).sqrt();
-        let (keys_of, values_of) = (&key_pages, &value_pages);
-        let args = Attention { dtype, keys: keys_of, values: values_of, head_dim, scale, softcap };
+        let args = Attention { dtype, first_page, keys, values, head_dim, scale, softcap };
         // Rows as of a prompt; of some only the latest positions.
         let window = [positions, 40][random.below(2)];
         let seen: Vec<Range<usize>> = (0..rows)
@@ -72,7 +71,7 @@ impl Case {
         let ours = run::<Native>(&args, &queries, 0..chunks, head_dim);
 
         let what = format!("{self:?} window {window}");
-        let exact = self.definition(&queries, &keys.values, &values.values, scale);
+        let exact = self.definition(&queries, &caches[0].values, &caches[1].values, scale);
         let mut compared = compare(&what, &ours, exact.into_iter(), 6e-6, |_| 1.0)?;
         let reference = run::<Portable>(&args, &queries, 0..chunks, head_dim);
         // The relaxed lanes fuse; all others give the same bits.
@@ -97,6 +96,9 @@ impl Case {
         let mut parts = vec![f32::NAN; rows * group * chunks * len];
         for chunk in 0..chunks {
             let mut part = vec![f32::NAN; rows * group * len];
+            let first_page = chunk * (KV_CHUNK / KV_PAGE);
+            let (keys, values) = (&keys[first_page..], &values[first_page..]);
+            let args = Attention { first_page, keys, values, ..args };
             attention_by::<Native>(&args, &queries, chunk..chunk + 1, &mut part);
             for (vector, part) in part.chunks(len).enumerate() {
                 parts[(vector * chunks + chunk) * len..][..len].copy_from_slice(part);

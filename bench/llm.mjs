@@ -124,8 +124,8 @@ function paired(ours, theirs) {
 
 function table(results) {
   const lines = [
-    `| model | threads | engine | what | tokens/s | native | ratio (least … most) | of the limit |${peers.map((peer) => ` ${peer} |`).join("")}`,
-    `| --- | --- | --- | --- | ---: | ---: | --- | ---: |${" ---: |".repeat(peers.length)}`,
+    `| model | threads | engine | what | tokens/s | native | ratio (least … most) | best by best | of the limit |${peers.map((peer) => ` ${peer} |`).join("")}`,
+    `| --- | --- | --- | --- | ---: | ---: | --- | ---: | ---: |${" ---: |".repeat(peers.length)}`,
   ];
   for (const { model, threads: count, samples, shares } of results) {
     for (const config of configsOf(model)) {
@@ -135,13 +135,14 @@ function table(results) {
         if (ours === undefined || bar === undefined) continue;
         const ratios = paired(ours, bar);
         const ratio = `**${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)})`;
+        const best = (Math.max(...ours) / Math.max(...bar)).toFixed(2);
         const part = `${(100 * median(shares[config][metric])).toFixed(0)} %`;
         const others = peers.map((peer) => {
           const theirs = samples[peer]?.[metric];
           return theirs === undefined ? "–" : short(median(theirs));
         });
         lines.push(
-          `| ${model} | ${count} | ${config} | ${metric} | ${short(median(ours))} | ${short(median(bar))} | ${ratio} | ${part} |${others.map((other) => ` ${other} |`).join("")}`,
+          `| ${model} | ${count} | ${config} | ${metric} | ${short(median(ours))} | ${short(median(bar))} | ${ratio} | ${best} | ${part} |${others.map((other) => ` ${other} |`).join("")}`,
         );
       }
     }

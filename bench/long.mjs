@@ -78,7 +78,9 @@ try {
     for (const threads of options.threads.split(",").map(Number)) {
       const samples = [];
       for (let round = 0; round < Number(options.rounds); round += 1) {
-        const bar = native(path, threads, ["-p", String(LONG), "-n", "0"])[`pp${LONG}`];
+        const bar = native(path, threads, ["-p", String(LONG), "-n", "0", "--no-warmup"])[
+          `pp${LONG}`
+        ];
         const work = { variant: "relaxed", threads, bytes: Math.round(cache) };
         const allowed = await limits(browser, url, work);
         const figures = await once(browser, url, model, threads, round);

@@ -38,7 +38,9 @@ WHOLE_FROM = 0.6
 # The answers to what is of no known kind.
 UNKNOWN = {*REFUSALS, *TASK}
 # Of the words that are replaced, how many become one that means the like.
-ALIKE = 0.65
+ALIKE = 0.75
+# The share of the dialogues whose question loses its order, and how far a word goes.
+DISORDERED, REACH = 0.2, 6
 # The share of the dialogues in which what is no answer counts too.
 ALL_COUNTS = 0.06
 # So many tokens that no answer has are compared with in a step.
@@ -108,18 +110,28 @@ def batches(rows: list, size: int, seed: int):
 
 
 def blurred(ids: torch.Tensor, weights: torch.Tensor, unknown: torch.Tensor, share: float, near: torch.Tensor) -> torch.Tensor:
-    """The ids with some of the users' tokens replaced: by words that mean the like, some by any word.
+    """The ids with some of the users' tokens replaced, by words that mean the like, some by any word, or out of order.
 
     People use words that the grammars do not know: an answer must not hang on each of them. A row has a share of its own,
-    from none to twice `share`; in what is not known any words may stand, so there it is six times as much.
+    from none to twice `share`; in what is not known any words may stand, so there it is twice as much again.
     """
     rows, length = ids.shape
-    chance = torch.rand(rows, length) < torch.rand(rows, 1) * torch.where(unknown, 6.0, 2.0)[:, None] * share
+    chance = torch.rand(rows, length) < torch.rand(rows, 1) * torch.where(unknown, 4.0, 2.0)[:, None] * share
     chance &= weights == vocabulary.USER
+    # What the answer repeats stays, such as names and numbers.
+    repeated = torch.zeros(rows, len(near), dtype=torch.bool)
+    repeated.scatter_(1, torch.where(weights == vocabulary.ANSWER, ids, PAD), True)
+    chance &= ~repeated.gather(1, ids)
     like = near[ids, torch.randint(near.shape[1], ids.shape)]
     words = (near[:, 0] != torch.arange(len(near))).nonzero()[:, 0]
     other = words[torch.randint(len(words), ids.shape)]
-    return torch.where(chance, torch.where(torch.rand(ids.shape) < ALIKE, like, other), ids)
+    ids = torch.where(chance, torch.where(torch.rand(ids.shape) < ALIKE, like, other), ids)
+    for row in (torch.rand(rows) < DISORDERED).nonzero()[:, 0]:
+        at = (weights[row] == vocabulary.USER).nonzero()[:, 0]
+        # Only questions of one turn: what stands between two is no word of the user.
+        if len(at) and at[-1] - at[0] == len(at) - 1:
+            ids[row, at] = ids[row, at[(torch.arange(len(at)) + torch.rand(len(at)) * REACH).argsort()]]
+    return ids
 
 
 def losses(network: Network, ids: torch.Tensor, wanted: torch.Tensor, others: torch.Tensor, bfloat16: bool) -> torch.Tensor:
@@ -177,7 +189,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1.8e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cut", type=float, default=0.85, help="the share of dialogues whose last answer is cut short, at first")
-    parser.add_argument("--blur", type=float, default=0.12, help="the share of the users' tokens that are replaced")
+    parser.add_argument("--blur", type=float, default=0.18, help="the share of the users' tokens that are replaced")
     parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
     parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")
     args = parser.parse_args()

@@ -1,5 +1,7 @@
 //! The model in the box: its golden answers, and what quantising its weights costs in perplexity.
 
+mod answers;
+
 use serde_json::Value;
 use sidestage_engine::vocabulary;
 use sidestage_formats::gguf::{Gguf, GgufWriter};

@@ -4,7 +4,7 @@ use rows::{COLUMNS, Rows, convert};
 use sidestage_formats::{Manifest, Part};
 use sidestage_lm::{DecoderPlan, Weights};
 use sidestage_tensor::DType;
-use std::collections::{BTreeMap, TryReserveError};
+use std::collections::{BTreeMap, BTreeSet, TryReserveError};
 
 /// Bytes that nobody needs are read in pieces of at most this size.
 const GAP_BYTES: usize = 64 << 10;
@@ -46,6 +46,8 @@ struct Piece {
     weight: usize,
     target: DType,
     way: Way,
+    /// The weight's dimensions, on its last piece: it is then arranged as the kernels read it.
+    completes: Option<Vec<usize>>,
 }
 
 /// How the bytes of a piece reach their place.
@@ -72,7 +74,7 @@ impl Piece {
             let rows = (STAGE_BYTES / row.max(1)).clamp(1, part.rows.max(1) as usize);
             Way::Staged(rows * row)
         };
-        Self { part, weight, target, way }
+        Self { part, weight, target, way, completes: None }
     }
 
     /// Bytes of a row in the file.
@@ -128,6 +130,12 @@ impl Placement {
             })
             .collect();
         pieces.sort_by_key(|piece| (piece.part.file, piece.part.offset));
+        let mut complete = BTreeSet::new();
+        for piece in pieces.iter_mut().rev().filter(|piece| complete.insert(piece.weight)) {
+            let info = index.as_slice().get(piece.part.weight as usize);
+            let dims = info.map(|info| info.extents.iter().map(|&dim| dim as usize).collect());
+            piece.completes = dims;
+        }
         let staged = |piece: &Piece| if let Way::Staged(bytes) = piece.way { bytes } else { 0 };
         let width = |piece: &Piece| match piece.way {
             Way::Staged(_) if piece.part.transposed => COLUMNS * piece.part.width as usize,
@@ -248,6 +256,9 @@ impl Placement {
             }
         }
         if is_full {
+            if let Some(dims) = &piece.completes {
+                self.weights.arrange(piece.weight, piece.target, dims);
+            }
             self.next += 1;
             self.filled = 0;
         }

@@ -15,6 +15,8 @@
 //!   the `c`-th of these has bits `2 c` and `2 c + 1` of byte `i`;
 //! * eight bits: chunk `c` is vector `c`, its values with 128 added, as the fast products take one
 //!   operand without a sign.
+//!
+//! Weights of 16 bits have the four rows' numbers of each column side by side.
 
 #![allow(unsafe_code, reason = "blocks are bytes, which a generic type cannot derive")]
 
@@ -52,6 +54,8 @@ pub fn grouped_rows(dtype: DType, rows: usize) -> usize {
             | DType::Q4_K
             | DType::Q5_K
             | DType::Q6_K
+            | DType::F16
+            | DType::BF16
     );
     if groups { rows / GROUP * GROUP } else { 0 }
 }
@@ -156,8 +160,16 @@ pub fn arrange(dtype: DType, (rows, width): (usize, usize), bytes: &mut [u8]) {
     for matrix in bytes.chunks_exact_mut(rows * row) {
         for group in matrix[..grouped * row].chunks_exact_mut(GROUP * row) {
             room.copy_from_slice(group);
-            by_block!(dtype, arrange_group(&room, group), ());
+            by_block!(dtype, arrange_group(&room, group), arrange_halves(&room, group));
         }
+    }
+}
+
+/// Two bytes of each row, side by side.
+fn arrange_halves(rows: &[u8], out: &mut [u8]) {
+    let row = rows.len() / GROUP;
+    for (at, halves) in out.as_chunks_mut::<{ 2 * GROUP }>().0.iter_mut().enumerate() {
+        *halves = std::array::from_fn(|i| rows[i / 2 * row + 2 * at + i % 2]);
     }
 }
 
@@ -185,7 +197,11 @@ pub fn embed(
         return dequantize_row(dtype, &table[index * row..][..row], out);
     }
     let group = &table[index / GROUP * GROUP * row..][..GROUP * row];
-    by_block!(dtype, embed_blocks(group, index % GROUP, out), ());
+    by_block!(dtype, embed_blocks(group, index % GROUP, out), {
+        for (halves, out) in group.as_chunks::<{ 2 * GROUP }>().0.iter().zip(out) {
+            dequantize_row(dtype, &halves[2 * (index % GROUP)..][..2], std::slice::from_mut(out));
+        }
+    });
 }
 
 fn embed_blocks<B: Rows>(bytes: &[u8], row: usize, out: &mut [f32]) {

@@ -13,8 +13,10 @@ macro_rules! unrolled {
         })*
     };
 }
+mod bands;
 mod floats;
 mod grouped;
+mod halves;
 mod quantized;
 mod tile;
 
@@ -207,8 +209,8 @@ pub(crate) fn linear_by<D: Dots>(args: &Linear<'_>, columns: Range<usize>) {
     assert!(columns.start <= columns.end && columns.end <= args.n, "columns out of range");
     match args.x {
         Activations::F32(x) => match args.dtype {
-            DType::F16 => floats::run::<D::L, floats::Half>(args, x, columns),
-            DType::BF16 => floats::run::<D::L, floats::Brain>(args, x, columns),
+            DType::F16 => halves::run::<D::L, floats::Half>(args, x, columns),
+            DType::BF16 => halves::run::<D::L, floats::Brain>(args, x, columns),
             _ => floats::run::<D::L, floats::Single>(args, x, columns),
         },
         Activations::Act8(_) | Activations::Act8Row(_) => {

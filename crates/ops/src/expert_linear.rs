@@ -67,8 +67,10 @@ impl Operator for ExpertLinear {
         // All experts of a row take the same, or each its own part.
         let step = if x.extents.inner() == k { used } else { 1 };
         let y = args.outputs[0].cells::<f32>();
-        for start in units.clone().step_by(COLUMNS) {
-            let columns = start..(start + COLUMNS).min(units.end);
+        // A single row reads no weight twice, and wants its streams far apart.
+        let band = if chosen.extents.rows() == 1 { units.len().max(1) } else { COLUMNS };
+        for start in units.clone().step_by(band) {
+            let columns = start..(start + band).min(units.end);
             for (at, &expert) in chosen.i32s().iter().enumerate() {
                 let expert = (expert.max(0) as usize).min(experts - 1);
                 let from = at / step;

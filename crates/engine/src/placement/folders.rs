@@ -3,7 +3,7 @@
 use super::Placement;
 use sidestage_formats::Manifest;
 use sidestage_formats::huggingface::TARGETS;
-use sidestage_kernels::{quantize_row, quantizes};
+use sidestage_kernels::{arrange, quantize_row, quantizes};
 use sidestage_lm::{DecoderOptions, DecoderPlan, Weights};
 use sidestage_miniatures::{Model, all};
 use sidestage_tensor::DType;
@@ -35,6 +35,9 @@ fn check(model: &Model, dtype: Option<DType>, chunk: usize) -> usize {
         let target = manifest.weights.as_slice()[position].dtype;
         let mut values = vec![0; bytes];
         quantize_row(target, &expected[position], &mut values);
+        if let [.., rows, width] = manifest.weights.as_slice()[position].extents[..] {
+            arrange(target, (rows as usize, width as usize), &mut values);
+        }
         assert!(weights.get(at) == values, "{} of {} as {target}", name, model.name);
         quantized += usize::from(target.is_quantized());
     }

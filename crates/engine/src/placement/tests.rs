@@ -2,6 +2,7 @@ use super::Placement;
 use proptest::prelude::*;
 use sidestage_formats::gguf::Metadata;
 use sidestage_formats::{Manifest, Part, RowOrder, TensorInfo, WeightIndex};
+use sidestage_kernels::arrange;
 use sidestage_lm::Weights;
 use sidestage_tensor::DType;
 
@@ -90,6 +91,12 @@ fn case() -> Case {
             transposed,
         };
         parts.push(part);
+    }
+    // Where the kernels read them in groups of rows.
+    for (weight, bytes) in weights.iter().zip(&mut expected) {
+        if let [.., rows, width] = weight.extents[..] {
+            arrange(weight.dtype, (rows as usize, width as usize), bytes);
+        }
     }
     let ends = files.iter().map(|file| file.len() as u64).collect();
     let weights = WeightIndex::new(weights).unwrap();

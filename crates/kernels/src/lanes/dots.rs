@@ -35,6 +35,10 @@ pub(crate) trait Dots {
     type D: Copy;
     /// What `dot` takes values of eight bits minus: 128 where it takes them as they are.
     const BYTE_ZERO: i16 = 128;
+    /// Whether groups are computed one by one, which keeps tiles of every type out of the build.
+    const SINGLE: bool = Self::L::REFERENCE;
+    /// Whether two chunks of weights take as many registers as there are for them, not four.
+    const BY_PAIRS: bool = false;
 
     fn chunk(from: &[i8; 4]) -> Self::X;
     /// Sums that begin at `sums[0] * by[0] + sums[1] * by[1]`.

@@ -68,6 +68,12 @@ pub(super) fn run<L: Lanes, W: Float>(args: &Linear<'_>, x: &[f32], columns: Ran
     tile::run(args, &layer, columns);
 }
 
+/// As [`run`], element by element: for the rows that are left behind groups.
+pub(super) fn singly<L: Lanes, W: Float>(args: &Linear<'_>, x: &[f32], columns: Range<usize>) {
+    let layer = Layer::<L, W> { weights: args.weight, k: args.k, x, of: PhantomData };
+    tile::singly(args, columns, |column, row| layer.one(column, row));
+}
+
 struct Layer<'a, L, W> {
     weights: &'a [u8],
     k: usize,

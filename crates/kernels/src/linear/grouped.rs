@@ -4,10 +4,9 @@
 //! added to four float lanes, one a row. What is taken from all values of a part is where the
 //! integer sums begin; a minimum is added in floats.
 
-#![allow(unsafe_code, reason = "threads write disjoint columns of one buffer")]
-
+use super::bands::{self, Bands, STREAMS};
 use super::{Linear, quantized};
-use crate::groups::{GROUP, Group, Head, Part, Rows, grouped_rows};
+use crate::groups::{GROUP, Group, Head, Part, Rows};
 use crate::lanes::{Dots, Lanes, Task};
 use sidestage_tensor::blocks::Act8;
 use std::array::from_fn;
@@ -15,30 +14,16 @@ use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// Groups of a tile of one row: as many streams of weights are read at once, far apart.
-const STREAMS: usize = 4;
-
-/// Groups that are multiplied with a tile of rows before the next tile comes: they stay in the
-/// second-level cache.
-const BAND: usize = 16;
-
 pub(super) fn run<D: Dots, B: Rows>(args: &Linear<'_>, columns: Range<usize>) {
-    let grouped = grouped_rows(args.dtype, args.n);
-    let part = columns.start.min(grouped)..columns.end.min(grouped);
-    assert!(part.start.is_multiple_of(GROUP) && part.end.is_multiple_of(GROUP), "half a group");
-    if !part.is_empty() {
+    let (groups, rest) = bands::split(args, columns);
+    if !groups.is_empty() {
         let per_group = args.k / B::LEN;
-        let weights = bytemuck::cast_slice(&args.weight[..grouped * per_group * size_of::<B>()]);
-        let layer = Layer::<D, B::Group> {
-            args,
-            weights,
-            per_group,
-            halves: black_box(2),
-            of: PhantomData,
-        };
-        layer.run(part.start / GROUP..part.end / GROUP);
+        let bytes = groups.end * per_group * GROUP * size_of::<B>();
+        let weights = bytemuck::cast_slice(&args.weight[..bytes]);
+        let halves = black_box(2);
+        let layer = Layer::<D, B::Group> { args, weights, per_group, halves, of: PhantomData };
+        bands::run(&layer, args.rows, groups);
     }
-    let rest = columns.start.max(grouped)..columns.end;
     if !rest.is_empty() {
         quantized::singly::<D::L, B>(args, rest);
     }
@@ -56,36 +41,8 @@ struct Layer<'a, D, G> {
     of: PhantomData<D>,
 }
 
-impl<D: Dots, G: Group> Layer<'_, D, G> {
-    fn run(&self, groups: Range<usize>) {
-        let rows = self.args.rows;
-        if D::L::REFERENCE {
-            for group in groups {
-                (0..rows).for_each(|row| self.one(group, row));
-            }
-            return;
-        }
-        let eights = rows / 8 * 8;
-        let fours = eights + (rows - eights) / 4 * 4;
-        if fours > 0 {
-            for start in groups.clone().step_by(BAND) {
-                let band = start..groups.end.min(start + BAND);
-                for row in (0..eights).step_by(8) {
-                    band.clone().for_each(|group| self.eight(group, row));
-                }
-                if fours > eights {
-                    band.for_each(|group| self.four(group, eights));
-                }
-            }
-        }
-        let apart = groups.len() / STREAMS;
-        for row in fours..rows {
-            for first in groups.start..groups.start + apart {
-                self.streams(from_fn(|stream| first + stream * apart), row);
-            }
-            (groups.start + apart * STREAMS..groups.end).for_each(|group| self.one(group, row));
-        }
-    }
+impl<D: Dots, G: Group> Bands for Layer<'_, D, G> {
+    const SINGLE: bool = D::SINGLE;
 
     #[inline(never)]
     fn eight(&self, group: usize, row: usize) {
@@ -105,22 +62,6 @@ impl<D: Dots, G: Group> Layer<'_, D, G> {
     #[inline(never)]
     fn one(&self, group: usize, row: usize) {
         D::enter(Tile::<D, G, 1, 1> { layer: self, groups: [group], row });
-    }
-
-    #[inline(always)]
-    fn put(&self, row: usize, group: usize, values: <D::L as Lanes>::F) {
-        let column = GROUP * group;
-        let values = match self.args.bias {
-            Some(bias) => match bias[column..].first_chunk() {
-                Some(bias) => D::L::add(values, D::L::load(bias)),
-                None => values,
-            },
-            None => values,
-        };
-        let at = row * self.args.n + column;
-        // SAFETY: these columns are ours, and other threads have others.
-        let cells = unsafe { self.args.y.part(at..at + GROUP) };
-        cells.copy_from_slice(&D::L::store(values));
     }
 }
 
@@ -156,9 +97,10 @@ impl<D: Dots, G: Group, const C: usize, const R: usize> Task for Tile<'_, D, G, 
                 add::<D, G, C, R>(&mut acc, &scales, part, parts, a, halves);
             }
         }
-        unrolled!(C, c => unrolled!(R, r => {
-            self.layer.put(self.row + r, self.groups[c], acc[c][r]);
-        }));
+        unrolled!(C * R, i => {
+            let (c, r) = (i / R, i % R);
+            bands::put::<D::L>(self.layer.args, self.row + r, self.groups[c], acc[c][r]);
+        });
     }
 }
 
@@ -172,41 +114,71 @@ fn add<D: Dots, G: Group, const C: usize, const R: usize>(
     a: &[Act8; R],
     halves: usize,
 ) {
-    let bits = G::Part::BITS;
-    let zero = -if bits == 8 { D::BYTE_ZERO } else { G::ZERO };
+    let zero = -if G::Part::BITS == 8 { D::BYTE_ZERO } else { G::ZERO };
     let mut sums: [[D::D; R]; C] = [from_fn(|r| D::begin(&a[r].sums, [zero, zero])); C];
-    unrolled!(2, j => if j < halves {
-        if G::Head::SPLIT {
-            let by = if j == 0 { [zero, 0] } else { [0, zero] };
-            sums = [from_fn(|r| D::begin(&a[r].sums, by)); C];
-        }
-        let chunks = G::Part::chunks(j);
-        let w: [_; C] = from_fn(|c| w[c].quad::<D::L>(j));
-        unrolled!(4, n => {
-            let x: [D::X; R] = from_fn(|r| D::chunk(four(&a[r].q, chunks[n])));
-            unrolled!(C, c => unrolled!(R, r => {
-                sums[c][r] = D::dot(sums[c][r], bits, x[r], w[c][n]);
-                if bits == 6 && n == 1 {
-                    sums[c][r] = D::settle(sums[c][r]);
-                }
-            }));
-        });
-        if bits == 5 || bits == 6 {
-            sums = sums.map(|sums| sums.map(D::settle));
-        }
-        if G::Head::SPLIT {
-            scale::<D, G, C, R>(acc, scales, part, j, sums, a);
-        }
-    });
-    if !G::Head::SPLIT {
+    if G::Head::SPLIT {
+        sums = [from_fn(|r| D::begin(&a[r].sums, [zero, 0])); C];
+    }
+    half::<D, G, C, R>(&mut sums, 0, w, a, halves);
+    if G::Head::SPLIT {
         scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
     }
+    if halves == 2 {
+        if G::Head::SPLIT {
+            sums = [from_fn(|r| D::begin(&a[r].sums, [0, zero])); C];
+        }
+        half::<D, G, C, R>(&mut sums, 1, w, a, halves);
+        scale::<D, G, C, R>(acc, scales, part, usize::from(G::Head::SPLIT), sums, a);
+    }
     if G::Head::MINIMUM {
-        unrolled!(C, c => {
-            let minimum = G::Head::minimum::<D::L>(&scales[c], part);
-            unrolled!(R, r => acc[c][r] = D::L::madd(minimum, D::L::splat(a[r].s), acc[c][r]));
+        let minimum: [_; C] = from_fn(|c| G::Head::minimum::<D::L>(&scales[c], part));
+        unrolled!(C * R, i => {
+            let (c, r) = (i / R, i % R);
+            acc[c][r] = D::L::madd(minimum[c], D::L::splat(a[r].s), acc[c][r]);
         });
     }
+}
+
+/// Adds the integer products of a half of a part.
+#[inline(always)]
+fn half<D: Dots, G: Group, const C: usize, const R: usize>(
+    sums: &mut [[D::D; R]; C],
+    j: usize,
+    w: [&G::Part; C],
+    a: &[Act8; R],
+    halves: usize,
+) {
+    let bits = G::Part::BITS;
+    let chunks = G::Part::chunks(j);
+    let w: [_; C] = from_fn(|c| w[c].quad::<D::L>(j));
+    chunk::<D, C, R>(sums, bits, w.map(|w| w[0]), a, chunks[0]);
+    chunk::<D, C, R>(sums, bits, w.map(|w| w[1]), a, chunks[1]);
+    if bits == 6 {
+        *sums = sums.map(|sums| sums.map(D::settle));
+    }
+    if !D::BY_PAIRS || halves == 2 {
+        chunk::<D, C, R>(sums, bits, w.map(|w| w[2]), a, chunks[2]);
+        chunk::<D, C, R>(sums, bits, w.map(|w| w[3]), a, chunks[3]);
+    }
+    if bits == 5 || bits == 6 {
+        *sums = sums.map(|sums| sums.map(D::settle));
+    }
+}
+
+/// Adds the integer products of four columns.
+#[inline(always)]
+fn chunk<D: Dots, const C: usize, const R: usize>(
+    sums: &mut [[D::D; R]; C],
+    bits: u32,
+    w: [<D::L as Lanes>::B; C],
+    a: &[Act8; R],
+    chunk: usize,
+) {
+    let x: [D::X; R] = from_fn(|r| D::chunk(&a[r].q.as_chunks().0[chunk]));
+    unrolled!(C * R, i => {
+        let (c, r) = (i / R, i % R);
+        sums[c][r] = D::dot(sums[c][r], bits, x[r], w[c]);
+    });
 }
 
 /// Adds sums, scaled.
@@ -219,16 +191,10 @@ fn scale<D: Dots, G: Group, const C: usize, const R: usize>(
     sums: [[D::D; R]; C],
     a: &[Act8; R],
 ) {
-    unrolled!(C, c => {
-        let scale = G::Head::scale::<D::L>(&scales[c], part, half);
-        unrolled!(R, r => {
-            let both = D::L::mul(D::L::splat(a[r].d), scale);
-            acc[c][r] = D::L::madd(D::L::to_f(D::finish(sums[c][r])), both, acc[c][r]);
-        });
+    let scale: [_; C] = from_fn(|c| G::Head::scale::<D::L>(&scales[c], part, half));
+    unrolled!(C * R, i => {
+        let (c, r) = (i / R, i % R);
+        let both = D::L::mul(D::L::splat(a[r].d), scale[c]);
+        acc[c][r] = D::L::madd(D::L::to_f(D::finish(sums[c][r])), both, acc[c][r]);
     });
-}
-
-#[inline(always)]
-fn four(q: &[i8; 32], chunk: usize) -> &[i8; 4] {
-    &q.as_chunks().0[chunk]
 }

@@ -44,6 +44,7 @@ pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
 #[cfg(not(target_feature = "relaxed-simd"))]
 impl Dots for Simd128 {
     const NAME: &'static str = "simd128";
+    const BY_PAIRS: bool = true;
     type L = Native;
     type X = [v128; 2];
     /// Times 256: at most 32 * 127 * 255 * 256.

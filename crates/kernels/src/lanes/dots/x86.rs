@@ -55,6 +55,8 @@ fn dot_wide(sums: __m128i, x: [__m128i; 2], w: __m128i) -> __m128i {
 
 impl Dots for Sse2 {
     const NAME: &'static str = "sse2";
+    /// For processors from before 2013.
+    const SINGLE: bool = true;
     type L = Native;
     type X = [__m128i; 2];
     /// Times 256.

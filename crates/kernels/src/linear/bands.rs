@@ -1,0 +1,84 @@
+//! How a layer whose weights lie in groups of four rows is cut into tiles.
+
+#![allow(unsafe_code, reason = "threads write disjoint columns of one buffer")]
+
+use super::Linear;
+use crate::groups::{GROUP, grouped_rows};
+use crate::lanes::Lanes;
+use std::array::from_fn;
+use std::ops::Range;
+
+/// Groups of a tile of one row: as many streams of weights are read at once, far apart, so that the
+/// processor prefetches each. Four streams read twice as fast as one.
+pub(super) const STREAMS: usize = 4;
+
+/// Groups that are multiplied with a tile of rows before the next tile comes: they stay in the
+/// second-level cache.
+const BAND: usize = 16;
+
+/// Computes tiles and writes them. An element must come out the same from each of them.
+pub(super) trait Bands {
+    /// Whether groups are computed one by one.
+    const SINGLE: bool;
+
+    /// A group of eight rows, the first of which is `row`.
+    fn eight(&self, group: usize, row: usize);
+    /// A group of four rows.
+    fn four(&self, group: usize, row: usize);
+    /// Several groups of one row.
+    fn streams(&self, groups: [usize; STREAMS], row: usize);
+    /// A group of one row.
+    fn one(&self, group: usize, row: usize);
+}
+
+/// Which groups lie in `columns`, and which columns that are in no group.
+pub(super) fn split(args: &Linear<'_>, columns: Range<usize>) -> (Range<usize>, Range<usize>) {
+    let grouped = grouped_rows(args.dtype, args.n);
+    let part = columns.start.min(grouped)..columns.end.min(grouped);
+    assert!(part.start.is_multiple_of(GROUP) && part.end.is_multiple_of(GROUP), "half a group");
+    (part.start / GROUP..part.end / GROUP, columns.start.max(grouped)..columns.end)
+}
+
+/// Computes some groups of all rows.
+#[inline(always)]
+pub(super) fn run<T: Bands>(tiles: &T, rows: usize, groups: Range<usize>) {
+    if T::SINGLE {
+        for group in groups {
+            (0..rows).for_each(|row| tiles.one(group, row));
+        }
+        return;
+    }
+    // The tiles in which activations lie ([`crate::Act8Rows`]).
+    let eights = rows / 8 * 8;
+    let fours = eights + (rows - eights) / 4 * 4;
+    if fours > 0 {
+        for start in groups.clone().step_by(BAND) {
+            let band = start..groups.end.min(start + BAND);
+            for row in (0..eights).step_by(8) {
+                band.clone().for_each(|group| tiles.eight(group, row));
+            }
+            if fours > eights {
+                band.for_each(|group| tiles.four(group, eights));
+            }
+        }
+    }
+    let apart = groups.len() / STREAMS;
+    for row in fours..rows {
+        for first in groups.start..groups.start + apart {
+            tiles.streams(from_fn(|stream| first + stream * apart), row);
+        }
+        (groups.start + apart * STREAMS..groups.end).for_each(|group| tiles.one(group, row));
+    }
+}
+
+/// Writes the four results of a group in a row.
+#[inline(always)]
+pub(super) fn put<L: Lanes>(args: &Linear<'_>, row: usize, group: usize, values: L::F) {
+    let column = GROUP * group;
+    let bias = args.bias.and_then(|bias| bias[column..].first_chunk());
+    let values = bias.map_or(values, |bias| L::add(values, L::load(bias)));
+    let at = row * args.n + column;
+    // SAFETY: these columns are ours, and other threads have others.
+    let cells = unsafe { args.y.part(at..at + GROUP) };
+    cells.copy_from_slice(&L::store(values));
+}

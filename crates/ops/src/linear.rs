@@ -73,6 +73,10 @@ impl Operator for Linear {
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let (x, weight) = (args.tensor(0), args.tensor(1));
+        if x.extents.rows() == 0 {
+            // A chunk of a prompt of which no row wants logits.
+            return;
+        }
         let values = if x.dtype == DType::Act8 {
             let blocks = bytemuck::cast_slice::<u8, Act8>(x.bytes);
             Activations::Act8(Act8Rows::new(blocks, x.extents.rows()))

@@ -119,16 +119,24 @@ fn add<D: Dots, G: Group, const C: usize, const R: usize>(
     if G::Head::SPLIT {
         sums = [from_fn(|r| D::begin(&a[r].sums, [zero, 0])); C];
     }
-    half::<D, G, C, R>(&mut sums, 0, w, a, halves);
-    if G::Head::SPLIT {
-        scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
+    // Each half in a branch of its own: see `Layer::halves`.
+    if halves > 0 {
+        half::<D, G, C, R>(&mut sums, 0, w, a, halves);
+        if G::Head::SPLIT {
+            scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
+        }
     }
-    if halves == 2 {
+    if halves > 1 {
         if G::Head::SPLIT {
             sums = [from_fn(|r| D::begin(&a[r].sums, [0, zero])); C];
         }
         half::<D, G, C, R>(&mut sums, 1, w, a, halves);
-        scale::<D, G, C, R>(acc, scales, part, usize::from(G::Head::SPLIT), sums, a);
+        if G::Head::SPLIT {
+            scale::<D, G, C, R>(acc, scales, part, 1, sums, a);
+        }
+    }
+    if !G::Head::SPLIT {
+        scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
     }
     if G::Head::MINIMUM {
         let minimum: [_; C] = from_fn(|c| G::Head::minimum::<D::L>(&scales[c], part));

@@ -1,9 +1,11 @@
 //! Bits do not depend on threads, chunks or stops, in any family.
 
 use crate::goldens::evaluate;
+use crate::quantized::quantized;
 use crate::steps::decoder;
 use crate::tiny::{Random, Shape};
 use sidestage_pool::Pool;
+use sidestage_tensor::DType;
 
 fn shapes() -> Vec<Shape> {
     let every = sidestage_lm::FAMILIES.iter().map(|family| Shape {
@@ -22,18 +24,34 @@ fn shapes() -> Vec<Shape> {
 
 #[test]
 fn bits_depend_on_nothing_but_the_tokens() {
+    for shape in shapes() {
+        check(shape.family, &shape.model().file(Vec::new()));
+    }
+}
+
+/// In the first chunk no row wants logits: the output matrix is multiplied with nothing.
+#[test]
+fn nor_do_those_of_quantised_weights() {
+    for dtype in [DType::F16, DType::Q8_0, DType::Q4_0, DType::Q5_1] {
+        for family in ["llama", "qwen3moe"] {
+            let experts = (family == "qwen3moe").then_some((6, 2));
+            let shape = Shape { feed_forward: 256, experts, ..Shape::new(family) };
+            check(&format!("{family} {dtype}"), &quantized(&mut shape.model(), dtype));
+        }
+    }
+}
+
+fn check(name: &str, file: &[u8]) {
     let mut random = Random::new(11, "bits");
     let tokens: Vec<u32> = (0..200).map(|_| random.below(320) as u32).collect();
     let pool = Pool::native(3);
-    for shape in shapes() {
-        let mut decoder = decoder(&shape.model().file(Vec::new())).expect(shape.family);
-        evaluate(&mut decoder, &Pool::inline(), &tokens, 128, false);
-        let expected = decoder.logits(0).to_vec();
-        assert!(expected.iter().all(|logit| logit.is_finite()), "{}", shape.family);
-        for (chunk, stopping) in [(128, true), (7, true), (1, false)] {
-            evaluate(&mut decoder, &pool, &tokens, chunk, stopping);
-            let same = decoder.logits(0) == expected;
-            assert!(same, "{}: three threads, chunks of {chunk} differ", shape.family);
-        }
+    let mut decoder = decoder(file).expect(name);
+    evaluate(&mut decoder, &Pool::inline(), &tokens, 128, false);
+    let expected = decoder.logits(0).to_vec();
+    assert!(expected.iter().all(|logit| logit.is_finite()), "{name}");
+    for (chunk, stopping) in [(128, true), (7, true), (1, false)] {
+        evaluate(&mut decoder, &pool, &tokens, chunk, stopping);
+        let same = decoder.logits(0) == expected;
+        assert!(same, "{name}: three threads, chunks of {chunk} differ");
     }
 }

@@ -28,7 +28,11 @@ pub(crate) fn evaluate(
                 sequence,
                 position: (done + index) as u32,
                 input: RowInput::Token(token),
-                wants: if index + 1 == part.len() { Wants::Output } else { Wants::Nothing },
+                wants: if done + index + 1 == tokens.len() {
+                    Wants::Output
+                } else {
+                    Wants::Nothing
+                },
             })
             .collect();
         decoder.begin(&rows).unwrap();

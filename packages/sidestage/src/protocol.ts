@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (ae19ea86e67f4781) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (5fa0a6a10d3fccfa) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */

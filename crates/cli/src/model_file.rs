@@ -1,6 +1,7 @@
 //! A model file on this machine.
 
 use crate::error::CliError;
+use sidestage_engine::protocol::ErrorInfo;
 use sidestage_formats::gguf::{self, Gguf, GgufReader};
 use sidestage_formats::safetensors::{self, SafetensorsHeader, SafetensorsReader};
 use std::fs::File;
@@ -41,17 +42,13 @@ impl ModelFile {
     /// [`CliError::Unreadable`]; [`CliError::Engine`] for a file that is no model.
     pub(crate) fn gguf(&mut self) -> Result<Gguf, CliError> {
         let mut reader = GgufReader::new();
-        let mut chunk = vec![0; 256 << 10];
-        loop {
-            let bytes = self.next(&mut chunk)?;
-            if bytes.is_empty() {
-                return Err(CliError::engine(reader.truncated()));
-            }
-            let progress = reader.push(bytes).map_err(CliError::engine)?;
-            if let gguf::Progress::Done { gguf, .. } = progress {
-                return Ok(gguf);
-            }
-        }
+        self.header(|bytes| match bytes {
+            [] => Err(reader.truncated()),
+            _ => Ok(match reader.push(bytes)? {
+                gguf::Progress::Done { gguf, .. } => Some(gguf),
+                gguf::Progress::NeedMore { .. } => None,
+            }),
+        })
     }
 
     /// Reads the header of a safetensors file, and little more than that.
@@ -60,21 +57,26 @@ impl ModelFile {
     /// As [`ModelFile::gguf`].
     pub(crate) fn safetensors(&mut self) -> Result<SafetensorsHeader, CliError> {
         let mut reader = SafetensorsReader::new();
+        self.header(|bytes| match bytes {
+            [] => Err(reader.truncated()),
+            _ => Ok(match reader.push(bytes)? {
+                safetensors::Progress::Done { header, .. } => Some(header),
+                safetensors::Progress::NeedMore { .. } => None,
+            }),
+        })
+    }
+
+    /// Reads until `push` has a header; at the file's end it gets no bytes.
+    fn header<T, E: Into<ErrorInfo>>(
+        &mut self,
+        mut push: impl FnMut(&[u8]) -> Result<Option<T>, E>,
+    ) -> Result<T, CliError> {
         let mut chunk = vec![0; 256 << 10];
         loop {
-            let bytes = self.next(&mut chunk)?;
-            if bytes.is_empty() {
-                return Err(CliError::engine(reader.truncated()));
-            }
-            let progress = reader.push(bytes).map_err(CliError::engine)?;
-            if let safetensors::Progress::Done { header, .. } = progress {
+            let count = self.file.read(&mut chunk).map_err(|error| self.unreadable(error))?;
+            if let Some(header) = push(&chunk[..count]).map_err(CliError::engine)? {
                 return Ok(header);
             }
         }
-    }
-
-    fn next<'a>(&mut self, chunk: &'a mut [u8]) -> Result<&'a [u8], CliError> {
-        let count = self.file.read(chunk).map_err(|error| self.unreadable(error))?;
-        Ok(&chunk[..count])
     }
 }

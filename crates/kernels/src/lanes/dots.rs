@@ -13,7 +13,7 @@ mod x86;
 use super::Lanes;
 use super::Portable;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
-use relaxed::{Saturating, Signed, Unsigned};
+use relaxed::{Chained, Saturating};
 #[cfg(all(
     target_arch = "wasm32",
     target_feature = "simd128",
@@ -95,8 +95,8 @@ pub(crate) fn every<T: Generic + Copy>(task: T) -> Vec<T::Output> {
 pub(crate) fn native<T: Generic>(task: T) -> T::Output {
     #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
     return match relaxed::semantics() {
-        relaxed::Semantics::Unsigned => task.run::<Unsigned>(),
-        relaxed::Semantics::Signed => task.run::<Signed>(),
+        relaxed::Semantics::Unsigned => task.run::<Chained<false>>(),
+        relaxed::Semantics::Signed => task.run::<Chained<true>>(),
         relaxed::Semantics::Saturating => task.run::<Saturating>(),
     };
     #[cfg(all(

@@ -1,6 +1,8 @@
 //! Any messages to the engine, in any order.
 #![no_main]
 
+#[path = "../check/host.rs"]
+mod host;
 #[path = "../check/peak.rs"]
 mod peak;
 #[path = "../check/protocol.rs"]

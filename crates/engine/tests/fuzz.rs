@@ -1,6 +1,8 @@
 //! The corpora of the fuzz targets `load`, `protocol`, `tokenizer`, `tokenizer_json` and `template`,
 //! under the targets' own checks; and their seeds with seeded damage.
 
+#[path = "../../../fuzz/check/host.rs"]
+mod host;
 #[path = "../../../fuzz/check/load.rs"]
 mod load;
 #[path = "../../../fuzz/check/peak.rs"]

@@ -1,7 +1,15 @@
 //! Writes the seeds of the fuzz targets `load`, `protocol`, `tokenizer` and `template` into the
 //! folder given.
 
-#[path = "../../lm/tests/decoder/tiny.rs"]
+#[path = "../../../../fuzz/check/host.rs"]
+mod host;
+#[path = "../../../../fuzz/check/peak.rs"]
+mod peak;
+#[path = "../../../../fuzz/check/protocol.rs"]
+mod protocol;
+mod session;
+mod sessions;
+#[path = "../../../lm/tests/decoder/tiny.rs"]
 mod tiny;
 
 use sidestage_engine::protocol::{
@@ -14,7 +22,9 @@ use std::path::Path;
 use tiny::Shape;
 
 /// Inputs by name.
-type Seeds = Vec<(&'static str, Vec<u8>)>;
+type Seeds = Vec<(String, Vec<u8>)>;
+/// Those whose names are written here.
+type Known = Vec<(&'static str, Vec<u8>)>;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().nth(1).ok_or("the folder is missing")?;
@@ -30,6 +40,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, input) in conversations()? {
         write("protocol", name, input)?;
     }
+    for (name, input) in sessions::all()? {
+        write("protocol", &name, input)?;
+    }
     for (name, input) in vocabularies()? {
         write("tokenizer", name, input)?;
     }
@@ -40,18 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Models of a few kilobytes: mutations reach every part of such a file.
-fn models() -> Seeds {
-    let small = |family| Shape {
-        layers: 1,
-        width: 8,
-        heads: 2,
-        kv_heads: 1,
-        head_dim: 4,
-        feed_forward: 8,
-        vocab: 12,
-        context: 64,
-        ..Shape::new(family)
-    };
+fn models() -> Known {
     let file = |shape: &Shape, more: Vec<(String, Value)>| shape.model().file(more);
     let llama = file(&small("llama"), pieces());
     let mut chat = pieces();
@@ -82,8 +84,28 @@ fn models() -> Seeds {
     ]
 }
 
+fn small(family: &'static str) -> Shape {
+    Shape {
+        layers: 1,
+        width: 8,
+        heads: 2,
+        kv_heads: 1,
+        head_dim: 4,
+        feed_forward: 8,
+        vocab: 12,
+        context: 64,
+        ..Shape::new(family)
+    }
+}
+
+/// The model of this name.
+fn model(wanted: &str) -> Vec<u8> {
+    let found = models().into_iter().find(|(name, _)| *name == wanted);
+    found.map(|(_, bytes)| bytes).unwrap_or_default()
+}
+
 /// Inputs of the target `protocol`: what happens one after the other.
-fn conversations() -> Result<Seeds, Box<dyn Error>> {
+fn conversations() -> Result<Known, Box<dyn Error>> {
     let deed =
         |kind: u8, body: &[u8]| [&[kind][..], &(body.len() as u16).to_le_bytes(), body].concat();
     let ask = |request: Request| -> Result<Vec<u8>, Box<dyn Error>> {
@@ -91,11 +113,6 @@ fn conversations() -> Result<Seeds, Box<dyn Error>> {
     };
     let told = |completion: Completion| -> Result<Vec<u8>, Box<dyn Error>> {
         Ok(deed(1, &rmp_serde::to_vec_named(&completion)?))
-    };
-    let models = models();
-    let file = |wanted: &str| -> Vec<u8> {
-        let found = models.iter().find(|(name, _)| *name == wanted);
-        found.map(|(_, bytes)| bytes.clone()).unwrap_or_default()
     };
     let held = |bytes: &[u8]| ModelSource::Held {
         files: vec![HeldFile { name: "m.gguf".into(), size: bytes.len() as u64 }],
@@ -116,7 +133,7 @@ fn conversations() -> Result<Seeds, Box<dyn Error>> {
     let credit = ask(Request::Credit { id: 2, model: 1, count: 9 })?;
     let abort = |id| ask(Request::Abort { id, model: 1 });
     let dispose = ask(Request::Dispose { id: 3, model: 1 })?;
-    let llama = file("llama");
+    let llama = model("llama");
     let loaded = [load(held(&llama))?, open.clone(), feed(&llama)].concat();
     let listing = format!(r#"[{{"type":"file","path":"m.gguf","size":{}}}]"#, llama.len());
     let failed = Completion::Failed { stream: 1, message: "no".into(), refused: false };
@@ -235,7 +252,7 @@ fn bytes() -> Vec<(String, Value)> {
 
 /// Inputs of the target `tokenizer`: a byte of options, the text, and a vocabulary as a message or
 /// in parts.
-fn vocabularies() -> Result<Seeds, Box<dyn Error>> {
+fn vocabularies() -> Result<Known, Box<dyn Error>> {
     let part = |part: &[u8]| [&(part.len() as u16).to_le_bytes(), part].concat();
     let in_parts = |options: u8, text: &str, parts: [&[u8]; 4]| {
         let parts = parts.map(part).concat();

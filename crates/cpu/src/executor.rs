@@ -60,7 +60,8 @@ impl Executor {
     pub fn new(plan: Plan, mut weights: Weights) -> Result<Self, TryReserveError> {
         for (index, &id) in plan.weights.iter().enumerate() {
             let ty = &plan.graph.value(id).ty;
-            weights.arrange(index, ty.dtype, ty.extents(&[]).dims());
+            let bytes = weights.get(index).len();
+            weights.arrange(index, ty.dtype, ty.extents(&[]).dims(), bytes);
         }
         let arena = Arena::new(plan.arena_bytes)?;
         let states = plan.states.iter().map(|_| State::default()).collect();

@@ -1,3 +1,4 @@
+use sidestage_kernels::GROUP;
 use sidestage_tensor::{AlignedBytes, DType};
 use std::collections::TryReserveError;
 
@@ -14,8 +15,8 @@ pub struct Weights {
     slabs: Vec<AlignedBytes>,
     /// Slab, first byte and length of each weight.
     places: Vec<(usize, usize, usize)>,
-    /// Whether each lies as the kernels read it.
-    arranged: Vec<bool>,
+    /// How many bytes of each lie as the kernels read them.
+    arranged: Vec<usize>,
 }
 
 impl Weights {
@@ -37,7 +38,7 @@ impl Weights {
             lengths[slab] += size.next_multiple_of(ALIGNMENT);
         }
         let slabs = lengths.into_iter().map(AlignedBytes::zeroed);
-        let arranged = vec![false; places.len()];
+        let arranged = vec![0; places.len()];
         Ok(Self { slabs: slabs.collect::<Result<_, _>>()?, places, arranged })
     }
 
@@ -47,14 +48,22 @@ impl Weights {
         &self.slabs[slab].as_slice()[offset..offset + length]
     }
 
-    /// Moves the bytes of one weight, which are those of the file, to where the kernels read them
-    /// ([`sidestage_kernels::arrange`]); once, and only a matrix of `dims` or several of them.
-    pub fn arrange(&mut self, index: usize, dtype: DType, dims: &[usize]) {
-        if let &[.., rows, width] = dims
-            && !self.arranged[index]
-        {
-            self.arranged[index] = true;
-            sidestage_kernels::arrange(dtype, (rows, width), self.get_mut(index));
+    /// Moves the first `filled` bytes of one weight, which are those of the file, to where the kernels
+    /// read them ([`sidestage_kernels::arrange`]): those that came since the last call, as far as they
+    /// are whole groups of rows. Only a matrix of `dims` or several of them has groups.
+    pub fn arrange(&mut self, index: usize, dtype: DType, dims: &[usize], filled: usize) {
+        let &[.., rows, width] = dims else { return };
+        let from = self.arranged[index];
+        let (rows, to) = if rows.is_multiple_of(GROUP) {
+            // Each group is a matrix of its own.
+            let group = GROUP * (width / dtype.block_len() * dtype.block_bytes());
+            (GROUP, filled - filled.checked_rem(group).unwrap_or(filled))
+        } else {
+            (rows, if filled == self.get(index).len() { filled } else { 0 })
+        };
+        if to > from {
+            self.arranged[index] = to;
+            sidestage_kernels::arrange(dtype, (rows, width), &mut self.get_mut(index)[from..to]);
         }
     }
 
@@ -68,6 +77,28 @@ impl Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_weight_is_arranged_while_it_comes() {
+        // Two matrices each; of five rows, one lies outside the groups.
+        for rows in [8, 5] {
+            let dims = [2, rows, 64];
+            let file: Vec<u8> = (0..2 * rows * 2 * 18).map(|i| (i * 31 % 251) as u8).collect();
+            let mut expected = file.clone();
+            sidestage_kernels::arrange(DType::Q4_0, (rows, 64), &mut expected);
+            assert_ne!(expected, file);
+            let mut weights = Weights::allocate(&[file.len()]).unwrap();
+            for (from, to) in [(0, 0), (0, 143), (143, 144), (144, 300), (300, file.len())] {
+                weights.get_mut(0)[from..to].copy_from_slice(&file[from..to]);
+                weights.arrange(0, DType::Q4_0, &dims, to);
+                let done = if rows == 8 { to / 144 * 144 } else { to / file.len() * file.len() };
+                assert_eq!(weights.get(0)[..done], expected[..done]);
+                assert_eq!(weights.get(0)[done..to], file[done..to]);
+            }
+            weights.arrange(0, DType::Q4_0, &dims, file.len());
+            assert_eq!(weights.get(0), expected);
+        }
+    }
 
     #[test]
     fn weights_do_not_overlap_and_large_ones_stand_alone() {

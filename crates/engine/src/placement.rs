@@ -46,7 +46,7 @@ struct Piece {
     weight: usize,
     target: DType,
     way: Way,
-    /// The weight's dimensions, on its last piece: it is then arranged as the kernels read it.
+    /// The weight's dimensions, on its last piece: with it the weight is arranged as the kernels read it.
     completes: Option<Vec<usize>>,
 }
 
@@ -255,10 +255,18 @@ impl Placement {
                 self.staged = 0;
             }
         }
+        if let Some(dims) = &piece.completes {
+            // While the bytes are still near, and so that no large weight keeps an abort waiting.
+            let filled = if is_full {
+                self.weights.get(piece.weight).len()
+            } else if piece.way == Way::Whole && piece.part.first == 0 {
+                self.filled as usize
+            } else {
+                0
+            };
+            self.weights.arrange(piece.weight, piece.target, dims, filled);
+        }
         if is_full {
-            if let Some(dims) = &piece.completes {
-                self.weights.arrange(piece.weight, piece.target, dims);
-            }
             self.next += 1;
             self.filled = 0;
         }

@@ -66,9 +66,10 @@ impl Pool {
 
     /// Calls `f(0)`, …, `f(parts - 1)`, each exactly once, and returns when all have returned.
     ///
-    /// Each thread takes the next part when it has done its last one: several parts a thread even out
-    /// threads that run at different speeds or have no processor at the moment. A call from inside a
-    /// part, or while another thread's call is going on, does all parts on its own thread.
+    /// Each thread has as many parts, one beside the other and the same ones in every job, and when it
+    /// has done them takes from those that others have not begun: several parts a thread even out threads
+    /// that run at different speeds or have no processor at the moment. A call from inside a part, or
+    /// while another thread's call is going on, does all parts on its own thread.
     ///
     /// # Panics
     /// If a part panics, after all parts have ended; if a thread is gone ([`Pool::fail`]), at once.
@@ -77,8 +78,8 @@ impl Pool {
         if !(2..=MAX_PARTS).contains(&parts) || self.team.threads() == 1 {
             return all();
         }
-        let Some(turn) = self.team.take_turn() else { return all() };
-        let result = self.team.run(&turn, parts as u16, f);
+        let Some(mut turn) = self.team.take_turn() else { return all() };
+        let result = self.team.run(&mut turn, parts as u16, f);
         drop(turn);
         if let Err(panic) = result {
             resume_unwind(panic);

@@ -12,10 +12,18 @@ const SPINS: u32 = if cfg!(target_arch = "wasm32") { 2_000_000 } else { 20_000 }
 /// The closure of the current job; its lifetime is that of the call of `run`.
 type Job = *const (dyn Fn(usize) + Sync);
 
+/// A cache line of its own, of the pair that processors fetch at once: what one thread writes while
+/// others spin on something else costs a fetch from that thread's core each time.
+#[repr(align(128))]
+#[derive(Default)]
+struct Line<T>(T);
+
 /// What the threads share.
 ///
-/// A part is claimed by raising the next number in the state. A thread looks at the job only after it
-/// has claimed a part of it: until that part has ended the caller waits and the job stays. So a thread
+/// The parts of a job lie in as many slots as there are threads, side by side in each. A part is
+/// claimed by raising its slot's count; a thread claims those of its own slot, which no other core
+/// looks at meanwhile, and then what is left in the others'. It looks at the job only after it has
+/// claimed a part of it: until that part has ended the caller waits and the job stays. So a thread
 /// that has no processor just now is waited for only if it has a part in hand, and the others do the
 /// rest.
 pub(crate) struct Team {
@@ -23,38 +31,45 @@ pub(crate) struct Team {
     /// Which indices are serving.
     present: Mutex<Vec<bool>>,
     complete: AtomicBool,
-    /// Held by the caller for the length of a job.
-    turn: Mutex<()>,
-    /// [`State`] in one word.
-    state: AtomicU64,
-    job: UnsafeCell<Option<Job>>,
-    /// Parts that have not ended.
-    left: AtomicUsize,
+    /// Held by the caller for the length of a job. What `ended` is when no job is going on.
+    turn: Mutex<usize>,
+    post: Line<Post>,
+    /// For each thread the job and how many parts of its slot are claimed.
+    slots: Box<[Line<AtomicU64>]>,
+    /// Parts that ended on other threads than the caller's, of all jobs there were; it may wrap.
+    ended: Line<AtomicUsize>,
     panic: Mutex<Option<Panic>>,
     resting: AtomicBool,
     over: AtomicBool,
-    /// A thread is gone without having lowered `left`; it never will.
+    /// A thread is gone without having raised `ended`; it never will.
     broken: AtomicBool,
     workers: Bed,
     caller: Bed,
 }
 
-/// The newest job's number (it may wrap: a thread that sleeps through 2^32 jobs misses one), how many
-/// parts it has, and the next one to be claimed.
-#[derive(Clone, Copy)]
+/// Where the caller puts up a job.
+#[derive(Default)]
+struct Post {
+    /// Its number and how many parts it has.
+    state: AtomicU64,
+    job: UnsafeCell<Option<Job>>,
+}
+
+/// A job's number and a count of parts, in one word.
+#[derive(Clone, Copy, PartialEq)]
 struct State {
-    job: u32,
+    /// From 1, and never used again: 2^48 are enough for years.
+    job: u64,
     parts: u16,
-    next: u16,
 }
 
 impl State {
     fn of(word: u64) -> Self {
-        Self { job: (word >> 32) as u32, parts: (word >> 16) as u16, next: word as u16 }
+        Self { job: word >> 16, parts: word as u16 }
     }
 
     fn word(self) -> u64 {
-        u64::from(self.job) << 32 | u64::from(self.parts) << 16 | u64::from(self.next)
+        self.job << 16 | u64::from(self.parts)
     }
 }
 
@@ -69,7 +84,7 @@ unsafe impl Send for Team {}
 
 /// The right to give the team a job.
 pub(crate) struct Turn<'a> {
-    _lock: MutexGuard<'a, ()>,
+    ended: MutexGuard<'a, usize>,
 }
 
 impl Team {
@@ -80,10 +95,10 @@ impl Team {
             threads,
             present: Mutex::new(present),
             complete: AtomicBool::new(threads == 1),
-            turn: Mutex::new(()),
-            state: AtomicU64::new(0),
-            job: UnsafeCell::new(None),
-            left: AtomicUsize::new(0),
+            turn: Mutex::default(),
+            post: Line::default(),
+            slots: (0..threads).map(|_| Line::default()).collect(),
+            ended: Line::default(),
             panic: Mutex::new(None),
             resting: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -103,69 +118,86 @@ impl Team {
 
     /// The turn, unless a job is going on or threads are missing.
     pub(crate) fn take_turn(&self) -> Option<Turn<'_>> {
-        let lock = match self.turn.try_lock() {
+        let ended = match self.turn.try_lock() {
             Ok(lock) => lock,
             Err(TryLockError::Poisoned(lock)) => lock.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
         };
-        (self.complete() && !self.over.load(Ordering::Acquire)).then_some(Turn { _lock: lock })
+        (self.complete() && !self.over.load(Ordering::Acquire)).then_some(Turn { ended })
     }
 
     /// Does all parts of a job together with the other threads. Gives the first panic among them.
     /// Panics itself if a thread is gone, which others still at work may outlive: see [`Team::fail`].
     pub(crate) fn run(
         &self,
-        _turn: &Turn<'_>,
+        turn: &mut Turn<'_>,
         parts: u16,
         f: &(dyn Fn(usize) + Sync),
     ) -> Result<(), Panic> {
         // SAFETY: only the lifetime changes; this returns after the last use, panics of parts are
         // caught.
         let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(f) };
+        let Post { state, job: place } = &self.post.0;
         // SAFETY: the turn is ours and no part is claimed, so nobody reads it.
-        unsafe { *self.job.get() = Some(job) };
-        self.left.store(parts.into(), Ordering::Relaxed);
-        self.resting.store(false, Ordering::Relaxed);
-        let number = State::of(self.state.load(Ordering::Relaxed)).job.wrapping_add(1);
-        let state = State { job: number, parts, next: 0 };
-        self.state.store(state.word(), Ordering::SeqCst);
+        unsafe { *place.get() = Some(job) };
+        if self.resting.load(Ordering::Relaxed) {
+            self.resting.store(false, Ordering::Relaxed);
+        }
+        let new = State { job: State::of(state.load(Ordering::Relaxed)).job + 1, parts };
+        state.store(new.word(), Ordering::SeqCst);
         self.workers.wake();
-        self.work(number);
+        let mut here = 0;
+        self.work(0, new, |ended| here += ended);
+        *turn.ended = turn.ended.wrapping_add(usize::from(parts) - here);
+        let all = || self.ended.0.load(Ordering::SeqCst) == *turn.ended;
         let broken = || self.broken.load(Ordering::SeqCst);
-        self.caller.wait(|| self.left.load(Ordering::SeqCst) == 0 || broken(), || false);
+        self.caller.wait(|| all() || broken(), || false);
         // A fresh panic, not a passed-on one: only this reaches the panic hook, which tells the host.
         assert!(!broken(), "a thread of the pool crashed");
         lock(&self.panic).take().map_or(Ok(()), Err)
     }
 
-    /// Does parts of a job while there are any.
-    fn work(&self, number: u32) {
-        while let Some(part) = self.claim(number) {
-            // SAFETY: a part is claimed and has not ended, so the caller waits in `run` and neither
-            // changes the cell nor lets the closure go.
-            let job = unsafe { *self.job.get() };
-            if let Some(job) = job {
-                // SAFETY: as above.
-                let f = unsafe { &*job };
-                if let Err(panic) = caught(|| f(part)) {
-                    lock(&self.panic).get_or_insert(panic);
+    /// Does parts of a job while there are any, first those of thread `index`. `ended` is told how
+    /// many, soon after they have ended.
+    fn work(&self, index: usize, state: State, mut ended: impl FnMut(usize)) {
+        for at in 0..self.threads {
+            let slot = (index + at) % self.threads;
+            let mut count = 0;
+            while let Some(part) = self.claim(slot, state) {
+                // SAFETY: a part is claimed and has not ended, so the caller waits in `run` and
+                // neither changes the cell nor lets the closure go.
+                let job = unsafe { *self.post.0.job.get() };
+                if let Some(job) = job {
+                    // SAFETY: as above.
+                    let f = unsafe { &*job };
+                    if let Err(panic) = caught(|| f(part)) {
+                        lock(&self.panic).get_or_insert(panic);
+                    }
                 }
+                count += 1;
             }
-            if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-                self.caller.wake();
+            if count > 0 {
+                ended(count);
             }
         }
     }
 
-    /// The next part of this job; none if all are claimed or another job has begun.
-    fn claim(&self, number: u32) -> Option<usize> {
-        let next = |word| {
-            let state = State::of(word);
-            let open = state.job == number && state.next < state.parts;
-            open.then(|| State { next: state.next + 1, ..state }.word())
+    /// The next part of a slot; none if all are claimed, as they are when the job is over: then the
+    /// slot counts to the end of this job, or is at a later one.
+    fn claim(&self, slot: usize, State { job, parts }: State) -> Option<usize> {
+        let first = |slot| usize::from(parts) * slot / self.threads;
+        let claimed = |word| match State::of(word) {
+            State { job: of, parts } if of == job => Some(parts),
+            earlier => (earlier.job < job).then_some(0),
         };
-        let claimed = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next);
-        claimed.ok().map(|word| State::of(word).next.into())
+        let next = |word| {
+            let parts = claimed(word)?;
+            let open = first(slot) + usize::from(parts) < first(slot + 1);
+            open.then(|| State { job, parts: parts + 1 }.word())
+        };
+        let count = &self.slots[slot].0;
+        let old = count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, next).ok()?;
+        Some(first(slot) + usize::from(claimed(old)?))
     }
 
     /// Says that a thread is gone. The job going on fails, and so does every later one.
@@ -190,17 +222,20 @@ impl Team {
             }
         }
         // The first job begins only when all are present, so this thread has missed none.
-        let mut seen = State::of(0).job;
+        let mut seen = State::of(0);
         loop {
-            let newest = || State::of(self.state.load(Ordering::SeqCst)).job;
+            let newest = || State::of(self.post.0.state.load(Ordering::SeqCst));
             let changed = || newest() != seen || self.over.load(Ordering::SeqCst);
             self.workers.wait(changed, || self.resting.load(Ordering::Relaxed));
-            let number = newest();
-            if number == seen {
+            let state = newest();
+            if state == seen {
                 return;
             }
-            seen = number;
-            self.work(number);
+            seen = state;
+            self.work(index, state, |ended| {
+                self.ended.0.fetch_add(ended, Ordering::SeqCst);
+                self.caller.wake();
+            });
         }
     }
 

@@ -82,6 +82,61 @@ fn many_quick_runs_of_different_widths_lose_nothing() {
 }
 
 #[test]
+fn more_threads_than_processors_lose_nothing() {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let pool = Pool::native(4 * cores);
+    wait_for(&pool);
+    let sum = AtomicUsize::new(0);
+    for round in 1..=300 {
+        // Fewer parts than threads, as many, and more.
+        let parts = round % (12 * cores);
+        pool.run(parts, &|part| {
+            sum.fetch_add(part + 1, Ordering::Relaxed);
+        });
+        assert_eq!(sum.swap(0, Ordering::Relaxed), parts * (parts + 1) / 2);
+    }
+}
+
+/// Whether each of this process's threads of that name sleeps.
+#[cfg(target_os = "linux")]
+fn asleep(name: &str) -> bool {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let mut stats =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("stat")).ok());
+    // "id (name) state …"
+    stats.all(|stat| !stat.contains(name) || stat.contains(") S "))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods, reason = "a limit for a test that would fail")]
+fn threads_sleep_when_there_is_nothing_to_do() {
+    for rest in [true, false] {
+        let pool = Pool::external(3);
+        std::thread::scope(|scope| {
+            for index in 1..3 {
+                let thread = std::thread::Builder::new().name("pool-at-rest".into());
+                let pool = &pool;
+                thread.spawn_scoped(scope, move || worker_main(pool, index)).unwrap();
+            }
+            wait_for(&pool);
+            each_once(&pool, 6);
+            if rest {
+                pool.rest();
+            }
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+            while !asleep("pool-at-rest") && std::time::Instant::now() < end {
+                std::thread::yield_now();
+            }
+            let asleep = asleep("pool-at-rest");
+            each_once(&pool, 6);
+            pool.shut_down();
+            assert!(asleep, "they spin for ever");
+        });
+    }
+}
+
+#[test]
 fn sleeping_threads_wake_for_the_next_job() {
     let pool = Pool::native(3);
     wait_for(&pool);

@@ -1,7 +1,8 @@
-use crate::memory::{Arena, State};
+use crate::memory::{Arena, ArenaCells, State};
+use crate::together::{MOST, together};
 use crate::{OpTimes, Weights};
 use bytemuck::Pod;
-use sidestage_ir::{Args, Operand, Place, Plan, ValueId, Work};
+use sidestage_ir::{Args, Operand, Operator, Place, Plan, ValueId, Work};
 use sidestage_pool::Pool;
 use sidestage_tensor::{Extents, TensorOut, TensorRef};
 use smallvec::SmallVec;
@@ -12,7 +13,7 @@ use std::ops::Range;
 /// rows of 576 values, measured in `research/kernels.md` §5).
 const ALONE: usize = 120_000;
 
-/// Shares are not made smaller than this: claiming one costs about as much as a hundred elements.
+/// Shares are not made smaller than this: each begins its streams of weights anew.
 const SHARE: usize = 60_000;
 
 /// Most shares of a thread. Several even out threads that run at different speeds.
@@ -20,6 +21,13 @@ const SHARES: usize = 4;
 
 /// Work over this cost is done in pieces, so that the caller can stop within a few milliseconds.
 const PIECE: usize = 48_000_000;
+
+/// The caller is asked whether to stop when so much was done since it was last asked: its clock costs
+/// 0.3 µs in a browser, as much as many a node of one row.
+const ASK: usize = 1_000_000;
+
+/// It is asked after this many nodes at the latest.
+const NODES: usize = 8;
 
 /// Whether a run is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +56,78 @@ pub struct Executor {
     arena: Arena,
     states: Vec<State>,
     symbols: Vec<usize>,
+    /// For each node, where those end that may run at once with it.
+    together: Vec<usize>,
     node: usize,
     unit: usize,
+}
+
+/// Where a run's values lie.
+struct Memory<'a> {
+    plan: &'a Plan,
+    weights: &'a Weights,
+    cells: ArenaCells<'a>,
+    states: &'a [State],
+    symbols: &'a [usize],
+}
+
+impl<'a> Memory<'a> {
+    /// A node with views of its operands and results.
+    fn call(&self, node: usize) -> Call<'a> {
+        let node = &self.plan.graph.nodes[node];
+        let tensor = |id: ValueId| {
+            let ty = &self.plan.graph.value(id).ty;
+            (ty.dtype, ty.extents(self.symbols))
+        };
+        let mut inputs: SmallVec<[Operand<'a>; 8]> = SmallVec::new();
+        for &id in &node.inputs {
+            let (dtype, extents) = tensor(id);
+            inputs.push(match self.plan.places[id.index()] {
+                Place::Arena { offset, .. } => {
+                    let bytes = self.cells.operand(offset, byte_len(dtype, extents));
+                    Operand::Tensor(TensorRef { dtype, extents, bytes })
+                }
+                Place::Weight(index) => {
+                    let bytes = self.weights.get(index);
+                    Operand::Tensor(TensorRef { dtype, extents, bytes })
+                }
+                Place::State(index) => Operand::Pages(self.states[index].cells()),
+            });
+        }
+        let mut outputs: SmallVec<[TensorOut<'a>; 2]> = SmallVec::new();
+        for &id in &node.outputs {
+            let (dtype, extents) = tensor(id);
+            if let Place::Arena { offset, .. } = self.plan.places[id.index()] {
+                let bytes = self.cells.result(offset, byte_len(dtype, extents));
+                outputs.push(TensorOut { dtype, extents, bytes });
+            }
+        }
+        let work = node.op.work(&Args { inputs: &inputs, outputs: &outputs });
+        Call { op: &*node.op, inputs, outputs, units: 0..work.units, work }
+    }
+}
+
+/// A node that is about to run.
+struct Call<'a> {
+    op: &'a dyn Operator,
+    inputs: SmallVec<[Operand<'a>; 8]>,
+    outputs: SmallVec<[TensorOut<'a>; 2]>,
+    work: Work,
+    units: Range<usize>,
+}
+
+impl Call<'_> {
+    fn cost(&self) -> usize {
+        self.units.len().saturating_mul(self.work.cost)
+    }
+
+    /// Does one of `parts` shares of it.
+    fn run(&self, part: usize, parts: usize) {
+        let share = share(&self.units, self.work.grain, part, parts);
+        if !share.is_empty() {
+            self.op.run(&Args { inputs: &self.inputs, outputs: &self.outputs }, share);
+        }
+    }
 }
 
 impl Executor {
@@ -66,8 +144,8 @@ impl Executor {
         let arena = Arena::new(plan.arena_bytes)?;
         let states = plan.states.iter().map(|_| State::default()).collect();
         let symbols = vec![0; plan.graph.symbols.len()];
-        let node = plan.graph.nodes.len();
-        Ok(Self { plan, weights, arena, states, symbols, node, unit: 0 })
+        let (together, node) = (together(&plan), plan.graph.nodes.len());
+        Ok(Self { plan, weights, arena, states, symbols, together, node, unit: 0 })
     }
 
     /// Bytes of the arena and of the states' pages.
@@ -137,13 +215,13 @@ impl Executor {
         self.input(id)
     }
 
-    /// Goes on until the run is done or `stop` says so; `stop` is asked after every node and
-    /// every piece of a long one.
+    /// Goes on until the run is done or `stop` says so; `stop` is asked after every piece of a long
+    /// node and every few short ones.
     pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {
         self.go_on(pool, stop, None)
     }
 
-    /// As [`Executor::resume`], with the time of each node.
+    /// As [`Executor::resume`], with the time of each node. Nodes that would run at once run one by one.
     pub fn resume_timed(
         &mut self,
         pool: &Pool,
@@ -164,15 +242,23 @@ impl Executor {
         stop: &mut dyn FnMut() -> bool,
         mut timer: Option<Timer<'_>>,
     ) -> Progress {
+        let mut done = 0_usize;
         while self.node < self.plan.graph.nodes.len() {
-            match &mut timer {
-                None => self.piece(pool),
+            let first = self.node;
+            let cost = match &mut timer {
+                None => self.piece(pool, self.together[first]),
                 Some(Timer { times, now }) => {
-                    let (node, start) = (self.node, now());
-                    self.piece(pool);
-                    times.add(node, now() - start, self.node != node);
+                    let start = now();
+                    let cost = self.piece(pool, first + 1);
+                    times.add(first, now() - start, self.node != first);
+                    cost
                 }
+            };
+            done = done.saturating_add(cost.max(ASK / NODES * (self.node - first)));
+            if done < ASK {
+                continue;
             }
+            done = 0;
             if stop() && self.node < self.plan.graph.nodes.len() {
                 return Progress::Stopped;
             }
@@ -180,56 +266,44 @@ impl Executor {
         Progress::Done
     }
 
-    /// Runs one node or one piece of it.
-    fn piece(&mut self, pool: &Pool) {
-        let node = &self.plan.graph.nodes[self.node];
-        let cells = self.arena.cells();
-        let tensor = |id: ValueId| {
-            let ty = &self.plan.graph.value(id).ty;
-            (ty.dtype, ty.extents(&self.symbols))
+    /// Runs the nodes up to `end` at once, or, if that is long, one or a piece of one. What that cost.
+    fn piece(&mut self, pool: &Pool, end: usize) -> usize {
+        let memory = Memory {
+            plan: &self.plan,
+            weights: &self.weights,
+            cells: self.arena.cells(),
+            states: &self.states,
+            symbols: &self.symbols,
         };
-        let mut inputs: SmallVec<[Operand<'_>; 8]> = SmallVec::new();
-        for &id in &node.inputs {
-            let (dtype, extents) = tensor(id);
-            inputs.push(match self.plan.places[id.index()] {
-                Place::Arena { offset, .. } => {
-                    let bytes = cells.operand(offset, byte_len(dtype, extents));
-                    Operand::Tensor(TensorRef { dtype, extents, bytes })
-                }
-                Place::Weight(index) => {
-                    let bytes = self.weights.get(index);
-                    Operand::Tensor(TensorRef { dtype, extents, bytes })
-                }
-                Place::State(index) => Operand::Pages(self.states[index].cells()),
-            });
-        }
-        let mut outputs: SmallVec<[TensorOut<'_>; 2]> = SmallVec::new();
-        for &id in &node.outputs {
-            let (dtype, extents) = tensor(id);
-            if let Place::Arena { offset, .. } = self.plan.places[id.index()] {
-                let bytes = cells.result(offset, byte_len(dtype, extents));
-                outputs.push(TensorOut { dtype, extents, bytes });
+        let mut calls: SmallVec<[Call<'_>; MOST]> = SmallVec::new();
+        let mut cost = 0_usize;
+        for node in self.node..end {
+            let call = memory.call(node);
+            cost = cost.saturating_add(call.cost());
+            calls.push(call);
+            if cost > PIECE || self.unit > 0 {
+                break;
             }
         }
-        let args = Args { inputs: &inputs, outputs: &outputs };
-        let work = node.op.work(&args);
-        let units = self.unit..piece_end(self.unit, &work);
-        let cost = units.len().saturating_mul(work.cost);
-        if cost <= ALONE || pool.threads() == 1 {
-            node.op.run(&args, units.clone());
+        if cost > PIECE || self.unit > 0 {
+            calls.truncate(1);
+            let Call { work, units, .. } = &mut calls[0];
+            *units = self.unit..piece_end(self.unit, work);
+            cost = calls[0].cost();
+        }
+        let threads = pool.threads();
+        if cost <= ALONE || threads == 1 {
+            calls.iter().for_each(|call| call.run(0, 1));
         } else {
-            let parts = (cost / SHARE).clamp(pool.threads(), SHARES * pool.threads());
-            pool.run(parts, &|part| {
-                let share = share(&units, work.grain, part, parts);
-                if !share.is_empty() {
-                    node.op.run(&args, share);
-                }
-            });
+            let shares = cost.div_ceil(SHARE).next_multiple_of(threads).min(SHARES * threads);
+            pool.run(shares, &|share| calls.iter().for_each(|call| call.run(share, shares)));
         }
-        self.unit = units.end;
-        if self.unit >= work.units {
-            (self.node, self.unit) = (self.node + 1, 0);
-        }
+        let last = &calls[calls.len() - 1];
+        (self.node, self.unit) = match last.units.end >= last.work.units {
+            true => (self.node + calls.len(), 0),
+            false => (self.node, last.units.end),
+        };
+        cost
     }
 
     fn span(&self, id: ValueId) -> (usize, usize) {

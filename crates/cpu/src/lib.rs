@@ -3,6 +3,7 @@
 mod executor;
 mod memory;
 mod profile;
+mod together;
 mod weights;
 
 pub use executor::{Executor, Progress, Timer};

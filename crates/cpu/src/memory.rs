@@ -31,25 +31,25 @@ impl Arena {
         &mut self.bytes.as_mut_slice()[offset..offset + len]
     }
 
-    /// Access while a node runs.
+    /// Access while a node runs, or several that may at once.
     pub(crate) fn cells(&mut self) -> ArenaCells<'_> {
         ArenaCells(SharedOut::new(self.bytes.as_mut_slice()))
     }
 }
 
-/// An arena from which a running node takes its operands and results.
+/// An arena from which running nodes take their operands and results.
 #[derive(Clone, Copy)]
 pub(crate) struct ArenaCells<'a>(SharedOut<'a, u8>);
 
 impl<'a> ArenaCells<'a> {
     pub(crate) fn operand(&self, offset: usize, len: usize) -> &'a [u8] {
-        // SAFETY: a plan gives values that live at the same time disjoint bytes, so nobody writes
-        // an operand while its node runs; shared reads of it are fine.
+        // SAFETY: a plan gives values that live at the same time disjoint bytes, and nodes
+        // that run at once write nothing that one of them reads; shared reads are fine.
         unsafe { self.0.read(offset..offset + len) }
     }
 
     pub(crate) fn result(&self, offset: usize, len: usize) -> SharedOut<'a, u8> {
-        // SAFETY: as above: a result's bytes belong to no operand and no other result of the node.
+        // SAFETY: as above: a result's bytes belong to no operand and no other result of these nodes.
         SharedOut::new(unsafe { self.0.part(offset..offset + len) })
     }
 }

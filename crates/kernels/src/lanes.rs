@@ -61,6 +61,11 @@ pub(crate) trait Lanes {
     fn load_f32(from: &[u8; 16]) -> Self::F;
     /// Four little-endian binary16 numbers, exactly.
     fn load_f16(from: &[u8; 8]) -> Self::F;
+    /// Sixteen little-endian binary16 numbers, exactly.
+    #[inline(always)]
+    fn load_halves(from: &[[u8; 8]; 4]) -> [Self::F; 4] {
+        [0, 1, 2, 3].map(|i| Self::load_f16(&from[i]))
+    }
     /// Four finite little-endian binary16 numbers divided by 2^112, which spares a multiplication.
     fn load_shifted_f16(from: &[u8; 8]) -> Self::F;
     /// Four signed bytes.
@@ -132,6 +137,15 @@ mod tests {
             let bytes: [u8; 8] = bytemuck::cast(halves.map(u16::to_le_bytes));
             let ours = Native::store(Native::load_f16(&bytes));
             let theirs = Portable::load_f16(&bytes);
+            let sixteen = [bytes, [0x2c; 8], [0xac; 8], [0x2c; 8]];
+            for sixteen in [sixteen, [bytes; 4]] {
+                let all = Native::load_halves(&sixteen).map(Native::store);
+                let each = sixteen.map(|four| Native::store(Native::load_f16(&four)));
+                assert_eq!(
+                    all.map(|four| four.map(f32::to_bits)),
+                    each.map(|four| four.map(f32::to_bits))
+                );
+            }
             for (ours, theirs) in ours.iter().zip(theirs) {
                 let same = ours.to_bits() == theirs.to_bits();
                 assert!(same || ours.is_nan() && theirs.is_nan(), "{ours} is not {theirs}");

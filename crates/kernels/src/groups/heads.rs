@@ -113,14 +113,14 @@ impl Head for SixBits {
 
 impl Head for EightBits {
     const SPLIT: bool = true;
-    type Scales<L: Lanes> = [L::F; 16];
+    type Scales<L: Lanes> = (L::F, [L::B; 4]);
     #[inline(always)]
-    fn scales<L: Lanes>(&self) -> [L::F; 16] {
+    fn scales<L: Lanes>(&self) -> (L::F, [L::B; 4]) {
         let d = L::tiny_scales(bytemuck::cast_ref(&self.d));
-        from_fn(|i| L::mul(d, L::signed_byte(L::bytes(&self.scales[i / 4]), i % 4)))
+        (d, from_fn(|i| L::bytes(&self.scales[i])))
     }
     #[inline(always)]
-    fn scale<L: Lanes>(scales: &[L::F; 16], part: usize, half: usize) -> L::F {
-        scales[2 * part + half]
+    fn scale<L: Lanes>((d, scales): &(L::F, [L::B; 4]), part: usize, half: usize) -> L::F {
+        L::mul(*d, L::signed_byte(scales[part / 2], 2 * (part % 2) + half))
     }
 }

@@ -54,6 +54,12 @@ pub(crate) trait Dots {
     /// The sums.
     fn finish(sums: Self::D) -> <Self::L as Lanes>::I;
 
+    /// Whether the activations are widened for values of so many bits: two groups then share what
+    /// that takes.
+    fn widens(_bits: u32) -> bool {
+        false
+    }
+
     /// Runs a task where the set's instructions may be used. All that is to use them must be
     /// `inline(always)`.
     #[inline(always)]

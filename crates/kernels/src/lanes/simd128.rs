@@ -86,6 +86,33 @@ impl Lanes for Simd128 {
         v128_or(value, v128_and(special, i32x4_splat(0x7f80_0000)))
     }
     #[inline(always)]
+    fn load_halves(from: &[[u8; 8]; 4]) -> [Self::F; 4] {
+        let [a, b]: &[[u8; 16]; 2] = bytemuck::cast_ref(from);
+        let (a, b) = (load_bytes(a), load_bytes(b));
+        // No bit of the exponent but its lowest is set in its successor: it was 0 or 31.
+        let upper = |halves| {
+            let next = i16x8_add(halves, i16x8_splat(0x400));
+            v128_and(next, i16x8_splat(0x7800))
+        };
+        if i16x8_all_true(u16x8_min(upper(a), upper(b))) {
+            // All are normal, and need no multiplication, which would be slow for others. Sixteen
+            // bits at a time: the sign, the exponent plus 112 and seven bits of the fraction; the
+            // three others.
+            let normal = |halves| {
+                let high = v128_and(i16x8_shr(halves, 3), i16x8_splat(0x8fff_u16 as i16));
+                let high = i16x8_add(high, i16x8_splat(112 << 7));
+                let low = i16x8_shl(halves, 13);
+                [
+                    i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(low, high),
+                    i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(low, high),
+                ]
+            };
+            let ([a, b], [c, d]) = (normal(a), normal(b));
+            return [a, b, c, d];
+        }
+        [0, 1, 2, 3].map(|i| Self::load_f16(&from[i]))
+    }
+    #[inline(always)]
     fn load_shifted_f16(from: &[u8; 8]) -> Self::F {
         // SAFETY: eight bytes are readable; the load needs no alignment.
         let bits = unsafe { i32x4_load_extend_i16x4(from.as_ptr().cast()) };

@@ -12,7 +12,7 @@ use std::ops::Range;
 /// processor prefetches each. Four streams read twice as fast as one.
 pub(super) const STREAMS: usize = 4;
 
-/// Groups that are multiplied with a tile of rows before the next tile comes: they stay in the
+/// Groups that are multiplied with all tiles of rows before the next ones come: they stay in the
 /// second-level cache.
 const BAND: usize = 16;
 
@@ -21,10 +21,8 @@ pub(super) trait Bands {
     /// Whether groups are computed one by one.
     const SINGLE: bool;
 
-    /// A group of eight rows, the first of which is `row`.
-    fn eight(&self, group: usize, row: usize);
-    /// A group of four rows.
-    fn four(&self, group: usize, row: usize);
+    /// Some groups of the first `rows` rows, which are whole tiles of eight, and at most one of four.
+    fn tiles(&self, groups: Range<usize>, rows: usize);
     /// Several groups of one row.
     fn streams(&self, groups: [usize; STREAMS], row: usize);
     /// A group of one row.
@@ -49,21 +47,14 @@ pub(super) fn run<T: Bands>(tiles: &T, rows: usize, groups: Range<usize>) {
         return;
     }
     // The tiles in which activations lie ([`crate::Act8Rows`]).
-    let eights = rows / 8 * 8;
-    let fours = eights + (rows - eights) / 4 * 4;
-    if fours > 0 {
+    let tiled = rows / 4 * 4;
+    if tiled > 0 {
         for start in groups.clone().step_by(BAND) {
-            let band = start..groups.end.min(start + BAND);
-            for row in (0..eights).step_by(8) {
-                band.clone().for_each(|group| tiles.eight(group, row));
-            }
-            if fours > eights {
-                band.for_each(|group| tiles.four(group, eights));
-            }
+            tiles.tiles(start..groups.end.min(start + BAND), tiled);
         }
     }
     let apart = groups.len() / STREAMS;
-    for row in fours..rows {
+    for row in tiled..rows {
         for first in groups.start..groups.start + apart {
             tiles.streams(from_fn(|stream| first + stream * apart), row);
         }
@@ -81,4 +72,22 @@ pub(super) fn put<L: Lanes>(args: &Linear<'_>, row: usize, group: usize, values:
     // SAFETY: these columns are ours, and other threads have others.
     let cells = unsafe { args.y.part(at..at + GROUP) };
     cells.copy_from_slice(&L::store(values));
+}
+
+/// Writes the sums of a group in a row up to some column.
+#[inline(always)]
+pub(super) fn keep<L: Lanes>(args: &Linear<'_>, row: usize, group: usize, sums: L::F) {
+    let at = row * args.n + GROUP * group;
+    // SAFETY: as in `put`.
+    let cells = unsafe { args.y.part(at..at + GROUP) };
+    cells.copy_from_slice(&L::store(sums));
+}
+
+/// What [`keep`] has written.
+#[inline(always)]
+pub(super) fn get<L: Lanes>(args: &Linear<'_>, row: usize, group: usize) -> L::F {
+    let at = row * args.n + GROUP * group;
+    // SAFETY: as in `put`.
+    let cells = unsafe { args.y.part(at..at + GROUP) };
+    L::load(&from_fn(|i| cells[i]))
 }

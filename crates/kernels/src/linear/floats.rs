@@ -14,6 +14,11 @@ pub(super) trait Float {
     type Four: bytemuck::Pod;
     /// Widens four.
     fn four<L: Lanes>(from: &Self::Four) -> L::F;
+    /// Widens sixteen.
+    #[inline(always)]
+    fn sixteen<L: Lanes>(from: &[Self::Four; 4]) -> [L::F; 4] {
+        [0, 1, 2, 3].map(|i| Self::four::<L>(&from[i]))
+    }
     /// The bytes of one.
     const BYTES: usize;
     /// Widens one.
@@ -45,6 +50,10 @@ impl Float for Half {
     #[inline(always)]
     fn four<L: Lanes>(from: &[u8; 8]) -> L::F {
         L::load_f16(from)
+    }
+    #[inline(always)]
+    fn sixteen<L: Lanes>(from: &[[u8; 8]; 4]) -> [L::F; 4] {
+        L::load_halves(from)
     }
     fn one(from: &[u8]) -> f32 {
         f16::from_le_bytes([from[0], from[1]]).to_f32()

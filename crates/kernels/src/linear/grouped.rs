@@ -41,17 +41,42 @@ struct Layer<'a, D, G> {
     of: PhantomData<D>,
 }
 
-impl<D: Dots, G: Group> Bands for Layer<'_, D, G> {
-    const SINGLE: bool = D::SINGLE;
-
+impl<D: Dots, G: Group> Layer<'_, D, G> {
     #[inline(never)]
     fn eight(&self, group: usize, row: usize) {
         D::enter(Tile::<D, G, 1, 8> { layer: self, groups: [group], row });
     }
 
     #[inline(never)]
+    fn pair(&self, groups: [usize; 2], row: usize) {
+        D::enter(Tile::<D, G, 2, 4> { layer: self, groups, row });
+    }
+
+    #[inline(never)]
     fn four(&self, group: usize, row: usize) {
         D::enter(Tile::<D, G, 1, 4> { layer: self, groups: [group], row });
+    }
+}
+
+impl<D: Dots, G: Group> Bands for Layer<'_, D, G> {
+    const SINGLE: bool = D::SINGLE;
+
+    fn tiles(&self, groups: Range<usize>, rows: usize) {
+        let eights = rows / 8 * 8;
+        for row in (0..eights).step_by(8) {
+            let mut single = groups.clone();
+            if D::widens(G::Part::BITS) {
+                single.start += groups.len() / 2 * 2;
+                for group in (groups.start..single.start).step_by(2) {
+                    self.pair([group, group + 1], row);
+                    self.pair([group, group + 1], row + 4);
+                }
+            }
+            single.for_each(|group| self.eight(group, row));
+        }
+        if eights < rows {
+            groups.for_each(|group| self.four(group, eights));
+        }
     }
 
     #[inline(never)]
@@ -84,8 +109,10 @@ impl<D: Dots, G: Group, const C: usize, const R: usize> Task for Tile<'_, D, G, 
         let x = self.layer.args.x.row(self.row);
         let halves = if R > 1 { self.layer.halves } else { 2 };
         let mut acc = [[D::L::splat(0.0); R]; C];
+        // Each block's are written over the last one's: built anew they would be copied.
+        let mut scales = [G::zeroed().head().scales::<D::L>(); C];
         for block in 0..per_group {
-            let scales: [_; C] = from_fn(|c| w[c][block].head().scales::<D::L>());
+            unrolled!(C, c => scales[c] = w[c][block].head().scales::<D::L>());
             for part in 0..G::PARTS {
                 let mut a = x.tile::<R>(block * G::PARTS + part);
                 let mut parts: [&G::Part; C] = from_fn(|c| w[c][block].part(part));

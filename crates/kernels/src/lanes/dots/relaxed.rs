@@ -91,6 +91,9 @@ impl Dots for Saturating {
         let sums = i32x4_add(sums, i32x4_dot_i16x8(narrow, i16x8_splat(1)));
         [i16x8_splat(0), sums, wide]
     }
+    fn widens(bits: u32) -> bool {
+        bits == 8
+    }
     #[inline(always)]
     fn finish(sums: [v128; 3]) -> v128 {
         let [_, sums, wide] = Self::settle(sums);

@@ -62,6 +62,9 @@ impl Dots for Simd128 {
     fn dot(sums: v128, _: u32, x: [v128; 2], w: v128) -> v128 {
         dot_wide(sums, x, w)
     }
+    fn widens(_: u32) -> bool {
+        true
+    }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {
         i32x4_shr(sums, 8)

@@ -233,8 +233,8 @@ impl Load {
     /// Goes on as far as it can. Whether the model is whole.
     fn settle<T: Text>(&mut self, hands: &mut Hands<'_, T>) -> Result<bool, ErrorInfo> {
         loop {
-            // Where a hub fails there may be another way.
-            if !matches!(self.stage, Stage::Resolve(_))
+            // Where a hub or a small file fails there may be another way.
+            if !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(_))
                 && let Some(Err(error)) = self.end()
             {
                 return Err(error.clone().into());

@@ -25,6 +25,8 @@ const USUAL: [&str; 7] = [
 /// Reads the small files one after the other.
 pub(super) struct SmallFiles {
     shelf: Shelf,
+    /// Whether it is known which files there are.
+    listed: bool,
     left: VecDeque<(String, Wanted)>,
     name: String,
     pub(super) whole: Whole,
@@ -48,6 +50,7 @@ impl SmallFiles {
             let small = all.iter().map(|(name, _)| *name);
             small.filter(|name| *name == INDEX || Files::wants(name)).map(str::to_owned).collect()
         });
+        let is_listed = listed.is_some();
         let mut names: Vec<String> = listed.unwrap_or_else(|| USUAL.map(str::to_owned).to_vec());
         // What is missing is found out first.
         names.sort_by_key(|name| name != CONFIG);
@@ -69,7 +72,7 @@ impl SmallFiles {
             return Err(StoreError::Incomplete { missing: CONFIG.into() }.into());
         };
         let whole = Whole::start(wanted, orders);
-        Ok(Self { shelf, left, name, whole, over: Vec::new(), got: Vec::new() })
+        Ok(Self { shelf, listed: is_listed, left, name, whole, over: Vec::new(), got: Vec::new() })
     }
 
     /// Goes on with the next file when one has ended. The folder, when all are read; `Err(None)`:
@@ -80,12 +83,15 @@ impl SmallFiles {
     ) -> Result<Option<ReadFolder>, Option<ErrorInfo>> {
         loop {
             let Some(end) = self.whole.end() else { return Ok(None) };
-            match end.map_err(|error| Some(error.into()))? {
-                Ended::Bytes(bytes) => {
+            match end {
+                Ok(Ended::Bytes(bytes)) => {
                     self.got.push((std::mem::take(&mut self.name), bytes));
                 }
-                Ended::Missing => {}
-                Ended::Changed => return Err(None),
+                Ok(Ended::Missing) => {}
+                Ok(Ended::Changed) => return Err(None),
+                // The cache does not remember what the server did not have.
+                Err(StoreError::NotCached { .. }) if !self.listed && self.name != CONFIG => {}
+                Err(error) => return Err(Some(error.into())),
             }
             let Some((name, wanted)) = self.left.pop_front() else {
                 return self.read().map(Some).map_err(Some);

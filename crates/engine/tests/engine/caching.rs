@@ -241,6 +241,22 @@ fn a_url_is_asked_whether_it_has_changed() {
 }
 
 #[test]
+fn a_folder_that_nobody_lists_comes_from_the_cache() {
+    let model = sidestage_miniatures::model("llama").expect("a model");
+    let url = "https://example.org/r/";
+    let mut world = World::default();
+    world.files.insert(format!("{url}config.json"), model.config);
+    let files = model.files.into_iter();
+    world.files.extend(files.map(|(name, bytes)| (format!("{url}{name}"), bytes)));
+    world.load(url, LoadOptions::default()).expect("a model");
+    world.load(url, with("only-if-cached")).expect("a model");
+    assert!(world.asked.is_empty(), "{:?}", world.asked);
+    world.cache.retain(|key, _| !key.ends_with("config.json"));
+    let error = world.load(url, with("only-if-cached")).expect_err("half a folder");
+    assert_eq!(error.code, "NOT_CACHED");
+}
+
+#[test]
 fn a_file_that_changes_is_begun_anew_once() {
     let url = "https://example.org/m.gguf";
     let mut world = World::default();

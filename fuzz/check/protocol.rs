@@ -3,7 +3,7 @@
 
 use crate::host::Host;
 use crate::peak;
-use sidestage_engine::protocol::{Completion, LoadOptions, Request};
+use sidestage_engine::protocol::{Completion, Request};
 
 /// Bytes that a model may take.
 const LIMIT: u64 = 16 << 20;
@@ -87,7 +87,8 @@ pub(crate) fn carry_out(deed: Deed<'_>, host: &mut Host) {
 fn limited(mut request: Request) -> Request {
     match &mut request {
         Request::Load { options, .. } => {
-            *options = LoadOptions { memory_limit: Some(LIMIT), ..std::mem::take(options) };
+            options.memory_limit =
+                Some(options.memory_limit.map_or(LIMIT, |limit| limit.min(LIMIT)));
         }
         Request::Generate { options, .. } => {
             options.max_tokens = Some(options.max_tokens.unwrap_or(4).min(4));

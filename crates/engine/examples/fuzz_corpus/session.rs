@@ -50,6 +50,11 @@ impl Session {
         }
     }
 
+    /// The id of the last request.
+    pub(crate) fn last(&self) -> u32 {
+        self.id
+    }
+
     pub(crate) fn ask(&mut self, request: impl FnOnce(u32) -> Request) {
         self.id += 1;
         self.deed(0, &message(&request(self.id)));
@@ -72,6 +77,10 @@ impl Session {
         for chunk in bytes.chunks(60_000) {
             self.deed(2, chunk);
         }
+    }
+
+    pub(crate) fn open(&mut self) {
+        self.deed(4, &[]);
     }
 
     pub(crate) fn close(&mut self) {
@@ -125,7 +134,7 @@ impl Session {
             Origin::Cache { .. } => self.deed(8, &[]),
             Origin::Held { index } => {
                 let bytes = self.world.held[index as usize].1.clone();
-                self.deed(4, &[]);
+                self.open();
                 self.feed(&bytes[offset..to.unwrap_or(bytes.len())]);
                 self.cease(stream, to.is_none());
             }

@@ -1,6 +1,7 @@
 //! What loads from hubs, URLs, folders and caches look like, whole and disturbed.
 
 mod folders;
+mod refusals;
 mod requests;
 
 use crate::session::{Session, World};
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Result<Seeds, Box<dyn Error>> {
     faults(&mut seeds);
     caches(&mut seeds);
     folders::all(&mut seeds)?;
+    refusals::all(&mut seeds);
     requests::all(&mut seeds);
     Ok(seeds)
 }

@@ -13,6 +13,9 @@ use sidestage_formats::gguf::Value;
 use std::collections::BTreeMap;
 use std::error::Error;
 
+/// A weight's name, extents and values.
+pub(super) type Named = (String, Vec<u64>, Vec<f32>);
+
 pub(super) fn all(seeds: &mut Seeds) -> Result<(), Box<dyn Error>> {
     splits(seeds);
     folders(seeds);
@@ -72,8 +75,28 @@ fn splits(seeds: &mut Seeds) {
     session.end("split_changed", seeds);
 }
 
+/// `config.json` of such a llama.
+pub(super) fn config(shape: &Shape) -> String {
+    json!({
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": shape.vocab,
+        "hidden_size": shape.width,
+        "intermediate_size": shape.feed_forward,
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "max_position_embeddings": shape.context,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": true,
+        "bos_token_id": 9,
+        "eos_token_id": [9],
+    })
+    .to_string()
+}
+
 /// Type of the weights, names and values.
-fn safetensors(dtype: &str, tensors: &[(String, Vec<u64>, Vec<f32>)]) -> Vec<u8> {
+pub(super) fn safetensors(dtype: &str, tensors: &[Named]) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     header.insert("__metadata__".into(), json!({ "format": "pt" }));
     let mut bytes: Vec<u8> = Vec::new();
@@ -95,7 +118,7 @@ fn safetensors(dtype: &str, tensors: &[(String, Vec<u64>, Vec<f32>)]) -> Vec<u8>
 }
 
 /// The weights of a llama under the names of `transformers`.
-fn theirs(shape: &Shape) -> Vec<(String, Vec<u64>, Vec<f32>)> {
+pub(super) fn theirs(shape: &Shape) -> Vec<Named> {
     let names = [
         ("token_embd.", "model.embed_tokens."),
         ("output_norm.", "model.norm."),
@@ -115,26 +138,34 @@ fn theirs(shape: &Shape) -> Vec<(String, Vec<u64>, Vec<f32>)> {
     tensors.into_iter().map(|tensor| (name(&tensor.name), tensor.extents, tensor.values)).collect()
 }
 
+/// The weights of a GPT-2 under the names of `transformers`.
+fn by_columns(shape: &Shape) -> Vec<Named> {
+    let names = [
+        ("token_embd.", "wte."),
+        ("position_embd.", "wpe."),
+        ("output_norm.", "ln_f."),
+        ("blk.", "h."),
+        (".attn_norm.", ".ln_1."),
+        (".attn_qkv.", ".attn.c_attn."),
+        (".attn_output.", ".attn.c_proj."),
+        (".ffn_norm.", ".ln_2."),
+        (".ffn_up.", ".mlp.c_fc."),
+        (".ffn_down.", ".mlp.c_proj."),
+    ];
+    let tensors = shape.model().tensors.into_iter();
+    let renamed = tensors.map(|mut tensor| {
+        let ours = format!("transformer.{}", tensor.name);
+        let name = names.iter().fold(ours, |name, (a, b)| name.replace(a, b));
+        if name.contains(".c_") {
+            tensor.extents.reverse();
+        }
+        (name, tensor.extents, tensor.values)
+    });
+    renamed.collect()
+}
+
 fn folders(seeds: &mut Seeds) {
     let shape = small("llama");
-    let config = |shape: &Shape| {
-        json!({
-            "architectures": ["LlamaForCausalLM"],
-            "model_type": "llama",
-            "vocab_size": shape.vocab,
-            "hidden_size": shape.width,
-            "intermediate_size": shape.feed_forward,
-            "num_hidden_layers": shape.layers,
-            "num_attention_heads": shape.heads,
-            "num_key_value_heads": shape.kv_heads,
-            "max_position_embeddings": shape.context,
-            "rms_norm_eps": 1e-5,
-            "tie_word_embeddings": true,
-            "bos_token_id": 9,
-            "eos_token_id": [9],
-        })
-        .to_string()
-    };
     let tokenizer = json!({
         "version": "1.0",
         "added_tokens": [{ "id": 9, "content": "<e>", "special": true, "normalized": false }],
@@ -149,7 +180,7 @@ fn folders(seeds: &mut Seeds) {
         },
     });
     let template = "{% for m in messages %}{{ m.role }} {{ m.content }}{% endfor %}";
-    let small: Vec<(&str, Vec<u8>)> = vec![
+    let parts: Vec<(&str, Vec<u8>)> = vec![
         ("config.json", config(&shape).into()),
         ("generation_config.json", br#"{"temperature":0.6,"top_p":0.9,"do_sample":true}"#.to_vec()),
         ("tokenizer.json", tokenizer.to_string().into()),
@@ -164,11 +195,11 @@ fn folders(seeds: &mut Seeds) {
         .chain(second.iter().map(|w| (w.0.as_str(), "b.safetensors")))
         .collect();
     let index = json!({ "metadata": { "total_size": 1 }, "weight_map": map }).to_string();
-    let mut sharded = small.clone();
+    let mut sharded = parts.clone();
     sharded.push(("model.safetensors.index.json", index.into()));
     sharded.push(("a.safetensors", safetensors("F32", first)));
     sharded.push(("b.safetensors", safetensors("F32", second)));
-    let mut single = small;
+    let mut single = parts;
     single.push(("model.safetensors", safetensors("F32", &weights)));
 
     let mut session = Session::new(hub(&single, None));
@@ -229,6 +260,27 @@ fn folders(seeds: &mut Seeds) {
         session.end(name, seeds);
     }
 
+    // Norms less one, and matrices that lie by columns.
+    let gemma = small("gemma");
+    let head = config(&gemma)
+        .replace("LlamaFor", "GemmaFor")
+        .replace("\"model_type\":\"llama\"", "\"model_type\":\"gemma\",\"head_dim\":4");
+    let gpt2 = Shape { kv_heads: 2, feed_forward: 32, ..small("gpt2") };
+    let columns = json!({ "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
+        "vocab_size": 12, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 64,
+        "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new" });
+    for (name, config, weights) in [
+        ("folder_gemma", head, theirs(&gemma)),
+        ("folder_gpt2", columns.to_string(), by_columns(&gpt2)),
+    ] {
+        let weights = safetensors("F32", &weights);
+        let files = [("config.json", config.into()), ("model.safetensors", weights)];
+        let mut session = Session::new(held(&files, ""));
+        session.load_held(defaults());
+        session.serve();
+        session.end(name, seeds);
+    }
+
     // Something is missing, is no JSON, or is about something else.
     let mut session = Session::new(held(&sharded, ""));
     for at in 0..sharded.len() {
@@ -270,7 +322,26 @@ fn folders(seeds: &mut Seeds) {
 
 /// Configuration and header of a folder of each family, whose weights do not come any more.
 fn families(seeds: &mut Seeds) -> Result<(), Box<dyn Error>> {
-    for family in sidestage_miniatures::all() {
+    // Those whose configurations say something of their own.
+    for name in [
+        "llama-llama3",
+        "llama-yarn",
+        "mistral",
+        "smollm3",
+        "granite",
+        "qwen3moe",
+        "gemma2",
+        "gemma3",
+        "phi",
+        "phi3-longrope",
+        "gptneox",
+        "falcon-grouped",
+        "stablelm-parallel",
+        "olmo3",
+        "lfm2",
+        "starcoder2",
+    ] {
+        let family = sidestage_miniatures::model(name).ok_or(name)?;
         let mut held = vec![("config.json".to_owned(), family.config.clone())];
         held.extend(family.index.map(|index| ("model.safetensors.index.json".into(), index)));
         held.extend(family.files);

@@ -20,6 +20,9 @@ const STREAMED: usize = 96 << 20;
 /// Rows of a chunk of a prompt.
 const CHUNK: usize = 128;
 
+/// Heads of queries and of keys: SmolLM2-135M, a 300M Llama, Qwen2.5-0.5B; as many of both.
+const HEADS: [[usize; 2]; 4] = [[9, 3], [16, 4], [14, 2], [4, 4]];
+
 const WEIGHTS: [DType; 11] = [
     DType::Q4_0,
     DType::Q4_1,
@@ -49,17 +52,20 @@ pub(crate) fn all() -> Vec<Named> {
         );
         add(format!("prompt/{name}"), Box::new(move || linear(dtype, CHUNK, WIDTH)));
     }
-    for positions in [32, 512, 4096] {
-        add(
-            format!("attention/decode/{positions}"),
-            Box::new(move || attention(1, positions).expect("a graph that fits")),
-        );
-    }
-    for positions in [128, 512, 4096] {
-        add(
-            format!("attention/prompt/{positions}"),
-            Box::new(move || attention(CHUNK, positions).expect("a graph that fits")),
-        );
+    for heads in HEADS {
+        let of = format!("{}x{}", heads[0] / heads[1], heads[1]);
+        for positions in [32, 512, 4096] {
+            add(
+                format!("attention/{of}/decode/{positions}"),
+                Box::new(move || attention(heads, 1, positions).expect("a graph that fits")),
+            );
+        }
+        for positions in [128, 512, 4096] {
+            add(
+                format!("attention/{of}/prompt/{positions}"),
+                Box::new(move || attention(heads, CHUNK, positions).expect("a graph that fits")),
+            );
+        }
     }
     for rows in [1, CHUNK] {
         add(
@@ -91,9 +97,13 @@ fn linear(dtype: DType, rows: usize, outputs: usize) -> Case {
     Case::new(graph, work, 0, |executor| fill(executor, x))
 }
 
-/// Attention of the last `rows` of `positions`, with the heads of a 300M Llama.
-fn attention(rows: usize, positions: usize) -> Result<Case, GraphError> {
-    let (heads, kv_heads, head_dim, dtype) = (16, 4, 64, DType::F16);
+/// Attention of the last `rows` of `positions`.
+fn attention(
+    [heads, kv_heads]: [usize; 2],
+    rows: usize,
+    positions: usize,
+) -> Result<Case, GraphError> {
+    let (head_dim, dtype) = (64, DType::F16);
     let (pages, scale, softcap) = (positions.div_ceil(KV_PAGE), 0.125, None);
     let room = heads * rows.max(positions.div_ceil(KV_CHUNK));
     let parts = AttentionParts { room, window: None };

@@ -195,7 +195,8 @@ fn half<D: Dots, G: Group, const C: usize, const R: usize>(
         chunk::<D, C, R>(sums, bits, w.map(|w| w[2]), a, chunks[2]);
         chunk::<D, C, R>(sums, bits, w.map(|w| w[3]), a, chunks[3]);
     }
-    if bits == 5 || bits == 6 {
+    // What is finished next needs no settling: the last half, and of six bits each.
+    if bits == 5 && j == 0 {
         *sums = sums.map(|sums| sums.map(D::settle));
     }
 }

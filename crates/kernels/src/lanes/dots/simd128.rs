@@ -22,6 +22,11 @@ pub(super) fn splat(from: &[i8; 4]) -> v128 {
 #[inline(always)]
 pub(super) fn weigh(sums: &[i16; 2], by: [i16; 2]) -> v128 {
     let [a, b] = by;
+    if by == [0, 0] {
+        // Callers know it where they are compiled, but LLVM does not see through the product: 6 %
+        // of a prompt of types with minima.
+        return i32x4_splat(0);
+    }
     // SAFETY: four bytes are readable; the load needs no alignment.
     let sums = unsafe { v128_load32_splat(sums.as_ptr().cast()) };
     i32x4_dot_i16x8(sums, i16x8(a, b, a, b, a, b, a, b))

@@ -254,7 +254,7 @@ fn signs_of_life_come_where_nothing_else_does() {
         host.start(ids(tokens("a", 200)), GenerateOptions { stream: false, ..greedy(20) });
     let waiting = host.start(ids([5]), greedy(1));
     let paused = host.start_with(ids([5]), greedy(1), Some(0));
-    host.tick(2.0);
+    host.tick(16.0);
     host.run_out();
     host.wait(300.0);
     host.run_out();

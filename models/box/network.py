@@ -17,7 +17,7 @@ class Shape:
 
     vocabulary: int = 9216
     width: int = 256
-    layers: int = 3
+    layers: int = 4
     heads: int = 4
     kv_heads: int = 2
     head: int = 64
@@ -112,14 +112,15 @@ class Network(nn.Module):
                 last = name.endswith(("attn_output.weight", "ffn_down.weight"))
                 nn.init.normal_(weight, std=0.02 * 2 if not last else 0.04 / (2 * shape.layers) ** 0.5)
 
-    def hidden(self, ids: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
-        """The normalised last hidden state, `[batch, length, width]`."""
-        x = F.embedding(ids, table)
+    def hidden(self, ids: torch.Tensor, table: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The normalised last hidden state and the one before the last layer, each `[batch, length, width]`."""
+        x = before = F.embedding(ids, table)
         cos, sin = rotations(self.shape, ids.shape[1], x.dtype)
         for layer in self.blk:
+            before = x
             x = layer(x, cos, sin)
-        return self.output_norm(x)
+        return self.output_norm(x), before
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         table = self.token_embd.weight
-        return F.linear(self.hidden(ids, table), table)
+        return F.linear(self.hidden(ids, table)[0], table)

@@ -1,6 +1,8 @@
 """Trains the model in the box on a CPU and writes it as GGUF.
 
-    python train.py --corpus corpus.jsonl --words words.npz --work DIR [--tokens 16e6] [--threads 1]
+    python train.py --corpus corpus.jsonl --words words.npz --minilm all-MiniLM-L6-v2.gguf --tokenizer tokenizer.json --work DIR
+
+It has two lessons: the answers, and what each question means, as all-MiniLM-L6-v2 has it.
 
 `DIR` keeps the tokenizer, a checkpoint from which a stopped run goes on, `box.gguf`,
 written anew with every checkpoint, and `training.jsonl`: the versions, the options and
@@ -23,8 +25,10 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 
 import export
+import minilm
 import vocabulary
 from dialogues.unknown import REFUSALS, TASK
+from meaning import Meaning
 from network import Network, Shape
 from words import Known, Words, neighbours
 
@@ -45,6 +49,8 @@ DISORDERED, REACH = 0.2, 6
 ALL_COUNTS = 0.06
 # So many tokens that no answer has are compared with in a step.
 OTHERS = 512
+# What the lesson on meaning counts beside the answers.
+MEANING = 1.0
 
 
 def load(args: argparse.Namespace, shape: Shape, common: list[str]) -> tuple[Tokenizer, list]:
@@ -134,16 +140,20 @@ def blurred(ids: torch.Tensor, weights: torch.Tensor, unknown: torch.Tensor, sha
     return ids
 
 
-def losses(network: Network, ids: torch.Tensor, wanted: torch.Tensor, others: torch.Tensor, bfloat16: bool) -> torch.Tensor:
-    """The loss in nats of each token that is `wanted`, one after the other, among the tokens of `ids` and `others`."""
+def losses(network: Network, ids: torch.Tensor, wanted: torch.Tensor, others: torch.Tensor, bfloat16: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """The loss in nats of each token that is `wanted`, one after the other, among the tokens of `ids` and `others`.
+
+    Also the states before the last layer.
+    """
     tokens = torch.cat((ids.flatten(), others)).unique()
     place = torch.empty(network.shape.vocabulary, dtype=torch.long)
     place[tokens] = torch.arange(len(tokens))
     ids = place[ids]
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
         table = network.token_embd.rows(tokens)
-        logits = F.linear(network.hidden(ids[:, :-1], table)[wanted[:, 1:]], table)
-    return F.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]], reduction="none")
+        states, before = network.hidden(ids[:, :-1], table)
+        logits = F.linear(states[wanted[:, 1:]], table)
+    return F.cross_entropy(logits.float(), ids[:, 1:][wanted[:, 1:]], reduction="none"), before
 
 
 def held_out_loss(network: Network, rows: list, bfloat16: bool) -> float:
@@ -153,7 +163,7 @@ def held_out_loss(network: Network, rows: list, bfloat16: bool) -> float:
     with torch.no_grad():
         for ids, weights, _ in batches(rows, 4096, 0):
             answers = weights == vocabulary.ANSWER
-            total += losses(network, ids, answers, everything, bfloat16).sum().item()
+            total += losses(network, ids, answers, everything, bfloat16)[0].sum().item()
             count += answers.sum().item()
     return total / count
 
@@ -183,14 +193,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True)
     parser.add_argument("--words", required=True, help="what vectors.py wrote")
+    parser.add_argument("--minilm", required=True, help="all-MiniLM-L6-v2 as GGUF")
+    parser.add_argument("--tokenizer", required=True, help="its tokenizer.json")
     parser.add_argument("--work", required=True)
-    parser.add_argument("--tokens", type=float, default=16e6, help="how many tokens to see in all")
+    parser.add_argument("--tokens", type=float, default=12e6, help="how many tokens to see in all")
     parser.add_argument("--batch", type=int, default=2048, help="tokens in a step")
-    parser.add_argument("--rate", type=float, default=1.8e-3, help="the highest learning rate")
+    parser.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--cut", type=float, default=0.85, help="the share of dialogues whose last answer is cut short, at first")
-    parser.add_argument("--blur", type=float, default=0.18, help="the share of the users' tokens that are replaced")
-    parser.add_argument("--minutes", type=float, default=4, help="between two checkpoints")
+    parser.add_argument("--blur", type=float, default=0.12, help="the share of the users' tokens that are replaced")
+    parser.add_argument("--minutes", type=float, default=6, help="between two checkpoints")
     parser.add_argument("--float32", action="store_true", help="for processors that are slow in bfloat16")
     args = parser.parse_args()
 
@@ -215,12 +227,13 @@ def main() -> None:
     # What an answer may say. A step compares with these and some others: the rest of the tokens is soon known not to be said.
     said = torch.tensor(sorted({token for ids, weights, _ in rows for token, weight in zip(ids, weights) if weight == vocabulary.ANSWER}))
     print(f"{int(seen_tokens.sum())} tokens are in the text, {int((table.norm(dim=1) > 0).sum())} have a known word", flush=True)
+    meaning = Meaning(minilm.MiniLM(args.minilm, args.tokenizer), tokenizer, shape, not args.float32)
     # Muon is made for inner matrices; the vectors of the tokens and the gains stay with AdamW.
     inner = [p for name, p in network.named_parameters() if p.dim() == 2 and name.startswith("blk.")]
     gains = [p for p in network.parameters() if p.dim() == 1]
     optimizers = [
         torch.optim.Muon(inner, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
-        torch.optim.AdamW([{"params": [network.token_embd.own], "weight_decay": 0.1, "share": OWN_RATE}, {"params": [network.token_embd.turn], "weight_decay": 0.0, "share": TURN_RATE}, {"params": gains, "weight_decay": 0.0}], betas=(0.9, 0.95), fused=True),
+        torch.optim.AdamW([{"params": [network.token_embd.own], "weight_decay": 0.1, "share": OWN_RATE}, {"params": [network.token_embd.turn], "weight_decay": 0.0, "share": TURN_RATE}, {"params": [*gains, *meaning.turn.parameters()], "weight_decay": 0.0}], betas=(0.9, 0.95), fused=True),
     ]
     print(f"{sum(p.numel() for p in network.parameters())} parameters", flush=True)
     checkpoint = os.path.join(args.work, "checkpoint.pt")
@@ -228,6 +241,7 @@ def main() -> None:
     if os.path.exists(checkpoint):
         state = torch.load(checkpoint)
         network.load_state_dict(state["network"])
+        meaning.load_state_dict(state["meaning"])
         for optimizer, kept in zip(optimizers, state["optimizers"]):
             optimizer.load_state_dict(kept)
         seen, step, number, done = state["seen"], state["step"], state["part"], state["done"]
@@ -235,7 +249,7 @@ def main() -> None:
 
     def keep() -> None:
         loss = held_out_loss(network, held, not args.float32)
-        torch.save({"network": network.state_dict(), "settled": settled(network).state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "seen": seen, "step": step, "part": number, "done": done}, checkpoint + ".new")
+        torch.save({"network": network.state_dict(), "meaning": meaning.state_dict(), "settled": settled(network).state_dict(), "optimizers": [optimizer.state_dict() for optimizer in optimizers], "seen": seen, "step": step, "part": number, "done": done}, checkpoint + ".new")
         os.replace(checkpoint + ".new", checkpoint)
         path = os.path.join(args.work, "box.gguf")
         export.write(path + ".new", settled(network), tokenizer)
@@ -246,7 +260,7 @@ def main() -> None:
     stop = []
     signal.signal(signal.SIGTERM, lambda *_: stop.append(True))
     saved = began = time.monotonic()
-    since, running = 0, 0.0
+    since, running = 0, torch.zeros(2)
     while seen < args.tokens and not stop:
         share = args.cut * min(1.0, (1 - seen / args.tokens) / (1 - WHOLE_FROM))
         for at, (ids, weights, unknown) in enumerate(batches(part(rows, number, share), args.batch, number)):
@@ -262,17 +276,19 @@ def main() -> None:
             counts[:, 0] = False
             wanted = weights[counts]
             others = torch.cat((said, torch.randint(shape.vocabulary, (OTHERS,))))
-            loss = (losses(network, ids, counts, others, not args.float32) * wanted).sum() / wanted.sum()
-            loss.backward()
+            each, before = losses(network, ids, counts, others, not args.float32)
+            loss, apart = (each * wanted).sum() / wanted.sum(), meaning(ids, before)
+            (loss + MEANING * apart).backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for optimizer in optimizers:
                 optimizer.step()
             network.zero_grad(set_to_none=True)
             seen, step, done = seen + int((weights > 0).sum()), step + 1, at + 1
             since += ids.numel()
-            running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+            both = torch.stack((loss, apart)).detach()
+            running = both if step == 1 else 0.98 * running + 0.02 * both
             if step % 50 == 0:
-                print(f"step {step}: {seen} tokens, loss {running:.4f}, rate {rate:.5f}, {since / (time.monotonic() - began):.0f} tokens/s", flush=True)
+                print(f"step {step}: {seen} tokens, loss {running[0]:.4f}, meaning {running[1]:.4f}, rate {rate:.5f}, {since / (time.monotonic() - began):.0f} tokens/s", flush=True)
             if time.monotonic() - saved > args.minutes * 60:
                 keep()
                 saved = time.monotonic()

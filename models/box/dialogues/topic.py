@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass
 
+from .by_hand import BY_HAND
 from .everyday import EVERYDAY
 from .frames import CODES, THINGS, TROUBLES, WISHES, around, asked, loose, shaken
 from .grammar import Intent, Turn, fill
@@ -40,6 +41,7 @@ class Topic:
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
         spoken = tuple(SPOKEN[self.name].split("|")) if self.name in SPOKEN else ()
         kinds.append((spoken, 0.5 + 0.1 * len(spoken)))
+        kinds.append((tuple(BY_HAND[self.name]), 0.12 * len(BY_HAND[self.name])))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
         form = rng.choice(forms)
@@ -51,7 +53,7 @@ class Topic:
             return asked(rng, rng.choice(TROUBLES), form)
         if forms is hints:
             return loose(rng, hints)
-        return shaken(rng, around(rng, fill(rng, form)))
+        return shaken(rng, around(rng, form if form in BY_HAND[self.name] else fill(rng, form)))
 
     def intent(self) -> Intent:
         def make(rng: random.Random, memory: dict) -> list[Turn]:

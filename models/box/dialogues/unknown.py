@@ -2,6 +2,7 @@
 
 import random
 
+from .by_hand import BY_HAND
 from .frames import CODES, THINGS, TROUBLES, WISHES, around, asked, loose, shaken
 from .grammar import Intent, Turn, a, capital, fill, loosely
 
@@ -110,6 +111,15 @@ def big_sums(rng: random.Random, memory: dict) -> list[Turn]:
     return [(loosely(rng, fill(rng, form)), rng.choice(SUMS))]
 
 
+KINDS = {"refuse": REFUSALS, "task": TASK, "code": CODE, "writing": WRITING, "advice": ADVICE, "live": LIVE, "translate": TRANSLATE, "sums": SUMS, "harm": HARM}
+
+
+def by_hand(rng: random.Random, memory: dict) -> list[Turn]:
+    kind = rng.choices(list(KINDS), [len(BY_HAND[kind]) for kind in KINDS])[0]
+    text = rng.choice(BY_HAND[kind])
+    return [(shaken(rng, around(rng, text)) if rng.random() < 0.7 else loosely(rng, text), rng.choice(KINDS[kind]))]
+
+
 def again(rng: random.Random, memory: dict) -> list[Turn]:
     """A question that cannot be answered, and the user's insistence."""
     country, other = rng.sample(COUNTRIES, 2)
@@ -131,6 +141,7 @@ def tongue(rng: random.Random, memory: dict) -> list[Turn]:
 
 
 INTENTS = [
+    Intent(45, by_hand),
     Intent(22, framed),
     Intent(16, vague),
     Intent(14, jumbled),

@@ -28,6 +28,7 @@ export const TYPES = {
   Q4_K: { number: 12, weights: 256, bytes: 144 },
   Q5_K: { number: 13, weights: 256, bytes: 176 },
   Q6_K: { number: 14, weights: 256, bytes: 210 },
+  BF16: { number: 30, weights: 1, bytes: 2 },
 };
 
 const aligned = (size) => Math.ceil(size / ALIGNMENT) * ALIGNMENT;

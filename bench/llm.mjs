@@ -22,7 +22,7 @@ import { once, PEERS } from "./speed.mjs";
 
 const DEFAULT = ["smollm2-135m-q4_0", "llama-300m-q4_k"];
 const ALL = [
-  ...["smollm2-135m-q4_0", "smollm2-135m-q8_0", "smollm2-135m-f16"],
+  ...["smollm2-135m-q4_0", "smollm2-135m-q8_0", "smollm2-135m-f16", "smollm2-135m-bf16"],
   ...["llama-300m-q4_0", "llama-300m-q4_k", "llama-300m-q5_k", "llama-300m-q6_k"],
   ...["qwen-0.5b-q4_0", "qwen-0.5b-q8_0"],
 ];

@@ -3,7 +3,7 @@
  * Load time and memory, with what the browser keeps: without it, when it is empty, and from it. Each
  * load is in a fresh page of a browser with a profile on the disk, as a user's is.
  *
- *     node bench/load.mjs [--rounds=3] [--json]
+ *     node bench/load.mjs [--models=smollm2-135m-q4_0,qwen-0.5b-q4_0] [--rounds=3] [--json]
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -15,8 +15,15 @@ import { renderers, watchOthers } from "./process.mjs";
 import { serve } from "./server.mjs";
 import { OURS, PEERS } from "./speed.mjs";
 
-/** Files of 135 and of 500 million weights. */
-const MODELS = ["smollm2-135m-q8_0", "qwen-0.5b-q4_0"];
+const { values: options } = parseArgs({
+  options: {
+    // Files of 135 and of 500 million weights.
+    models: { type: "string", default: "smollm2-135m-q4_0,smollm2-135m-q8_0,qwen-0.5b-q4_0" },
+    rounds: { type: "string", default: "3" },
+    json: { type: "boolean", default: false },
+  },
+});
+const MODELS = options.models.split(",");
 
 const WARM_UP = "tiny";
 const ENGINES = [OURS, ...PEERS];
@@ -28,7 +35,7 @@ const LOADS = [
   { load: "cached", cache: "default" },
 ];
 
-/** One load in a fresh page: `{ ms, peak }`. */
+/** One load in a fresh page, and the first token of an answer: `{ ms, first, peak }`, both from the start. */
 async function once(context, url, { engine, model, cache }) {
   const earlier = new Set(renderers().map(({ pid }) => pid));
   const page = await context.newPage();
@@ -42,19 +49,30 @@ async function once(context, url, { engine, model, cache }) {
       page.evaluate(([c, a]) => window.bench(c, a), [command, argument]);
     await call("create", { adapter: `/bench/adapters/${engine}.mjs`, options: { threads: 1 } });
     const { ms } = await call("load", { url: `/models/${model}.gguf`, cache });
-    return { ms, peak: peak() - empty };
+    const begun = performance.now();
+    // Its vocabulary is too small for the prompts.
+    if (model !== WARM_UP) await call("generate", { prompt: 1, answer: 1, seed: 1 });
+    return { ms, first: ms + performance.now() - begun, peak: peak() - empty };
   } finally {
     await page.close();
   }
 }
 
-/** Gives `{ results: [{ model, engine, load, ms: [], peak: [], error? }], chromium, others }`. */
+/** Gives `{ results: [{ model, engine, load, ms: [], first: [], peak: [], error? }], chromium, others }`. */
 async function measure(rounds, say) {
   for (const model of [WARM_UP, ...MODELS]) make(model);
   const { url, close } = await serve();
   const results = MODELS.flatMap((model) =>
     ENGINES.flatMap((engine) =>
-      LOADS.map(({ load, cache }) => ({ model, engine, load, cache, ms: [], peak: [] })),
+      LOADS.map(({ load, cache }) => ({
+        model,
+        engine,
+        load,
+        cache,
+        ms: [],
+        first: [],
+        peak: [],
+      })),
     ),
   );
   const others = watchOthers();
@@ -73,12 +91,11 @@ async function measure(rounds, say) {
               if (result.model !== model || result.engine !== engine || result.error) continue;
               const { load, cache } = result;
               try {
-                const { ms, peak } = await once(context, url, { engine, model, cache });
-                result.ms.push(ms);
-                result.peak.push(peak);
-                say(
-                  `${model} · ${engine} · ${load}: ${ms.toFixed(0)} ms, ${peak.toFixed(0)} MB`,
-                );
+                const figures = await once(context, url, { engine, model, cache });
+                for (const [key, value] of Object.entries(figures)) result[key].push(value);
+                const { ms, first, peak } = figures;
+                const shown = `${ms.toFixed(0)} ms, ${first.toFixed(0)} ms, ${peak.toFixed(0)} MB`;
+                say(`${model} · ${engine} · ${load}: ${shown}`);
               } catch (error) {
                 result.error = String(error.message).split("\n")[0];
                 say(`${model} · ${engine} · ${load} failed: ${result.error}`);
@@ -112,6 +129,7 @@ function table(results) {
   for (const group of groups) {
     for (const [key, what] of [
       ["ms", "time, ms"],
+      ["first", "to the first token, ms"],
       ["peak", "peak, MB"],
     ]) {
       const values = ENGINES.map((engine) => {
@@ -130,12 +148,6 @@ function table(results) {
   return lines.join("\n");
 }
 
-const { values: options } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "3" },
-    json: { type: "boolean", default: false },
-  },
-});
 const measured = await measure(Number(options.rounds), (line) => console.error(line));
 if (options.json) {
   console.log(JSON.stringify(measured));

@@ -63,6 +63,7 @@ const MIXTURES = {
   q5_k: { weights: "Q5_K", embedding: "Q6_K", fileType: 16 },
   q6_k: { weights: "Q6_K", embedding: "Q6_K", fileType: 18 },
   f16: { weights: "F16", embedding: "F16", fileType: 1 },
+  bf16: { weights: "BF16", embedding: "BF16", fileType: 32 },
 };
 
 const named = (name, shape, mixtures) =>
@@ -70,7 +71,7 @@ const named = (name, shape, mixtures) =>
 
 /** Names, shapes and types. */
 export const MODELS = Object.fromEntries([
-  ...named("smollm2-135m", SMOLLM2_135M, ["q4_0", "q8_0", "f16"]),
+  ...named("smollm2-135m", SMOLLM2_135M, ["q4_0", "q8_0", "f16", "bf16"]),
   ...named("llama-300m", LLAMA_300M, ["q4_0", "q8_0", "q4_k", "q5_k", "q6_k", "f16"]),
   ...named("qwen-0.5b", QWEN_500M, ["q4_0", "q8_0"]),
   ["tiny", { shape: TINY, ...MIXTURES.q8_0 }],
@@ -137,19 +138,25 @@ const BLOCKS = {
   Q6_K: { spread: 1367, halves: [[208, 1]] },
 };
 
-/** Halves of both signs, all about as far from zero as `deviation`. */
-function randomHalves(count, deviation, next) {
-  const scale = half(deviation);
+/** The upper half of a float. */
+function brain(value) {
+  return new Uint32Array(new Float32Array([value]).buffer)[0] >>> 16;
+}
+
+/** Floats of 16 bits and both signs, all about as far from zero as `deviation`. */
+function randomFloats(type, count, deviation, next) {
+  const [scale, exponent] =
+    type === "F16" ? [half(deviation), 0x7c00] : [brain(deviation), 0x7f80];
   const values = new Uint16Array(count);
   // Its exponent, with a random sign and fraction.
-  for (let i = 0; i < count; i += 1) values[i] = (scale & 0x7c00) | (next() & 0x83ff);
+  for (let i = 0; i < count; i += 1) values[i] = (scale & exponent) | (next() & ~exponent);
   return Buffer.from(values.buffer);
 }
 
 /** Random blocks whose weights have the standard deviation `deviation`. */
 function randomBlocks(type, shape, deviation, next) {
   const length = tensorBytes(type, shape);
-  if (type === "F16") return randomHalves(length / 2, deviation, next);
+  if (type === "F16" || type === "BF16") return randomFloats(type, length / 2, deviation, next);
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i += 1) words[i] = next();
   const bytes = Buffer.from(words.buffer, 0, length);

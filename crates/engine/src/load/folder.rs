@@ -89,8 +89,11 @@ impl SmallFiles {
                 }
                 Ok(Ended::Missing) => {}
                 Ok(Ended::Changed) => return Err(None),
-                // The cache does not remember what the server did not have.
+                // The cache does not remember what the server did not have. Where there is no network,
+                // what was kept with the configuration is all there is.
                 Err(StoreError::NotCached { .. }) if !self.listed && self.name != CONFIG => {}
+                Err(StoreError::Network { received: None, .. })
+                    if !self.listed && self.over.first().is_some_and(|it| it.from_cache() > 0) => {}
                 Err(error) => return Err(Some(error.into())),
             }
             let Some((name, wanted)) = self.left.pop_front() else {

@@ -251,7 +251,11 @@ fn a_folder_that_nobody_lists_comes_from_the_cache() {
     world.load(url, LoadOptions::default()).expect("a model");
     world.load(url, with("only-if-cached")).expect("a model");
     assert!(world.asked.is_empty(), "{:?}", world.asked);
+    world.offline = true;
+    world.load(url, LoadOptions::default()).expect("a model");
     world.cache.retain(|key, _| !key.ends_with("config.json"));
+    let error = world.load(url, LoadOptions::default()).expect_err("half a folder");
+    assert_eq!(error.code, "NETWORK_ERROR");
     let error = world.load(url, with("only-if-cached")).expect_err("half a folder");
     assert_eq!(error.code, "NOT_CACHED");
 }

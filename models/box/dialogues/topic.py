@@ -41,7 +41,7 @@ class Topic:
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
         spoken = tuple(SPOKEN[self.name].split("|")) if self.name in SPOKEN else ()
         kinds.append((spoken, 0.5 + 0.1 * len(spoken)))
-        kinds.append((tuple(BY_HAND[self.name]), 0.12 * len(BY_HAND[self.name])))
+        kinds.append((tuple(BY_HAND[self.name]), 0.1 * len(BY_HAND[self.name])))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
         form = rng.choice(forms)

@@ -20,7 +20,7 @@ import { measure, OURS, PEERS } from "./speed.mjs";
 
 /** Scripts with options of their own. */
 const [first, ...others] = process.argv.slice(2);
-if (["frames", "llm", "long"].includes(first)) {
+if (["frames", "llm", "load", "long"].includes(first)) {
   const script = fileURLToPath(new URL(`${first}.mjs`, import.meta.url));
   const { status } = spawnSync(process.execPath, [script, ...others], { stdio: "inherit" });
   process.exit(status ?? 1);
@@ -41,7 +41,7 @@ const { values: options, positionals } = parseArgs({
 });
 const [name = "all"] = positionals;
 
-if (["load", "size", "soak", "tokenizer"].includes(name)) {
+if (["size", "soak", "tokenizer"].includes(name)) {
   const script = fileURLToPath(new URL(`${name}.mjs`, import.meta.url));
   const rest = options.json ? ["--json"] : [];
   if (options.rounds !== undefined) rest.push(`--rounds=${options.rounds}`);

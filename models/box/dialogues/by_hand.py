@@ -1,4 +1,4 @@
-"""Questions written by hand, each in other words than the others: lines of `topic | question` in `by_hand/*.txt`."""
+"""Questions written one by one, each in other words than the others: lines of `topic | question` in `by_hand/*.txt`."""
 
 from collections import defaultdict
 from pathlib import Path

@@ -41,7 +41,8 @@ class Topic:
         kinds.append((hints, 0.5 + 0.09 * len(hints)))
         spoken = tuple(SPOKEN[self.name].split("|")) if self.name in SPOKEN else ()
         kinds.append((spoken, 0.5 + 0.1 * len(spoken)))
-        kinds.append((tuple(BY_HAND[self.name]), 0.1 * len(BY_HAND[self.name])))
+        by_hand = tuple(BY_HAND[self.name])
+        kinds.append((by_hand, 0.1 * len(by_hand)))
         kinds = [(forms, weight) for forms, weight in kinds if forms]
         forms = rng.choices([f for f, _ in kinds], [w for _, w in kinds])[0]
         form = rng.choice(forms)
@@ -53,7 +54,8 @@ class Topic:
             return asked(rng, rng.choice(TROUBLES), form)
         if forms is hints:
             return loose(rng, hints)
-        return shaken(rng, around(rng, form if form in BY_HAND[self.name] else fill(rng, form)))
+        # What was written by hand is no template: its brackets are code.
+        return shaken(rng, around(rng, form if forms is by_hand else fill(rng, form)))
 
     def intent(self) -> Intent:
         def make(rng: random.Random, memory: dict) -> list[Turn]:

@@ -73,7 +73,7 @@ impl Host {
     }
 
     pub(crate) fn ask(&mut self, request: Request) {
-        if let Some(id) = id(&request) {
+        if let Some(id) = request.id() {
             self.ids.entry(id).or_default().0 += 1;
         }
         self.engine.request(request);
@@ -284,19 +284,5 @@ impl Host {
             }
             _ => {}
         }
-    }
-}
-
-/// Of a request that is answered.
-fn id(request: &Request) -> Option<u32> {
-    match request {
-        Request::Load { id, .. }
-        | Request::Generate { id, .. }
-        | Request::Tokenize { id, .. }
-        | Request::Detokenize { id, .. }
-        | Request::ApplyChatTemplate { id, .. }
-        | Request::Metrics { id, .. }
-        | Request::Dispose { id, .. } => Some(*id),
-        Request::Hello { .. } | Request::Credit { .. } | Request::Abort { .. } => None,
     }
 }

@@ -134,6 +134,22 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// Its id, if it ends with one [`Event::Done`] or [`Event::Error`].
+    pub fn id(&self) -> Option<u32> {
+        match self {
+            Self::Load { id, .. }
+            | Self::Generate { id, .. }
+            | Self::Tokenize { id, .. }
+            | Self::Detokenize { id, .. }
+            | Self::ApplyChatTemplate { id, .. }
+            | Self::Metrics { id, .. }
+            | Self::Dispose { id, .. } => Some(*id),
+            Self::Hello { .. } | Self::Credit { .. } | Self::Abort { .. } => None,
+        }
+    }
+}
+
 /// What a worker tells its page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (5fa0a6a10d3fccfa) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (755de5f3bae62c9e) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */

@@ -145,15 +145,8 @@ impl World {
     }
 
     fn request(&mut self, request: Request) {
-        match &request {
-            Request::Load { id, .. }
-            | Request::Generate { id, .. }
-            | Request::Tokenize { id, .. }
-            | Request::Detokenize { id, .. }
-            | Request::ApplyChatTemplate { id, .. }
-            | Request::Metrics { id, .. }
-            | Request::Dispose { id, .. } => self.courses.entry(*id).or_default().asked += 1,
-            Request::Hello { .. } | Request::Credit { .. } | Request::Abort { .. } => {}
+        if let Some(id) = request.id() {
+            self.courses.entry(id).or_default().asked += 1;
         }
         self.engine.request(request);
         self.carry_out();

@@ -5,7 +5,8 @@
  *     node bench/llamacpp.mjs        # builds it and prints where it is
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -42,32 +43,53 @@ function run(program, args) {
   if (status !== 0) throw new Error(`${program} ${args.join(" ")} failed`);
 }
 
-/** Builds `llama-bench`, unless it is there. Gives its path. */
-export function llamaBench() {
-  const binary = join(ROOT, "llama-bench");
-  if (existsSync(binary)) return binary;
-  rmSync(ROOT, { recursive: true, force: true });
-  mkdirSync(ROOT, { recursive: true });
-  const tools = join(ROOT, "tools");
+/** Builds a target of llama.cpp in a folder of its own, which `place` may take from before it goes. */
+function build(target, place) {
+  const work = join(ROOT, "work");
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  const tools = join(work, "tools");
   run("python3", ["-m", "venv", tools]);
   const tool = (name) => join(tools, "bin", name);
   const pip = (...args) => run(tool("python"), ["-m", "pip", "--quiet", ...args]);
   pip("install", "cmake==4.1.2", "ninja==1.13.0");
   const [name, version] = SOURCE.split("-");
-  pip("download", "--no-deps", `--no-binary=${name}`, "--dest", ROOT, `${name}==${version}`);
-  const [archive] = readdirSync(ROOT).filter((file) => file.endsWith(".tar.gz"));
-  run("tar", ["-xzf", join(ROOT, archive), "-C", ROOT]);
-  const source = join(ROOT, SOURCE, "vendor", "llama.cpp");
-  const build = join(ROOT, "build");
+  pip("download", "--no-deps", `--no-binary=${name}`, "--dest", work, `${name}==${version}`);
+  const [archive] = readdirSync(work).filter((file) => file.endsWith(".tar.gz"));
+  run("tar", ["-xzf", join(work, archive), "-C", work]);
+  const source = join(work, SOURCE, "vendor", "llama.cpp");
+  const built = join(work, "build");
   run(tool("cmake"), [
-    ...["-S", source, "-B", build, "-G", "Ninja", ...FLAGS],
+    ...["-S", source, "-B", built, "-G", "Ninja", ...FLAGS],
     `-DCMAKE_MAKE_PROGRAM=${tool("ninja")}`,
   ]);
   // Low priority: nothing is measured now, and others may want the machine.
-  run("nice", ["-n", "10", tool("cmake"), "--build", build, "--target", "llama-bench"]);
-  renameSync(join(build, "bin", "llama-bench"), binary);
-  for (const rest of ["build", "tools", SOURCE, archive]) {
-    rmSync(join(ROOT, rest), { recursive: true, force: true });
+  run("nice", ["-n", "10", tool("cmake"), "--build", built, "--target", target]);
+  place(source, built);
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** Builds `llama-bench`, unless it is there. Gives its path. */
+export function llamaBench() {
+  const binary = join(ROOT, "llama-bench");
+  if (!existsSync(binary)) {
+    build("llama-bench", (_, built) => renameSync(join(built, "bin", "llama-bench"), binary));
+  }
+  return binary;
+}
+
+/** Builds `llamacpp/loss.cpp` on llama.cpp's library, unless it is there. Gives its path. */
+export function llamaLoss() {
+  const program = fileURLToPath(new URL("llamacpp/loss.cpp", import.meta.url));
+  const hash = createHash("sha256").update(readFileSync(program)).digest("hex").slice(0, 8);
+  const binary = join(ROOT, `loss-${hash}`);
+  if (!existsSync(binary)) {
+    build("llama", (source, built) => {
+      const include = ["include", "ggml/include"].map((folder) => `-I${join(source, folder)}`);
+      const libraries = ["src/libllama", "ggml/src/libggml", "ggml/src/libggml-cpu"];
+      const paths = [...libraries, "ggml/src/libggml-base"].map((it) => join(built, `${it}.a`));
+      run("c++", ["-O2", ...include, program, ...paths, "-ldl", "-lpthread", "-o", binary]);
+    });
   }
   return binary;
 }

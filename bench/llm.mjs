@@ -3,14 +3,16 @@
  * Language models in a tab, against native llama.cpp and the engines that others ship.
  *
  *     node bench/llm.mjs [--models=smollm2-135m-q4_0,llama-300m-q4_k] [--threads=1,2] [--rounds=3]
- *          [--configs=vnni,novnni,simd] [--peers=wllama,wllama2,ort] [--peer-rounds=1] [--all]
+ *          [--configs=vnni,novnni,simd,command] [--peers=wllama,wllama2,ort] [--peer-rounds=1] [--all]
  *          [--nice=-5] [--timeout=SECONDS] [--json]
  *
+ * By default one model of each type, the first in each configuration, the others with `vnni` and `command`.
  * `--all`: every model, with each configuration.
  */
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { launch } from "./browser.mjs";
+import { command } from "./command.mjs";
 import { llamaBench, native, SOURCE } from "./llamacpp.mjs";
 import { limits } from "./limits.mjs";
 import { cost, make } from "./models.mjs";
@@ -20,7 +22,10 @@ import { median, short } from "./report.mjs";
 import { serve } from "./server.mjs";
 import { once, PEERS } from "./speed.mjs";
 
-const DEFAULT = ["smollm2-135m-q4_0", "llama-300m-q4_k"];
+const DEFAULT = [
+  ...["smollm2-135m-q4_0", "smollm2-135m-q8_0", "llama-300m-q4_k", "llama-300m-q5_k"],
+  ...["llama-300m-q6_k", "smollm2-135m-f16", "smollm2-135m-bf16"],
+];
 const ALL = [
   ...["smollm2-135m-q4_0", "smollm2-135m-q8_0", "smollm2-135m-f16", "smollm2-135m-bf16"],
   ...["llama-300m-q4_0", "llama-300m-q4_k", "llama-300m-q5_k", "llama-300m-q6_k"],
@@ -36,6 +41,8 @@ const CONFIGS = {
   },
   simd: { flags: [], base: "/sidestage-simd/", variant: "simd" },
 };
+/** The engine without a browser. */
+const COMMAND = "command";
 const METRICS = ["pp128", "pp512", "tg32"];
 
 const { values: options } = parseArgs({
@@ -61,14 +68,25 @@ const say = (line) => console.error(line);
 
 /** By default the further configurations run with the first model only. */
 function configsOf(model) {
-  const names = options.configs?.split(",") ?? Object.keys(CONFIGS);
-  return options.configs !== undefined || options.all || model === models[0] ? names : ["vnni"];
+  if (options.configs !== undefined) return options.configs.split(",");
+  const all = options.all || model === models[0];
+  return all ? [...Object.keys(CONFIGS), COMMAND] : ["vnni", COMMAND];
 }
 
 /** The share of the limit: of int8 products in a prompt (of f32 in F16's), of reading in an answer. */
 function share(metric, speed, { bytes, macs, float }, allowed) {
   if (metric === "tg32") return (speed * bytes) / (allowed.read * 1e9);
   return (speed * macs) / ((float ? allowed.f32 : allowed.int8) * 1e9);
+}
+
+/** The model that a peer runs, and its prompts; nothing where it has no counterpart. */
+function peerJob(engine, model) {
+  // Prompts of 512 take the wllamas half a minute.
+  if (engine !== "ort") return { model, prompts: [128] };
+  // Its graph has floats of 32 bits for either type of 16.
+  const same = model.replace("-bf16", "-f16");
+  if (same !== model) make(same);
+  return makeOnnx(same) === undefined ? undefined : { model: same, prompts: [128, 512] };
 }
 
 async function measure(browsers, url, results) {
@@ -90,6 +108,10 @@ async function measure(browsers, url, results) {
       for (let round = 0; round < rounds; round += 1) {
         keep("native", native(path, count));
         for (const config of configsOf(model)) {
+          if (config === COMMAND) {
+            keep(config, command(path, count));
+            continue;
+          }
           const { base, variant } = CONFIGS[config];
           const browser = browsers[config];
           const job = { engine: "sidestage", threads: count, model, seed: round, timeout };
@@ -104,8 +126,9 @@ async function measure(browsers, url, results) {
         }
         if (round >= Number(options["peer-rounds"])) continue;
         for (const engine of peers) {
-          if (engine === "ort" && makeOnnx(model) === undefined) continue;
-          const job = { engine, threads: count, model, seed: round, timeout, prompts: [128] };
+          const counterpart = peerJob(engine, model);
+          if (counterpart === undefined) continue;
+          const job = { engine, threads: count, seed: round, timeout, ...counterpart };
           try {
             keep(engine, await once(browsers.vnni, url, job));
           } catch (error) {
@@ -136,10 +159,13 @@ function table(results) {
         const ratios = paired(ours, bar);
         const ratio = `**${median(ratios).toFixed(2)}** (${Math.min(...ratios).toFixed(2)} … ${Math.max(...ratios).toFixed(2)})`;
         const best = (Math.max(...ours) / Math.max(...bar)).toFixed(2);
-        const part = `${(100 * median(shares[config][metric])).toFixed(0)} %`;
+        const part = shares[config]
+          ? `${(100 * median(shares[config][metric])).toFixed(0)} %`
+          : "–";
         const others = peers.map((peer) => {
           const theirs = samples[peer]?.[metric];
-          return theirs === undefined ? "–" : short(median(theirs));
+          if (theirs === undefined) return "–";
+          return `${short(median(theirs))} (${median(paired(ours, theirs)).toFixed(2)})`;
         });
         lines.push(
           `| ${model} | ${count} | ${config} | ${metric} | ${short(median(ours))} | ${short(median(bar))} | ${ratio} | ${best} | ${part} |${others.map((other) => ` ${other} |`).join("")}`,

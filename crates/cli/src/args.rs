@@ -19,6 +19,10 @@ pub(crate) enum Command {
     Generate(GenerateArgs),
     /// Writes the logits after some tokens as a .npy file
     Logits(LogitsArgs),
+    /// Says how unlikely the model finds a text, by llama-perplexity's rule
+    Perplexity(PerplexityArgs),
+    /// Writes a model's file with its matrices in another type
+    Quantize(QuantizeArgs),
     /// Turns standard input into token ids
     Tokenize(TokenizeArgs),
     /// Prints what a chat template makes of a context
@@ -146,6 +150,47 @@ pub(crate) struct LogitsArgs {
     /// Threads; default: all cores
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct PerplexityArgs {
+    /// Model file (GGUF)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Text: its tokens are cut into windows, and the second half of each counts
+    #[arg(long, value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Positions of a window
+    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(4..))]
+    pub(crate) context_length: u32,
+    /// Only so many windows; default: all that are full
+    #[arg(long, value_name = "N")]
+    pub(crate) chunks: Option<u32>,
+    /// Read special tokens in the text as plain text, as llama-perplexity does
+    #[arg(long)]
+    pub(crate) no_special: bool,
+    /// Type of the KV cache's elements: f32, f16 or q8_0; default: f16
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) kv_type: Option<String>,
+    /// Threads; default: all cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+    /// Print {"perplexity": …, "loss": …, "tokens": …, "windows": …}
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct QuantizeArgs {
+    /// Model file (GGUF)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// Type of the matrices, for example q4_0; those whose rows it cannot hold keep theirs
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) dtype: String,
+    /// Where to write
+    #[arg(long, value_name = "FILE.gguf")]
+    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, ClapArgs)]

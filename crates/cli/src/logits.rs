@@ -1,20 +1,25 @@
 //! `sidestage logits`: what the model thinks comes next, as numbers.
 
 use crate::args::LogitsArgs;
+use crate::decoder;
 use crate::error::CliError;
-use crate::model_file::ModelFile;
 use crate::npy;
 use crate::session::pool;
 use sidestage_engine::error;
-use sidestage_formats::gguf::Gguf;
-use sidestage_lm::{
-    Decoder, DecoderOptions, DecoderPlan, KvType, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants,
-};
+use sidestage_lm::{Decoder, DecoderOptions, KvType, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants};
 use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Write};
 
 pub(crate) fn run(args: &LogitsArgs) -> Result<(), CliError> {
-    let mut decoder = load(args)?;
+    // Room for exactly these tokens.
+    let count = args.tokens.len();
+    let options = DecoderOptions { context_length: Some(count), kv_type: KvType::F32 };
+    let mut decoder = decoder::load(&args.model, options)?;
+    if count > decoder.context_length() {
+        let message =
+            format!("{count} tokens do not fit the model's {} positions", decoder.context_length());
+        return Err(CliError::engine(error("CONTEXT_LENGTH_EXCEEDED", message)));
+    }
     let vocab = decoder.config().vocab_size;
     let shape: &[usize] = if args.all { &[args.tokens.len(), vocab] } else { &[vocab] };
     // Checked before a file is made: a wrong token leaves nothing behind.
@@ -55,31 +60,4 @@ fn evaluate(
         (0..wanted).try_for_each(|output| take(decoder.logits(output)))?;
     }
     Ok(())
-}
-
-/// The decoder of a file, with room for exactly the tokens given.
-fn load(args: &LogitsArgs) -> Result<Decoder, CliError> {
-    let mut file = ModelFile::open(&args.model)?;
-    let gguf: Gguf = file.gguf()?;
-    gguf.check_length(file.length).map_err(CliError::engine)?;
-    let count = args.tokens.len();
-    let options = DecoderOptions { context_length: Some(count), kv_type: KvType::F32 };
-    let plan =
-        DecoderPlan::new(&gguf.metadata, &gguf.tensors, options).map_err(CliError::engine)?;
-    if count > plan.context_length {
-        let message =
-            format!("{count} tokens do not fit the model's {} positions", plan.context_length);
-        return Err(CliError::engine(error("CONTEXT_LENGTH_EXCEEDED", message)));
-    }
-    let mut weights = plan.allocate(None).map_err(CliError::engine)?;
-    for (index, (name, _)) in plan.weights().enumerate() {
-        // A weight that the file lacks is an error of the plan.
-        let Some(tensor) = gguf.tensors.get(name) else { continue };
-        let read = file
-            .file
-            .seek(SeekFrom::Start(tensor.offset))
-            .and_then(|_| file.file.read_exact(weights.get_mut(index)));
-        read.map_err(|error| file.unreadable(error))?;
-    }
-    Decoder::new(plan, weights).map_err(CliError::engine)
 }

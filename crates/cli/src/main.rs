@@ -5,6 +5,7 @@
 )]
 
 mod args;
+mod decoder;
 mod error;
 mod generate;
 mod inspect;
@@ -12,6 +13,8 @@ mod logits;
 mod model_file;
 mod model_files;
 mod npy;
+mod perplexity;
+mod quantize;
 mod render;
 mod serve;
 mod session;
@@ -32,6 +35,8 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Generate(args) => generate::run(&args),
         Command::Logits(args) => logits::run(&args),
+        Command::Perplexity(args) => perplexity::run(&args),
+        Command::Quantize(args) => quantize::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Render(args) => render::run(&args),
     };

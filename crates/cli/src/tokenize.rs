@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 pub(crate) fn run(args: &TokenizeArgs) -> Result<(), CliError> {
-    let tokenizer = if args.model.is_dir() { folder(&args.model)? } else { file(&args.model)? };
+    let tokenizer = tokenizer(&args.model)?;
     let mut bytes = Vec::new();
     std::io::stdin().read_to_end(&mut bytes).map_err(|error| CliError::Stream { error })?;
     let special = !args.no_special;
@@ -22,6 +22,14 @@ pub(crate) fn run(args: &TokenizeArgs) -> Result<(), CliError> {
         tokens.iter().map(u32::to_string).collect::<Vec<_>>().join(" ")
     };
     writeln!(std::io::stdout(), "{line}").map_err(CliError::output)
+}
+
+/// The tokenizer of a model file or a folder.
+///
+/// # Errors
+/// [`CliError::Unreadable`]; [`CliError::Engine`] for a vocabulary that is not there or not known.
+pub(crate) fn tokenizer(model: &Path) -> Result<Tokenizer, CliError> {
+    if model.is_dir() { folder(model) } else { file(model) }
 }
 
 fn file(path: &Path) -> Result<Tokenizer, CliError> {

@@ -331,3 +331,26 @@ fn impossible_requests_are_named() {
         assert_eq!(generate(args).error(), "INVALID_OPTION", "{args:?}");
     }
 }
+
+#[test]
+fn perplexity_of_a_quantised_file_is_near_llama_cpps() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/box");
+    let (model, text) = (format!("{source}/box.gguf"), format!("{source}/held-out.txt"));
+    let folder = Folder::new();
+    let out = folder.path().join("q8_0.gguf").display().to_string();
+    let wrong = run(&["quantize", "--model", &model, "--dtype", "q9", "--out", &out], b"");
+    assert_eq!(wrong.error(), "INVALID_OPTION");
+    let made = run(&["quantize", "--model", &model, "--dtype", "q8_0", "--out", &out], b"");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let about = json(&run(&["inspect", &out, "--json"], b"")).to_string();
+    assert!(about.contains("Q8_0") && !about.contains("\"F16\""), "{about}");
+
+    let args = ["perplexity", "--model", &out, "--file", &text, "--chunks", "6"];
+    let found = json(&run(&[&args[..], &["--json"]].concat(), b""));
+    assert_eq!((&found["tokens"], &found["windows"]), (&Value::from(6 * 255), &Value::from(6)));
+    // The same windows through `bench/llamacpp/loss.cpp`.
+    let ratio = found["perplexity"].as_f64().expect("a number") / 23.9033;
+    assert!((ratio - 1.0).abs() <= 0.005, "{found}");
+    let none = run(&[&args[..5], &["--context-length", "400", "--chunks", "0"]].concat(), b"");
+    assert_eq!(none.error(), "PROMPT_INVALID");
+}

@@ -11,6 +11,7 @@ mod decoder;
 mod error;
 mod family;
 mod kv;
+mod loss;
 mod sampler;
 
 pub use build::{MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES};

@@ -8,6 +8,7 @@
 #![allow(unsafe_code, reason = "the border to the host is raw memory")]
 
 mod host;
+mod loss;
 
 use serde::de::DeserializeOwned;
 use sidestage_engine::protocol::{Completion, Effect, ErrorInfo, Event, Request};
@@ -213,6 +214,29 @@ pub extern "C" fn selftest() -> i32 {
             -1
         }
     }
+}
+
+/// The mean negative log-likelihood of records of token ids (of each its length, then its ids) by the model
+/// of a GGUF file; NaN and a message in the log if there is none.
+///
+/// # Safety
+/// `len` bytes at `file` and `count` words at `records`, which is aligned to them, are initialised, and
+/// nobody writes them during the call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn loss(
+    file: *const u8,
+    len: usize,
+    records: *const u32,
+    count: usize,
+) -> f64 {
+    // SAFETY: the caller vouches for both.
+    let (file, records) = unsafe { (bytes(file, len), std::slice::from_raw_parts(records, count)) };
+    let inline = Arc::new(Pool::inline());
+    let pool = POOL.get().unwrap_or(&inline);
+    loss::mean(file, records, pool).unwrap_or_else(|message| {
+        host::log(1, &message);
+        f64::NAN
+    })
 }
 
 /// # Safety

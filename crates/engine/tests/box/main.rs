@@ -1,8 +1,9 @@
-//! The model in the box: its golden answers, and what quantising its weights costs in perplexity.
+//! The model in the box: its golden answers, and its perplexity in each type, beside llama.cpp's.
 
 mod answers;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sidestage_engine::vocabulary;
 use sidestage_formats::gguf::{Gguf, GgufWriter};
 use sidestage_lm::{
@@ -67,17 +68,8 @@ fn evaluate(
 /// The mean negative log-likelihood of every token but a record's first, as `goldens.json` says.
 fn loss(decoder: &mut Decoder, records: &[Vec<u32>]) -> f64 {
     let pool = Pool::native(2);
-    let (mut sum, mut count) = (0.0, 0);
-    for tokens in records {
-        evaluate(decoder, &pool, tokens, |at, logits| {
-            let Some(&next) = tokens.get(at + 1) else { return };
-            let max = f64::from(likeliest(logits).1);
-            let total: f64 = logits.iter().map(|logit| (f64::from(*logit) - max).exp()).sum();
-            sum += max + total.ln() - f64::from(logits[next as usize]);
-            count += 1;
-        });
-    }
-    sum / f64::from(count)
+    let sum: f64 = records.iter().map(|tokens| decoder.loss(&pool, tokens, 1).unwrap()).sum();
+    sum / records.iter().map(|tokens| tokens.len() as f64 - 1.0).sum::<f64>()
 }
 
 fn records(tokenizer: &Tokenizer, context: usize) -> Vec<Vec<u32>> {
@@ -91,11 +83,11 @@ fn records(tokenizer: &Tokenizer, context: usize) -> Vec<Vec<u32>> {
     records.map(encode).collect()
 }
 
-/// The file with its matrices in another type.
+/// The file with its matrices in another type, as `sidestage quantize` writes it.
 fn converted(file: &[u8], dtype: DType) -> Vec<u8> {
     let gguf = Gguf::parse(file).unwrap();
     let mut writer = GgufWriter::new();
-    for (key, value) in gguf.metadata.iter() {
+    for (key, value) in gguf.metadata.iter().filter(|(key, _)| *key != "general.file_type") {
         writer = writer.metadata(key, value.clone());
     }
     for info in gguf.tensors.iter() {
@@ -144,24 +136,32 @@ fn it_gives_its_golden_answers() {
 }
 
 #[test]
-fn quantised_weights_cost_little_perplexity() {
+fn the_perplexity_of_floats_is_that_of_float64() {
     let file = read("box.gguf");
     let mut float = decoder(&file);
     let records = records(&tokenizer(&file), float.context_length());
     let golden = goldens()["heldOut"]["meanNll"].as_f64().unwrap();
-    let exact = loss(&mut float, &records);
-    assert!((exact - golden).abs() < 1e-3, "{exact} is not {golden}");
-    let some = &records[..records.len() / 8];
-    let exact = loss(&mut float, some);
-    for (dtype, most) in [
-        (DType::Q8_0, 0.002),
-        (DType::Q6_K, 0.005),
-        (DType::Q5_K, 0.01),
-        (DType::Q4_K, 0.03),
-        (DType::Q4_0, 0.05),
-    ] {
-        let found = loss(&mut decoder(&converted(&file, dtype)), some);
-        println!("{dtype}: {found:.4} against {exact:.4}");
-        assert!((found - exact).abs() < most, "{dtype}: {found} is not near {exact}");
+    let found = loss(&mut float, &records);
+    assert!((found - golden).abs() < 1e-3, "{found} is not {golden}");
+}
+
+#[test]
+fn each_type_has_the_perplexity_that_llama_cpp_finds() {
+    let file = read("box.gguf");
+    let truth: Value = serde_json::from_slice(&read("perplexity.json")).unwrap();
+    let mut records = records(&tokenizer(&file), truth["contextLength"].as_u64().unwrap() as usize);
+    records.truncate(truth["records"].as_u64().unwrap() as usize);
+    let types = truth["types"].as_object().unwrap();
+    assert!(types.len() > 10, "{types:?}");
+    for dtype in DType::all().filter(|dtype| sidestage_kernels::quantizes(*dtype)) {
+        let theirs = &types[dtype.name()];
+        let converted = converted(&file, dtype);
+        let hash: String =
+            Sha256::digest(&converted).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hash, theirs["sha256"], "{dtype} is quantised otherwise");
+        let ours = loss(&mut decoder(&converted), &records).exp();
+        let theirs = theirs["perplexity"].as_f64().unwrap();
+        println!("{dtype}: {ours:.4}, llama.cpp {theirs:.4}");
+        assert!((ours / theirs - 1.0).abs() <= 0.005, "{dtype}: {ours} is not {theirs}");
     }
 }

@@ -64,6 +64,9 @@ if (options.json) {
     `${options.model}, ${cores} cores, ${options.rounds} rounds of ${seconds} s; ms, medians.\n`,
   );
   console.log(
+    "Floors with one thread less than cores: ratio at most 1.25, no task over 16 ms.\n",
+  );
+  console.log(
     "| threads | p99 idle | p99 generating | ratio | longest task idle | generating |",
   );
   console.log("| --- | ---: | ---: | ---: | ---: | ---: |");

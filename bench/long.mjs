@@ -3,7 +3,7 @@
  * What a long context costs: a step of the answer after 32 and after 4,096 tokens, and attention's part of
  * a prompt of 4,096.
  *
- *     node bench/long.mjs [--models=smollm2-135m-q4_0] [--threads=1,2] [--rounds=3] [--kv-type=f16]
+ *     node bench/long.mjs [--models=smollm2-135m-q4_0] [--threads=1,2] [--rounds=3] [--kv-type=f16,f32,q8_0]
  *          [--nice=-5] [--json]
  */
 import { parseArgs } from "node:util";
@@ -27,20 +27,20 @@ const { values: options } = parseArgs({
     models: { type: "string", default: "smollm2-135m-q4_0" },
     threads: { type: "string", default: "1,2" },
     rounds: { type: "string", default: "3" },
-    "kv-type": { type: "string", default: "f16" },
+    "kv-type": { type: "string", default: "f16,f32,q8_0" },
     nice: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
 
 /** Times in ms: of a step after few and after many tokens, and of attention in a long prompt. */
-async function once(browser, url, model, threads, seed) {
+async function once(browser, url, { model, threads, kvType, seed }) {
   const { call, close } = await open(browser, url, {
     engine: "sidestage",
     model,
     threads,
     timeout: 600,
-    options: { contextLength: LONG + ANSWER + 16, kvType: options["kv-type"] },
+    options: { contextLength: LONG + ANSWER + 16, kvType },
   });
   try {
     const step = async (prompt) => {
@@ -63,6 +63,7 @@ async function once(browser, url, model, threads, seed) {
   }
 }
 
+const kvTypes = options["kv-type"].split(",");
 llamaBench();
 const { url, close } = await serve();
 const browser = await launch();
@@ -72,30 +73,33 @@ try {
   for (const model of options.models.split(",")) {
     const path = make(model);
     const { layers, width, heads, kvHeads } = MODELS[model].shape;
-    const cache = 2 * layers * kvHeads * (width / heads) * LONG * ELEMENT[options["kv-type"]];
+    const elements = 2 * layers * kvHeads * (width / heads) * LONG;
     // Each query sees half of the prompt: times the keys, and the weights times the values.
     const macs = layers * width * LONG * LONG;
     for (const threads of options.threads.split(",").map(Number)) {
-      const samples = [];
+      const groups = kvTypes.map((kvType) => ({ model, threads, kvType, samples: [] }));
+      rows.push(...groups);
       for (let round = 0; round < Number(options.rounds); round += 1) {
-        const bar = native(path, threads, ["-p", String(LONG), "-n", "0", "--no-warmup"])[
-          `pp${LONG}`
-        ];
-        const work = { variant: "relaxed", threads, bytes: Math.round(cache) };
-        const allowed = await limits(browser, url, work);
-        const figures = await once(browser, url, model, threads, round);
-        console.error(`${model} · ${threads} threads: ${JSON.stringify(figures)}`);
-        const reading = cache / allowed.read / 1e6;
-        samples.push({
-          ...figures,
-          native: bar,
-          added: (figures.long - figures.short) / reading,
-          reading,
-          share: macs / figures.attention / 1e6 / allowed.f32,
-        });
+        const what = ["-p", String(LONG), "-n", "0", "--no-warmup"];
+        const bar = native(path, threads, what)[`pp${LONG}`];
+        for (const { kvType, samples } of groups) {
+          const cache = elements * ELEMENT[kvType];
+          const work = { variant: "relaxed", threads, bytes: Math.round(cache) };
+          const allowed = await limits(browser, url, work);
+          const figures = await once(browser, url, { model, threads, kvType, seed: round });
+          console.error(
+            `${model} · ${threads} threads · ${kvType}: ${JSON.stringify(figures)}`,
+          );
+          const reading = cache / allowed.read / 1e6;
+          samples.push({
+            ...figures,
+            native: bar,
+            added: (figures.long - figures.short) / reading,
+            reading,
+            share: macs / figures.attention / 1e6 / allowed.f32,
+          });
+        }
       }
-      const middle = (key) => median(samples.map((sample) => sample[key]));
-      rows.push({ model, threads, samples, middle });
     }
   }
 } finally {
@@ -104,21 +108,25 @@ try {
   close();
 }
 if (options.json) {
-  console.log(
-    JSON.stringify(rows.map(({ model, threads, samples }) => ({ model, threads, samples }))),
-  );
+  console.log(JSON.stringify(rows));
 } else {
   console.log(
-    "| model | threads | step after 32, ms | after 4096, ms | added, ms | cache read at the limit, ms | added by that | pp4096, tokens/s | native | attention, ms | of the f32 limit |\n" +
-      `| --- | --- |${" ---: |".repeat(9)}`,
+    "Floors: added by the cache's read at most 1.6, attention at least 50 % of the f32 limit.\n",
   );
-  for (const { model, threads, middle } of rows) {
+  console.log(
+    "| model | threads | cache | step after 32, ms | after 4096, ms | added, ms | cache read at the limit, ms | added by that | pp4096, tokens/s | native | attention, ms | of the f32 limit |\n" +
+      `| --- | --- | --- |${" ---: |".repeat(9)}`,
+  );
+  for (const { model, threads, kvType, samples } of rows) {
+    const middle = (key) => median(samples.map((sample) => sample[key]));
     const cells = [
       ...[middle("short"), middle("long"), middle("long") - middle("short"), middle("reading")],
       ...[middle("added"), (LONG / middle("prompt")) * 1000, middle("native")],
       middle("attention"),
     ];
     const share = `${(100 * middle("share")).toFixed(0)} %`;
-    console.log(`| ${model} | ${threads} | ${cells.map(short).join(" | ")} | ${share} |`);
+    console.log(
+      `| ${model} | ${threads} | ${kvType} | ${cells.map(short).join(" | ")} | ${share} |`,
+    );
   }
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
  * The page while the engine generates: intervals between its frames and its longest task, with the default
- * number of threads and with one for each core.
+ * number of threads and with one for each core. Frames come by the page's clock, tasks from Chromium's trace
+ * of renderers' main threads, so that the page itself does nothing but wait for its frames.
  *
  *     node bench/frames.mjs [--model=smollm2-135m-q4_0] [--seconds=8] [--rounds=3] [--nice=-5] [--json]
  */
@@ -27,6 +28,24 @@ const cores = cpus().length;
 const seconds = Number(options.seconds);
 const counts = [...new Set([Math.max(1, cores - 1), cores])];
 
+const TASKS = "disabled-by-default-devtools.timeline";
+
+/** What `work` gives, with its longest task on a main thread in ms, if there was one. */
+async function traced(browser, work) {
+  await browser.startTracing(undefined, { categories: [TASKS] });
+  const result = await work();
+  const { traceEvents: events } = JSON.parse(await browser.stopTracing());
+  const place = ({ pid, tid }) => `${pid} ${tid}`;
+  const main = new Set(
+    events
+      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .map(place),
+  );
+  const tasks = events.filter((event) => event.name === "RunTask" && main.has(place(event)));
+  if (tasks.length === 0) throw new Error("the trace has no tasks");
+  return { ...result, longest: Math.max(...tasks.map(({ dur }) => dur ?? 0)) / 1000 };
+}
+
 make(options.model);
 const { url, close } = await serve();
 const browser = await launch();
@@ -40,11 +59,10 @@ try {
       const page = await open(browser, url, job);
       try {
         await page.call("generate", { prompt: 32, answer: 8, seed: 999 });
-        const idle = await page.call("frames", { seconds });
-        const busy = await page.call("frames", {
-          seconds,
-          generate: { prompt: 128, answer: 600 },
-        });
+        const frames = (generate) =>
+          traced(browser, () => page.call("frames", { seconds, generate }));
+        const idle = await frames();
+        const busy = await frames({ prompt: 128, answer: 600 });
         samples.push({ idle, busy, ratio: busy.p99 / idle.p99 });
       } finally {
         await page.close();

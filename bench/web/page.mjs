@@ -24,24 +24,6 @@ async function frames(going) {
   return intervals;
 }
 
-/** A message to itself comes as soon as the task before it is over: the longest it had to wait. */
-async function gaps(going) {
-  const { port1, port2 } = new MessageChannel();
-  let longest = 0;
-  let last = performance.now();
-  await new Promise((done) => {
-    port1.onmessage = () => {
-      const now = performance.now();
-      longest = Math.max(longest, now - last);
-      last = now;
-      if (going()) port2.postMessage(0);
-      else done();
-    };
-    port2.postMessage(0);
-  });
-  return longest;
-}
-
 const commands = {
   async create({ adapter, options }) {
     const { create } = await import(adapter);
@@ -54,7 +36,7 @@ const commands = {
     return { ms: performance.now() - start, ...info };
   },
   profile: () => engine.profile(),
-  /** Intervals of frames (p99) and the longest time in which the page did nothing else, ms. */
+  /** Intervals of frames (p99), ms. */
   async frames({ seconds, generate }) {
     const end = performance.now() + seconds * 1000;
     const going = () => performance.now() < end;
@@ -63,9 +45,9 @@ const commands = {
         await engine.generate(tokens(generate.prompt, seed), generate.answer, going);
       }
     })();
-    const [intervals, longest] = await Promise.all([frames(going), gaps(going), work]);
+    const [intervals] = await Promise.all([frames(going), work]);
     intervals.sort((a, b) => a - b);
-    return { p99: intervals[Math.floor(intervals.length * 0.99)], longest };
+    return { p99: intervals[Math.floor(intervals.length * 0.99)] };
   },
   generate: ({ prompt, answer, seed }) => engine.generate(tokens(prompt, seed), answer),
 };

@@ -96,6 +96,11 @@ impl<'a> Memory<'a> {
                     let bytes = self.weights.get(index);
                     Operand::Tensor(TensorRef { dtype, extents, bytes })
                 }
+                Place::Constant(index) => Operand::Tensor(TensorRef {
+                    dtype,
+                    extents,
+                    bytes: self.plan.graph.constants[index].bytes(),
+                }),
                 Place::State(index) => Operand::Pages(self.states[index].cells()),
             });
         }

@@ -1,11 +1,13 @@
-//! Runs a plan on the CPU: memory, a cursor that can stop at any node, and the threads' shares.
+//! Runs plans and models on the CPU: memory, a cursor that can stop at any node, and the threads' shares.
 
 mod executor;
 mod memory;
 mod profile;
+mod runner;
 mod together;
 mod weights;
 
 pub use executor::{Executor, Progress, Timer};
 pub use profile::{OpTime, OpTimes};
+pub use runner::{Output, RunError, Runner};
 pub use weights::{SLAB_BYTES, Weights};

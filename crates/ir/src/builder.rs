@@ -1,7 +1,7 @@
 use crate::{
     Dim, Graph, GraphError, Kind, Node, NodeId, Operator, Symbol, Value, ValueId, ValueType,
 };
-use sidestage_tensor::DType;
+use sidestage_tensor::{DType, Tensor};
 
 /// Builds a [`Graph`] node by node; the operators' shape rules run as it goes.
 #[derive(Debug, Default)]
@@ -38,6 +38,31 @@ impl GraphBuilder {
     /// Pages kept from run to run, each of this type.
     pub fn state(&mut self, name: &str, dtype: DType, dims: &[usize]) -> ValueId {
         self.add(name.into(), ValueType::fixed(dtype, dims), Kind::State)
+    }
+
+    /// A value that is known; the same bytes in the same shape give the same value.
+    pub fn constant(&mut self, tensor: &Tensor) -> ValueId {
+        let same = |known: &Tensor| known.shares(tensor) && known == tensor;
+        let at = self.graph.constants.iter().position(same).unwrap_or_else(|| {
+            self.graph.constants.push(tensor.clone());
+            self.graph.constants.len() - 1
+        });
+        if let Some((id, _)) = self.graph.of_kind(Kind::Constant(at)).next() {
+            return id;
+        }
+        let ty = ValueType::fixed(tensor.dtype(), tensor.dims());
+        self.add(String::new(), ty, Kind::Constant(at))
+    }
+
+    /// The elements of a value in another shape, without a copy; there must be as many.
+    pub fn view(&mut self, of: ValueId, dims: &[usize]) -> ValueId {
+        let (of, dtype) = (self.graph.root(of), self.ty(of).dtype);
+        self.add(String::new(), ValueType::fixed(dtype, dims), Kind::View(of))
+    }
+
+    /// How many nodes there are.
+    pub fn nodes(&self) -> usize {
+        self.graph.nodes.len()
     }
 
     /// The type of a value.

@@ -1,5 +1,5 @@
 use crate::Operator;
-use sidestage_tensor::{DType, Extents};
+use sidestage_tensor::{DType, Extents, Tensor};
 
 /// Names a value of a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -96,6 +96,10 @@ pub enum Kind {
     Weight,
     /// Pages kept from run to run; the value's type is that of one page.
     State,
+    /// The n-th of [`Graph::constants`].
+    Constant(usize),
+    /// The same elements as another value, in another shape. That one is no view and no state.
+    View(ValueId),
     /// Computed by this node.
     Computed(NodeId),
 }
@@ -133,12 +137,22 @@ pub struct Graph {
     pub outputs: Vec<ValueId>,
     /// Name and largest value of each symbol.
     pub symbols: Vec<(String, usize)>,
+    /// Values that were known when the graph was built.
+    pub constants: Vec<Tensor>,
 }
 
 impl Graph {
     /// A value.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.index()]
+    }
+
+    /// The value whose bytes a value has: itself, if it is no view.
+    pub fn root(&self, id: ValueId) -> ValueId {
+        match self.value(id).kind {
+            Kind::View(of) => of,
+            _ => id,
+        }
     }
 
     /// The values of one kind, in order.
@@ -152,14 +166,14 @@ impl Graph {
     pub fn remove_dead_nodes(&mut self) {
         let mut read = vec![false; self.values.len()];
         for id in &self.outputs {
-            read[id.index()] = true;
+            read[self.root(*id).index()] = true;
         }
         let mut alive = vec![false; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate().rev() {
             if node.op.has_effect() || node.outputs.iter().any(|id| read[id.index()]) {
                 alive[index] = true;
                 for id in &node.inputs {
-                    read[id.index()] = true;
+                    read[self.root(*id).index()] = true;
                 }
             }
         }

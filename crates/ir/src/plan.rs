@@ -14,6 +14,8 @@ pub enum Place {
     Weight(usize),
     /// The n-th state of the graph.
     State(usize),
+    /// The n-th constant of the graph.
+    Constant(usize),
 }
 
 /// A graph with a place for every value.
@@ -68,7 +70,8 @@ impl Plan {
                 Kind::Input => {
                     places[index] = arena.take(sizes[index]).ok_or_else(|| too_large(id))?;
                 }
-                Kind::Computed(_) => {}
+                Kind::Constant(at) => places[index] = Place::Constant(at),
+                Kind::Computed(_) | Kind::View(_) => {}
             }
         }
         let last_use = last_uses(&graph);
@@ -77,7 +80,8 @@ impl Plan {
                 let place = arena.take(sizes[id.index()]);
                 places[id.index()] = place.ok_or_else(|| too_large(*id))?;
             }
-            let mut over: Vec<ValueId> = node.inputs.iter().chain(&node.outputs).copied().collect();
+            let all = node.inputs.iter().chain(&node.outputs);
+            let mut over: Vec<ValueId> = all.map(|id| graph.root(*id)).collect();
             over.retain(|id| last_use[id.index()] == Some(index));
             // `x + x` reads one value twice; its bytes are given back once.
             over.sort_unstable();
@@ -86,6 +90,11 @@ impl Plan {
                 if let Place::Arena { offset, bytes } = places[id.index()] {
                     arena.give_back(offset, bytes);
                 }
+            }
+        }
+        for (index, value) in graph.values.iter().enumerate() {
+            if let Kind::View(of) = value.kind {
+                places[index] = places[of.index()];
             }
         }
         Ok(Self { graph, places, arena_bytes: arena.size, weights, states })
@@ -97,7 +106,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
     let mut last = vec![None; graph.values.len()];
     for (index, node) in graph.nodes.iter().enumerate() {
         for id in node.inputs.iter().chain(&node.outputs) {
-            last[id.index()] = Some(index);
+            last[graph.root(*id).index()] = Some(index);
         }
     }
     for (index, value) in graph.values.iter().enumerate() {
@@ -106,7 +115,7 @@ fn last_uses(graph: &Graph) -> Vec<Option<usize>> {
         }
     }
     for id in &graph.outputs {
-        last[id.index()] = None;
+        last[graph.root(*id).index()] = None;
     }
     last
 }

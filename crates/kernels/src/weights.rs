@@ -48,6 +48,11 @@ pub fn weight_kernel(dtype: DType) -> Option<WeightKernel> {
         | DType::I64
         | DType::Q8_1
         | DType::Q8_K
+        | DType::Bool
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::U64
         | DType::Act8 => None,
     }
 }

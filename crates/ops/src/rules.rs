@@ -74,3 +74,27 @@ pub(crate) fn kv_page(
     }
     Ok(())
 }
+
+/// The dimensions of an operand that has no symbols.
+pub(crate) fn dims(what: &str, ty: &ValueType) -> Result<Vec<usize>, String> {
+    let fixed = ty.dims.iter().map(|dim| match dim {
+        Dim::Fixed(dim) => Some(*dim),
+        Dim::Symbol(_) => None,
+    });
+    fixed.collect::<Option<_>>().ok_or_else(|| format!("{what} must have fixed dimensions"))
+}
+
+/// The dimensions of a result of two operands that are broadcast.
+pub(crate) fn broadcast(a: &[usize], b: &[usize]) -> Result<Vec<usize>, String> {
+    let rank = a.len().max(b.len());
+    let dim = |dims: &[usize], axis: usize| {
+        (axis + dims.len()).checked_sub(rank).map_or(1, |axis| dims[axis])
+    };
+    let both = (0..rank).map(|axis| match (dim(a, axis), dim(b, axis)) {
+        (a, b) if a == b => Ok(a),
+        (1, b) => Ok(b),
+        (a, 1) => Ok(a),
+        _ => Err(format!("{a:?} and {b:?} cannot be broadcast")),
+    });
+    both.collect()
+}

@@ -1,5 +1,5 @@
-/// An element type: the GGML types by their GGUF names, plus [`DType::Act8`], which exists only at
-/// run time.
+/// An element type: the GGML types by their GGUF names, the other plain types of graphs (ONNX,
+/// "TensorProto.DataType"), and [`DType::Act8`], which exists only at run time.
 ///
 /// Source of the ids and block sizes: `ggml.h` / the GGUF specification, "ggml_type".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,11 +42,17 @@ pub enum DType {
     TQ2_0,
     MXFP4,
     NVFP4,
+    /// A byte, 0 or 1.
+    Bool,
+    U8,
+    U16,
+    U32,
+    U64,
     /// Activations quantised to 8 bits, 32 values a block ([`crate::blocks::Act8`]).
     Act8,
 }
 
-/// One row of the table of types: the type, its id in GGUF (`None`: never in a file), its name,
+/// One row of the table of types: the type, its id in GGUF (`None`: not there), its name,
 /// elements per block, bytes per block.
 type Row = (DType, Option<u32>, &'static str, usize, usize);
 
@@ -84,6 +90,11 @@ const TABLE: &[Row] = &[
     (DType::TQ2_0, Some(35), "TQ2_0", 256, 66),
     (DType::MXFP4, Some(39), "MXFP4", 32, 17),
     (DType::NVFP4, Some(40), "NVFP4", 64, 36),
+    (DType::Bool, None, "BOOL", 1, 1),
+    (DType::U8, None, "U8", 1, 1),
+    (DType::U16, None, "U16", 1, 2),
+    (DType::U32, None, "U32", 1, 4),
+    (DType::U64, None, "U64", 1, 8),
     (DType::Act8, None, "Act8", 32, 44),
 ];
 
@@ -103,7 +114,7 @@ impl DType {
         TABLE.iter().find(|row| row.1 == Some(id)).map(|row| row.0)
     }
 
-    /// Its id in a GGUF file; `None` for types that exist only at run time.
+    /// Its id in a GGUF file; `None` for types that it does not have.
     pub fn ggml_id(self) -> Option<u32> {
         self.row().1
     }
@@ -126,6 +137,11 @@ impl DType {
     /// Whether values are stored in blocks with scales.
     pub fn is_quantized(self) -> bool {
         self.block_len() > 1
+    }
+
+    /// Whether an element stands for itself: neither in blocks nor with a scale.
+    pub fn is_plain(self) -> bool {
+        self.block_len() == 1
     }
 
     /// Bytes of `elements` consecutive elements, or `None` if they are not whole blocks or the

@@ -4,7 +4,7 @@ use crate::DType;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-/// The extents of a tensor at run time, outermost first; at most six.
+/// The extents of a tensor at run time, outermost first; at most eight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Extents {
     dims: [usize; Self::MAX_RANK],
@@ -13,7 +13,7 @@ pub struct Extents {
 
 impl Extents {
     /// The largest number of dimensions.
-    pub const MAX_RANK: usize = 6;
+    pub const MAX_RANK: usize = 8;
 
     /// Extents from a slice of at most [`Self::MAX_RANK`] dimensions; more are cut off (planning
     /// refuses them before).

@@ -1,0 +1,234 @@
+//! Runs a model whose shapes and ways depend on what it is given: traces it, segment by segment, runs
+//! each, and keeps the segments for the next run that goes the same way.
+
+use crate::{Executor, Progress, Weights};
+use sidestage_ir::{Model, Outcome, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType};
+use sidestage_pool::Pool;
+use sidestage_tensor::{AlignedBytes, Tensor};
+use std::fmt;
+use std::sync::Arc;
+
+/// Segments that are kept. When there are more all are forgotten: nobody knows which will be needed.
+const KEPT: usize = 64;
+
+/// Why a model does not run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RunError {
+    /// It cannot be traced.
+    Trace(TraceError),
+    /// There is no memory for what lies between its operators.
+    Memory {
+        /// Bytes wanted.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trace(error) => error.fmt(f),
+            Self::Memory { bytes } => {
+                write!(f, "no memory for {bytes} bytes of intermediate values")
+            }
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<TraceError> for RunError {
+    fn from(error: TraceError) -> Self {
+        Self::Trace(error)
+    }
+}
+
+/// An output of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A tensor.
+    Tensor(Tensor),
+    /// Several.
+    Sequence(Vec<Output>),
+    /// An optional value that is not there.
+    Nothing,
+}
+
+/// A model, and the segments that are known of it.
+#[derive(Debug)]
+pub struct Runner {
+    model: Arc<Model>,
+    table: Table,
+    /// The inputs' types, and the first segment.
+    roots: Vec<(Vec<ValueType>, usize)>,
+    segments: Vec<Known>,
+    /// Most bytes between the operators of a segment.
+    limit: usize,
+    run: Option<Run>,
+}
+
+/// A segment that has been planned.
+#[derive(Debug)]
+struct Known {
+    executor: Executor,
+    feeds: Vec<(usize, ValueId)>,
+    gives: Vec<(usize, ValueId)>,
+    needs: Vec<usize>,
+    outcome: Option<Vec<Outcome>>,
+    /// Where the trace stands after it.
+    trace: Trace,
+    /// The segments that follow it, by what it was asked for.
+    next: Vec<(Vec<Tensor>, usize)>,
+}
+
+/// A run under way.
+#[derive(Debug)]
+struct Run {
+    registers: Vec<Option<Tensor>>,
+    segment: usize,
+    /// Whether the segment's inputs have been written.
+    begun: bool,
+}
+
+impl Runner {
+    /// A model; `limit` bytes at most lie between the operators of a segment.
+    pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
+        Self { model, table, roots: Vec::new(), segments: Vec::new(), limit, run: None }
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Arc<Model> {
+        &self.model
+    }
+
+    /// Begins a run, with the inputs in the model's order; one under way is given up.
+    ///
+    /// # Errors
+    /// What cannot be run.
+    pub fn begin(&mut self, inputs: Vec<Tensor>) -> Result<(), RunError> {
+        self.run = None;
+        if self.segments.len() > KEPT {
+            self.roots.clear();
+            self.segments.clear();
+        }
+        let ty = |input: &Tensor| ValueType::fixed(input.dtype(), input.dims());
+        let types: Vec<ValueType> = inputs.iter().map(ty).collect();
+        let known = self.roots.iter().find(|(known, _)| *known == types).map(|(_, at)| *at);
+        let segment = match known {
+            Some(segment) => segment,
+            None => {
+                let trace = Trace::new(Arc::clone(&self.model), self.table, &types);
+                let first = self.plan(trace, &[])?;
+                self.roots.push((types, first));
+                first
+            }
+        };
+        let registers = inputs.into_iter().map(Some).collect();
+        self.run = Some(Run { registers, segment, begun: false });
+        Ok(())
+    }
+
+    /// Goes on until the run is done or `stop` says so, which is asked as by [`Executor::resume`].
+    ///
+    /// # Errors
+    /// What cannot be run; the run is over then.
+    pub fn resume(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Progress, RunError> {
+        let Some(mut run) = self.run.take() else { return Ok(Progress::Done) };
+        loop {
+            let known = &mut self.segments[run.segment];
+            if !run.begun {
+                known.begin(&run.registers);
+                run.begun = true;
+            }
+            if known.executor.resume(pool, stop) == Progress::Stopped {
+                self.run = Some(run);
+                return Ok(Progress::Stopped);
+            }
+            known.take(&mut run.registers)?;
+            if known.outcome.is_some() {
+                self.run = Some(run);
+                return Ok(Progress::Done);
+            }
+            let asked = known.needs.iter().map(|&register| run.registers[register].clone());
+            let asked: Vec<Tensor> = asked.flatten().collect();
+            let next = known.next.iter().find(|(values, _)| *values == asked).map(|(_, at)| *at);
+            run.segment = match next {
+                Some(next) => next,
+                None => {
+                    let trace = known.trace.clone();
+                    let next = self.plan(trace, &asked)?;
+                    self.segments[run.segment].next.push((asked, next));
+                    next
+                }
+            };
+            run.begun = false;
+        }
+    }
+
+    /// The outputs of the run that is done, in the model's order; none without one.
+    pub fn finish(&mut self) -> Vec<Output> {
+        let Some(run) = self.run.take() else { return Vec::new() };
+        let outcome = self.segments[run.segment].outcome.iter().flatten();
+        outcome.map(|outcome| output(outcome, &run.registers)).collect()
+    }
+
+    /// Traces and plans one segment more.
+    fn plan(&mut self, mut trace: Trace, known: &[Tensor]) -> Result<usize, RunError> {
+        let Segment { graph, feeds, gives, needs, outcome } = trace.segment(known)?;
+        let plan = Plan::new(graph).map_err(TraceError::Graph)?;
+        let bytes = plan.arena_bytes;
+        if bytes > self.limit {
+            return Err(RunError::Memory { bytes });
+        }
+        let refused = |_| RunError::Memory { bytes };
+        let weights = Weights::allocate(&[]).map_err(refused)?;
+        let executor = Executor::new(plan, weights).map_err(refused)?;
+        let next = Vec::new();
+        self.segments.push(Known { executor, feeds, gives, needs, outcome, trace, next });
+        Ok(self.segments.len() - 1)
+    }
+}
+
+impl Known {
+    /// Writes the inputs.
+    fn begin(&mut self, registers: &[Option<Tensor>]) {
+        self.executor.begin(&[]);
+        for (register, id) in &self.feeds {
+            if let Some(tensor) = &registers[*register] {
+                self.executor.input::<u8>(*id).copy_from_slice(tensor.bytes());
+            }
+        }
+    }
+
+    /// Reads the outputs.
+    fn take(&self, registers: &mut Vec<Option<Tensor>>) -> Result<(), RunError> {
+        for (register, id) in &self.gives {
+            let view = self.executor.output(*id);
+            let bytes = view.bytes.len();
+            let mut room = AlignedBytes::zeroed(bytes).map_err(|_| RunError::Memory { bytes })?;
+            room.as_mut_slice().copy_from_slice(view.bytes);
+            if registers.len() <= *register {
+                registers.resize(*register + 1, None);
+            }
+            registers[*register] = Some(Tensor::from_bytes(view.dtype, view.extents.dims(), room));
+        }
+        Ok(())
+    }
+}
+
+fn output(outcome: &Outcome, registers: &[Option<Tensor>]) -> Output {
+    match outcome {
+        Outcome::Register(register, dims) => match registers.get(*register) {
+            Some(Some(tensor)) => Output::Tensor(tensor.reshaped(dims)),
+            _ => Output::Nothing,
+        },
+        Outcome::Known(tensor) => Output::Tensor(tensor.clone()),
+        Outcome::Sequence(all) => {
+            Output::Sequence(all.iter().map(|one| output(one, registers)).collect())
+        }
+        Outcome::Nothing => Output::Nothing,
+    }
+}

@@ -1,0 +1,89 @@
+use super::proto;
+use super::{External, OnnxError};
+use sidestage_tensor::{DType, Extents, Tensor};
+
+/// The type with this number (`TensorProto.DataType`).
+pub(super) fn dtype(id: i64) -> Option<DType> {
+    Some(match id {
+        1 => DType::F32,
+        2 => DType::U8,
+        3 => DType::I8,
+        4 => DType::U16,
+        5 => DType::I16,
+        6 => DType::I32,
+        7 => DType::I64,
+        9 => DType::Bool,
+        10 => DType::F16,
+        11 => DType::F64,
+        12 => DType::U32,
+        13 => DType::U64,
+        16 => DType::BF16,
+        _ => return None,
+    })
+}
+
+pub(super) fn tensor(
+    proto: &proto::Tensor<'_>,
+    external: &mut dyn FnMut(&External) -> Option<Vec<u8>>,
+) -> Result<Tensor, OnnxError> {
+    let name = || proto.name.to_owned();
+    let unknown = || OnnxError::Type { name: name(), id: proto.dtype as i32 };
+    let dtype = dtype(proto.dtype).ok_or_else(unknown)?;
+    let wrong = |bytes: usize| OnnxError::Shape { name: name(), dims: proto.dims.clone(), bytes };
+    let dims = proto.dims.iter().map(|&dim| usize::try_from(dim)).collect::<Result<Vec<_>, _>>();
+    let dims = dims.map_err(|_| wrong(0))?;
+    let elements = dims.iter().try_fold(1_u64, |all, &dim| all.checked_mul(dim as u64));
+    let size = elements.and_then(|elements| dtype.bytes_for(elements));
+    let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| wrong(0))?;
+    if dims.len() > Extents::MAX_RANK {
+        return Err(wrong(size));
+    }
+    let mut given;
+    let bytes = if proto.external {
+        let place = place(proto, size as u64)?;
+        given = external(&place).ok_or_else(|| OnnxError::External {
+            name: name(),
+            location: place.location.clone(),
+        })?;
+        &given
+    } else if let Some(raw) = proto.raw {
+        raw
+    } else {
+        given = Vec::new();
+        spell(proto, dtype, &mut given);
+        &given
+    };
+    if bytes.len() != size {
+        return Err(wrong(bytes.len()));
+    }
+    Tensor::new(dtype, &dims, bytes).map_err(|_| OnnxError::NoMemory { bytes: size })
+}
+
+/// Where a tensor's bytes lie.
+fn place(proto: &proto::Tensor<'_>, size: u64) -> Result<External, OnnxError> {
+    let find =
+        |key: &str| proto.place.iter().find(|(known, _)| *known == key).map(|(_, value)| value);
+    let location = find("location").map(|value| (*value).to_owned()).unwrap_or_default();
+    let number = |key: &str, default: u64| match find(key) {
+        None => Ok(default),
+        Some(text) => text.parse().map_err(|_| OnnxError::External {
+            name: proto.name.into(),
+            location: location.clone(),
+        }),
+    };
+    Ok(External { offset: number("offset", 0)?, length: number("length", size)?, location })
+}
+
+/// The bytes of elements that are numbers of the message.
+fn spell(proto: &proto::Tensor<'_>, dtype: DType, to: &mut Vec<u8>) {
+    match dtype {
+        DType::F32 => to.extend(proto.floats.iter().flat_map(|value| value.to_le_bytes())),
+        DType::F64 => to.extend(proto.doubles.iter().flat_map(|value| value.to_le_bytes())),
+        _ => {
+            let size = dtype.block_bytes();
+            to.extend(
+                proto.ints.iter().flat_map(|value| value.to_le_bytes().into_iter().take(size)),
+            );
+        }
+    }
+}

@@ -1,0 +1,132 @@
+use sidestage_tensor::{DType, Tensor};
+
+/// Names a value of a [`Model`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Var(pub u32);
+
+impl Var {
+    /// Its index in [`Model::names`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Names one of [`Model::bodies`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BodyId(pub u32);
+
+impl BodyId {
+    /// Its index in [`Model::bodies`].
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A model as its file says it: calls of operators by name, of values whose shapes may depend on
+/// what it is run with. [`crate::Trace`] makes a [`crate::Graph`] of it.
+///
+/// Each value has its own [`Var`], also those of inner bodies, which see those of the outer ones.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// What each value is called.
+    pub names: Vec<String>,
+    /// Values that are known: weights.
+    pub constants: Vec<(Var, Tensor)>,
+    /// What the caller gives, in order.
+    pub inputs: Vec<Port>,
+    /// What the caller gets, in order.
+    pub outputs: Vec<Port>,
+    /// The calls: of the model itself the first, and those inside control flow.
+    pub bodies: Vec<Body>,
+}
+
+impl Model {
+    /// A new value.
+    pub fn var(&mut self, name: &str) -> Var {
+        self.names.push(name.into());
+        Var(self.names.len() as u32 - 1)
+    }
+
+    /// What a value is called.
+    pub fn name(&self, var: Var) -> &str {
+        &self.names[var.index()]
+    }
+}
+
+/// An input or output of a model, as declared.
+#[derive(Clone, Debug)]
+pub struct Port {
+    /// The value.
+    pub var: Var,
+    /// Element type, if declared.
+    pub dtype: Option<DType>,
+    /// Dimensions, outermost first, if declared.
+    pub dims: Option<Vec<PortDim>>,
+}
+
+/// A dimension as declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortDim {
+    /// Always this.
+    Fixed(usize),
+    /// Any; equal names mean equal dimensions, and some have no name.
+    Free(String),
+}
+
+/// Calls in an order in which each has its operands.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// What whoever runs the body gives.
+    pub inputs: Vec<Var>,
+    /// The calls.
+    pub calls: Vec<Call>,
+    /// What it gives back.
+    pub outputs: Vec<Var>,
+}
+
+/// A call of an operator.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// The operator's name: in the domain of ONNX, or after another domain and `::`.
+    pub op: String,
+    /// The version of the operator's domain (of ONNX: the opset).
+    pub version: i64,
+    /// What the file calls it; may be empty.
+    pub name: String,
+    /// Operands; some may be left out.
+    pub inputs: Vec<Option<Var>>,
+    /// Results; some may not be wanted.
+    pub outputs: Vec<Option<Var>>,
+    /// Attributes.
+    pub attributes: Vec<(String, Attribute)>,
+}
+
+impl Call {
+    /// An attribute.
+    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The bodies it may run.
+    pub fn bodies(&self) -> impl Iterator<Item = BodyId> {
+        self.attributes.iter().filter_map(|(_, value)| match value {
+            Attribute::Body(body) => Some(*body),
+            _ => None,
+        })
+    }
+}
+
+/// An attribute of a call.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "they say it themselves")]
+pub enum Attribute {
+    Int(i64),
+    Float(f32),
+    Text(Vec<u8>),
+    Tensor(Tensor),
+    Type(DType),
+    Body(BodyId),
+    Ints(Vec<i64>),
+    Floats(Vec<f32>),
+    Texts(Vec<Vec<u8>>),
+}

@@ -1,0 +1,254 @@
+use super::fold::fold;
+use super::val::{At, Traced};
+use super::{Frame, Rounds, Stop, Val, Work};
+use crate::{Attribute, BodyId, Call, Model, Operator, ValueId, ValueType, Var};
+use sidestage_tensor::{DType, Extents, Tensor};
+
+/// A call that is being lowered.
+pub struct Scope<'a, 'w> {
+    work: &'a mut Work<'w>,
+    model: &'a Model,
+    call: &'a Call,
+}
+
+impl<'a, 'w> Scope<'a, 'w> {
+    pub(super) fn new(work: &'a mut Work<'w>, model: &'a Model, call: &'a Call) -> Self {
+        Self { work, model, call }
+    }
+
+    /// The call.
+    pub fn call(&self) -> &'a Call {
+        self.call
+    }
+
+    /// A body of the model.
+    pub fn body(&self, id: BodyId) -> &'a crate::Body {
+        &self.model.bodies[id.index()]
+    }
+
+    // Operands.
+
+    /// How many operands there are, with those left out in between.
+    pub fn count(&self) -> usize {
+        self.call.inputs.len()
+    }
+
+    /// An operand; `None` if it is left out.
+    pub fn optional(&self, index: usize) -> Option<Val> {
+        let var = self.call.inputs.get(index).copied().flatten()?;
+        self.work.trace.env[var.index()].clone()
+    }
+
+    /// An operand.
+    ///
+    /// # Errors
+    /// If it is left out.
+    pub fn val(&self, index: usize) -> Result<Val, Stop> {
+        let missing = || Stop::Refused(format!("operand {index} is missing"));
+        self.optional(index).ok_or_else(missing)
+    }
+
+    /// An operand that is a tensor.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn tensor(&self, index: usize) -> Result<Traced, Stop> {
+        tensor(self.val(index)?)
+    }
+
+    /// An operand that is a tensor; `None` if it is left out.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn optional_tensor(&self, index: usize) -> Result<Option<Traced>, Stop> {
+        match self.optional(index) {
+            None | Some(Val::Nothing) => Ok(None),
+            Some(val) => tensor(val).map(Some),
+        }
+    }
+
+    /// What a tensor holds.
+    ///
+    /// # Errors
+    /// [`Stop::Needs`] if that is not known yet.
+    pub fn known(&self, tensor: &Traced) -> Result<Tensor, Stop> {
+        match &tensor.at {
+            At::Known(known) => Ok(known.clone()),
+            _ => Err(Stop::Needs(vec![Val::Tensor(tensor.clone())])),
+        }
+    }
+
+    /// The integers that an operand holds; `None` if it is left out.
+    ///
+    /// # Errors
+    /// If it is no tensor of integers, or as [`Scope::known`].
+    pub fn integers(&self, index: usize) -> Result<Option<Vec<i64>>, Stop> {
+        let Some(tensor) = self.optional_tensor(index)? else { return Ok(None) };
+        let known = self.known(&tensor)?;
+        let refusal = || Stop::Refused(format!("operand {index} must be integers"));
+        known.integers().ok_or_else(refusal).map(Some)
+    }
+
+    // Attributes.
+
+    /// An integer; `None` if it is not there.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        match self.call.attribute(name) {
+            Some(Attribute::Int(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A number; `None` if it is not there.
+    pub fn float(&self, name: &str) -> Option<f32> {
+        match self.call.attribute(name) {
+            Some(Attribute::Float(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A list of integers; `None` if it is not there.
+    pub fn ints(&self, name: &str) -> Option<&'a [i64]> {
+        match self.call.attribute(name) {
+            Some(Attribute::Ints(values)) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// A text; `None` if it is not there or not UTF-8.
+    pub fn text(&self, name: &str) -> Option<&'a str> {
+        match self.call.attribute(name) {
+            Some(Attribute::Text(value)) => std::str::from_utf8(value).ok(),
+            _ => None,
+        }
+    }
+
+    // What is made of them.
+
+    /// Applies an operator with one result.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn apply(
+        &mut self,
+        op: impl Operator + 'static,
+        inputs: &[Traced],
+    ) -> Result<Traced, Stop> {
+        let first = self.apply_all(op, inputs)?.into_iter().next();
+        first.ok_or_else(|| "an operator without a result".into())
+    }
+
+    /// Applies an operator.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn apply_all(
+        &mut self,
+        op: impl Operator + 'static,
+        inputs: &[Traced],
+    ) -> Result<Vec<Traced>, Stop> {
+        let types: Vec<&ValueType> = inputs.iter().map(|input| &input.ty).collect();
+        let results = op.infer(&types)?;
+        if let Some(ty) = results.iter().find(|ty| ty.dims.len() > Extents::MAX_RANK) {
+            return Err(format!("a result would have {} dimensions", ty.dims.len()).into());
+        }
+        let known: Option<Vec<&Tensor>> = inputs.iter().map(Traced::known).collect();
+        if let Some(known) = known.filter(|_| !op.has_effect()) {
+            let tensors = fold(&op, &known, &results)?;
+            return tensors.into_iter().map(|one| tensor(Val::known(one))).collect();
+        }
+        let inputs: Vec<ValueId> = inputs.iter().map(|input| self.value(input)).collect();
+        let name = self.call.name.as_str();
+        let outputs = self.work.graph.apply_all(name, op, &inputs);
+        let outputs = outputs.map_err(|error| error.to_string())?;
+        let vals = outputs.into_iter().zip(results);
+        vals.map(|(id, ty)| tensor(Val::new(ty, At::Value(id)))).collect()
+    }
+
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    /// If there are not as many.
+    pub fn view(&mut self, of: &Traced, dims: &[usize]) -> Result<Traced, Stop> {
+        let elements =
+            |dims: &[usize]| dims.iter().try_fold(1_usize, |all, &dim| all.checked_mul(dim));
+        if dims.len() > Extents::MAX_RANK || elements(dims) != elements(of.dims()) {
+            return Err(format!("{:?} cannot have the shape {dims:?}", of.dims()).into());
+        }
+        if dims == of.dims() {
+            return Ok(of.clone());
+        }
+        if let At::Known(known) = &of.at {
+            return tensor(Val::known(known.reshaped(dims)));
+        }
+        let id = self.value(of);
+        let id = self.work.graph.view(id, dims);
+        tensor(Val::new(ValueType::fixed(of.dtype(), dims), At::Value(id)))
+    }
+
+    /// A tensor that is known.
+    pub fn constant(&self, tensor: Tensor) -> Traced {
+        let ty = ValueType::fixed(tensor.dtype(), tensor.dims());
+        Traced { dims: tensor.dims().to_vec(), ty, at: At::Known(tensor) }
+    }
+
+    /// A list of integers that is known.
+    ///
+    /// # Errors
+    /// If there is no memory.
+    pub fn list(&self, values: &[i64]) -> Result<Traced, Stop> {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let tensor = Tensor::new(DType::I64, &[values.len()], &bytes);
+        Ok(self.constant(tensor.map_err(|_| "no memory")?))
+    }
+
+    /// Gives a result of the call, if it is wanted.
+    pub fn give(&mut self, index: usize, val: Val) {
+        if let Some(var) = self.call.outputs.get(index).copied().flatten() {
+            self.set(var, val);
+        }
+    }
+
+    /// Gives a tensor as a result.
+    pub fn give_tensor(&mut self, index: usize, tensor: Traced) {
+        self.give(index, Val::Tensor(tensor));
+    }
+
+    /// Gives a variable: an input of a body that is to run.
+    pub fn set(&mut self, var: Var, val: Val) {
+        self.work.trace.env[var.index()] = Some(val);
+    }
+
+    /// Goes into a body, whose inputs have been set. What it gives is the call's results, or goes to
+    /// `rounds`.
+    pub fn enter(&mut self, body: BodyId, rounds: Option<Box<dyn Rounds>>) {
+        self.work.trace.frames.push(Frame { body, next: 0, rounds });
+    }
+
+    /// The value in the graph at hand.
+    fn value(&mut self, tensor: &Traced) -> ValueId {
+        match &tensor.at {
+            At::Value(id) => *id,
+            At::Known(known) => self.work.graph.constant(known),
+            At::Register(register) => {
+                let fed = self.work.feeds.iter().find(|(known, _)| known == register);
+                if let Some((_, id)) = fed {
+                    // It may have been reshaped since.
+                    let same = self.work.graph.ty(*id).extents(&[]).dims() == tensor.dims();
+                    return if same { *id } else { self.work.graph.view(*id, tensor.dims()) };
+                }
+                let id = self.work.graph.input("", tensor.ty.dtype, &tensor.ty.dims);
+                self.work.feeds.push((*register, id));
+                id
+            }
+        }
+    }
+}
+
+fn tensor(val: Val) -> Result<Traced, Stop> {
+    match val {
+        Val::Tensor(tensor) => Ok(tensor),
+        Val::Sequence(_) => Err("a sequence where a tensor belongs".into()),
+        Val::Nothing => Err("an optional value that is not there".into()),
+    }
+}

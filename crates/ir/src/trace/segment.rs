@@ -1,0 +1,93 @@
+use super::val::{At, Traced};
+use super::{TraceError, Val, Work};
+use crate::{Graph, ValueId};
+use sidestage_tensor::Tensor;
+
+/// What is to be run before a trace can go on, or to its end.
+#[derive(Debug)]
+pub struct Segment {
+    /// The graph.
+    pub graph: Graph,
+    /// Its inputs, and the registers that hold them.
+    pub feeds: Vec<(usize, ValueId)>,
+    /// Its outputs, and the registers that take them.
+    pub gives: Vec<(usize, ValueId)>,
+    /// The registers whose tensors the trace asks for; none at the end, or if the model is cut only
+    /// because it is long.
+    pub needs: Vec<usize>,
+    /// At the end: the model's outputs.
+    pub outcome: Option<Vec<Outcome>>,
+}
+
+/// An output of a model.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// In this register, in this shape.
+    Register(usize, Vec<usize>),
+    /// Known without running anything.
+    Known(Tensor),
+    /// Several.
+    Sequence(Vec<Outcome>),
+    /// An optional value that is not there.
+    Nothing,
+}
+
+impl Outcome {
+    fn of(val: &Val) -> Self {
+        match val {
+            Val::Tensor(Traced { at: At::Known(tensor), .. }) => Self::Known(tensor.clone()),
+            Val::Tensor(Traced { at: At::Register(register), dims, .. }) => {
+                Self::Register(*register, dims.clone())
+            }
+            // What is kept has been given a register.
+            Val::Tensor(_) | Val::Nothing => Self::Nothing,
+            Val::Sequence(all) => Self::Sequence(all.iter().map(Self::of).collect()),
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Ends the graph: what is still needed goes to registers.
+    pub(super) fn finish(self, mut needs: Vec<Val>) -> Result<Segment, TraceError> {
+        let Self { trace, graph, feeds } = self;
+        let frames: Vec<_> = trace.frames.iter().map(|frame| (frame.body, frame.next)).collect();
+        let (lives, model) = (trace.lives.clone(), trace.model.clone());
+        let outputs: Vec<usize> = model.outputs.iter().map(|port| port.var.index()).collect();
+        for (var, val) in trace.env.iter_mut().enumerate() {
+            if !lives.needed(var, frames.iter().copied()) && !outputs.contains(&var) {
+                *val = None;
+            }
+        }
+        let mut gives: Vec<(usize, ValueId)> = Vec::new();
+        let mut registers = trace.registers;
+        let mut keep = |tensor: &mut Traced| {
+            if let At::Value(id) = tensor.at {
+                let known = gives.iter().find(|(_, given)| *given == id);
+                let register = known.map_or(registers, |(register, _)| *register);
+                if register == registers {
+                    gives.push((register, id));
+                    registers += 1;
+                }
+                tensor.at = At::Register(register);
+            }
+        };
+        trace.visit(&mut |_, val| val.each(&mut keep));
+        let mut asked = Vec::new();
+        for val in &mut needs {
+            val.each(&mut |tensor| {
+                keep(tensor);
+                if let At::Register(register) = tensor.at {
+                    asked.push(register);
+                }
+            });
+        }
+        trace.registers = registers;
+        trace.asked = asked.clone();
+        let outcome = trace.frames.is_empty().then(|| {
+            let vals = model.outputs.iter().map(|port| trace.env[port.var.index()].as_ref());
+            vals.map(|val| val.map_or(Outcome::Nothing, Outcome::of)).collect()
+        });
+        let ids: Vec<ValueId> = gives.iter().map(|(_, id)| *id).collect();
+        Ok(Segment { graph: graph.finish(&ids), feeds, gives, needs: asked, outcome })
+    }
+}

@@ -1,0 +1,84 @@
+use crate::{ValueId, ValueType};
+use sidestage_tensor::{DType, Tensor};
+
+/// A value while a model is traced.
+#[derive(Clone, Debug)]
+pub enum Val {
+    /// A tensor.
+    Tensor(Traced),
+    /// A sequence of values.
+    Sequence(Vec<Val>),
+    /// An optional value that is not there.
+    Nothing,
+}
+
+/// A tensor while a model is traced.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    pub(super) ty: ValueType,
+    pub(super) dims: Vec<usize>,
+    pub(super) at: At,
+}
+
+/// Where a tensor is.
+#[derive(Clone, Debug)]
+pub(super) enum At {
+    /// Known.
+    Known(Tensor),
+    /// Computed in the graph at hand.
+    Value(ValueId),
+    /// Kept from an earlier one.
+    Register(usize),
+}
+
+impl Traced {
+    /// Element type.
+    pub fn dtype(&self) -> DType {
+        self.ty.dtype
+    }
+
+    /// Dimensions, outermost first.
+    pub fn dims(&self) -> &[usize] {
+        &self.dims
+    }
+
+    /// The tensor itself, if it is known.
+    pub fn known(&self) -> Option<&Tensor> {
+        match &self.at {
+            At::Known(tensor) => Some(tensor),
+            _ => None,
+        }
+    }
+}
+
+impl Val {
+    pub(super) fn new(ty: ValueType, at: At) -> Self {
+        let dims = ty.extents(&[]).dims().to_vec();
+        Self::Tensor(Traced { ty, dims, at })
+    }
+
+    /// A tensor that is known.
+    pub fn known(tensor: Tensor) -> Self {
+        Self::new(ValueType::fixed(tensor.dtype(), tensor.dims()), At::Known(tensor))
+    }
+
+    /// What was asked for is known now.
+    pub(super) fn learn(&mut self, asked: &[usize], known: &[Tensor]) {
+        self.each(&mut |tensor| {
+            if let At::Register(register) = tensor.at
+                && let Some(at) = asked.iter().position(|asked| *asked == register)
+            {
+                tensor.at = At::Known(known[at].reshaped(&tensor.dims));
+            }
+        });
+    }
+
+    /// Shows each tensor of it.
+    pub(super) fn each(&mut self, show: &mut dyn FnMut(&mut Traced)) {
+        match self {
+            Self::Tensor(tensor) => show(tensor),
+            Self::Sequence(all) => all.iter_mut().for_each(|val| val.each(show)),
+            Self::Nothing => {}
+        }
+    }
+}

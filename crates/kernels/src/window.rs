@@ -1,0 +1,96 @@
+//! Windows that move over up to three dimensions: convolutions and pools.
+
+use std::ops::Range;
+
+/// How windows lie in `[depth, height, width]`; what lies outside counts as padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// The operand's extents.
+    pub input: [usize; 3],
+    /// How many windows there are along each dimension.
+    pub output: [usize; 3],
+    /// The elements of a window along each dimension.
+    pub kernel: [usize; 3],
+    /// From one window to the next.
+    pub stride: [usize; 3],
+    /// From one element of a window to the next.
+    pub dilation: [usize; 3],
+    /// How much padding comes before the first element.
+    pub pad: [usize; 3],
+}
+
+impl Windows {
+    /// Windows in one channel.
+    pub fn outputs(&self) -> usize {
+        self.output.iter().product()
+    }
+
+    /// Elements of one channel.
+    pub fn inputs(&self) -> usize {
+        self.input.iter().product()
+    }
+
+    /// Elements of a window.
+    pub fn taps(&self) -> usize {
+        self.kernel.iter().product()
+    }
+
+    /// Where the `tap`-th element of a window lies along one dimension; `None`: in the padding.
+    #[inline]
+    pub fn place(&self, axis: usize, window: usize, tap: usize) -> Option<usize> {
+        let at = window * self.stride[axis] + tap * self.dilation[axis];
+        at.checked_sub(self.pad[axis]).filter(|at| *at < self.input[axis])
+    }
+
+    /// The windows of a row whose `tap`-th element lies inside, and where that of the first one lies.
+    fn inside(&self, tap: usize) -> (Range<usize>, usize) {
+        let (stride, offset) = (self.stride[2], tap * self.dilation[2]);
+        let first = self.pad[2].saturating_sub(offset).div_ceil(stride);
+        let end = (self.input[2] + self.pad[2]).saturating_sub(offset).div_ceil(stride);
+        let end = end.min(self.output[2]);
+        let first = first.min(end);
+        (first..end, (first * stride + offset).saturating_sub(self.pad[2]))
+    }
+}
+
+/// Some output channels' windows of one row (`[depth, height]` of the output): for each channel
+/// `out[…] = bias + sum of weights * elements`. `x` has the channels of the group, `weights` those of
+/// `[output channel, channel, tap…]`.
+pub fn convolve_row(
+    windows: &Windows,
+    (depth, height): (usize, usize),
+    x: &[f32],
+    weights: &[f32],
+    bias: f32,
+    out: &mut [f32],
+) {
+    out.fill(bias);
+    let taps = windows.taps();
+    let channels = weights.len() / taps.max(1);
+    for channel in 0..channels {
+        let x = &x[channel * windows.inputs()..][..windows.inputs()];
+        let weights = &weights[channel * taps..][..taps];
+        for kd in 0..windows.kernel[0] {
+            let Some(d) = windows.place(0, depth, kd) else { continue };
+            for kh in 0..windows.kernel[1] {
+                let Some(h) = windows.place(1, height, kh) else { continue };
+                let row = &x[(d * windows.input[1] + h) * windows.input[2]..][..windows.input[2]];
+                let weights = &weights[(kd * windows.kernel[1] + kh) * windows.kernel[2]..];
+                for (kw, &weight) in weights[..windows.kernel[2]].iter().enumerate() {
+                    let (inside, from) = windows.inside(kw);
+                    let out = &mut out[inside];
+                    if out.is_empty() {
+                        continue;
+                    }
+                    if windows.stride[2] == 1 {
+                        let row = &row[from..from + out.len()];
+                        out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
+                    } else {
+                        let row = row[from..].iter().step_by(windows.stride[2]);
+                        out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
+                    }
+                }
+            }
+        }
+    }
+}

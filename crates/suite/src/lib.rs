@@ -1,0 +1,3 @@
+//! Other people's suites of models with reference outputs, to be run on any backend.
+
+pub mod onnx;

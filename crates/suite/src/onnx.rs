@@ -1,0 +1,129 @@
+//! ONNX's own backend tests: a model of one operator each, mostly, with inputs and outputs.
+
+use sidestage_cpu::{Output, Progress, Runner};
+use sidestage_formats::onnx;
+use sidestage_pool::Pool;
+use sidestage_tensor::{DType, Tensor};
+use std::collections::BTreeMap;
+use std::io::{Cursor, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+/// A case: its files by their path in its folder.
+#[derive(Debug, Default)]
+pub struct Case {
+    /// `model.onnx`, `test_data_set_0/input_0.pb`, …
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// How far numbers may be off, in proportion and beside it.
+    pub tolerance: (f64, f64),
+    /// Whether onnxruntime passes it.
+    pub passes_elsewhere: bool,
+}
+
+/// Reads the packed suite.
+///
+/// # Panics
+/// If it is not what it should be.
+pub fn cases(path: &Path) -> BTreeMap<String, Case> {
+    let packed = std::fs::read(path).expect("the suite is there");
+    let mut bytes = Vec::new();
+    lzma_rs::xz_decompress(&mut Cursor::new(packed), &mut bytes)
+        .expect("the suite is packed by xz");
+    let mut cases: BTreeMap<String, Case> = BTreeMap::new();
+    let (mut index, mut status) = (Vec::new(), Vec::new());
+    for entry in tar::Archive::new(Cursor::new(bytes)).entries().expect("a tar") {
+        let mut entry = entry.expect("an entry");
+        let path = entry.path().expect("a path").to_string_lossy().into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).expect("an entry's bytes");
+        match path.split('/').skip(1).collect::<Vec<_>>().as_slice() {
+            ["index.json"] => index = content,
+            ["ort-status.json"] => status = content,
+            [case, file @ ..] if !content.is_empty() || file.len() > 1 => {
+                cases.entry((*case).into()).or_default().files.insert(file.join("/"), content);
+            }
+            _ => {}
+        }
+    }
+    let index: serde_json::Value = serde_json::from_slice(&index).expect("the index");
+    let status: serde_json::Value = serde_json::from_slice(&status).expect("onnxruntime's results");
+    cases.retain(|_, case| case.files.contains_key("model.onnx"));
+    for (name, case) in &mut cases {
+        let figure = |key: &str| index["cases"][name][key].as_f64().unwrap_or(0.0);
+        case.tolerance = (figure("rtol"), figure("atol"));
+        case.passes_elsewhere = status[name] == "pass";
+    }
+    cases
+}
+
+/// Runs a case; an error says what is wrong.
+///
+/// # Errors
+/// What is refused, or differs.
+pub fn run(case: &Case, pool: &Pool) -> Result<(), String> {
+    let model = onnx::read(&case.files["model.onnx"], &mut |_| None);
+    let model = Arc::new(model.map_err(|error| error.to_string())?);
+    let mut runner = Runner::new(model, sidestage_ops::lowering, 1 << 30);
+    for set in 0.. {
+        let read = |kind: &str| -> Option<Result<Vec<Tensor>, String>> {
+            let name = |at: usize| format!("test_data_set_{set}/{kind}_{at}.pb");
+            let files = (0..).map_while(|at| case.files.get(&name(at)));
+            let tensors = files.map(|file| onnx::read_tensor(file).map_err(|e| e.to_string()));
+            Some(tensors.collect())
+        };
+        let expected = read("output").unwrap_or(Ok(Vec::new()))?;
+        if expected.is_empty() {
+            return if set == 0 { Err("there is nothing to compare with".into()) } else { Ok(()) };
+        }
+        let inputs = read("input").unwrap_or(Ok(Vec::new()))?;
+        runner.begin(inputs).map_err(|error| error.to_string())?;
+        while runner.resume(pool, &mut || false).map_err(|e| e.to_string())? != Progress::Done {}
+        let outputs = runner.finish();
+        if outputs.len() < expected.len() {
+            return Err(format!("{} outputs of {}", outputs.len(), expected.len()));
+        }
+        for (at, (output, expected)) in outputs.iter().zip(&expected).enumerate() {
+            let Output::Tensor(output) = output else {
+                return Err(format!("output {at} is no tensor"));
+            };
+            compare(output, expected, case.tolerance).map_err(|e| format!("output {at} {e}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether two tensors are the same, as near as numbers with a fraction must be.
+///
+/// # Errors
+/// How they differ.
+pub fn compare(found: &Tensor, expected: &Tensor, (rtol, atol): (f64, f64)) -> Result<(), String> {
+    if (found.dtype(), found.dims()) != (expected.dtype(), expected.dims()) {
+        return Err(format!("is {found:?}, not {expected:?}"));
+    }
+    let (Some(found), Some(expected)) = (numbers(found), numbers(expected)) else {
+        return if found == expected { Ok(()) } else { Err("differs".into()) };
+    };
+    for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        let near = (found - expected).abs() <= atol + rtol * expected.abs();
+        if !near && found != expected && !(found.is_nan() && expected.is_nan()) {
+            return Err(format!("has {found} at {at}, not {expected}"));
+        }
+    }
+    Ok(())
+}
+
+fn numbers(tensor: &Tensor) -> Option<Vec<f64>> {
+    Some(match tensor.dtype() {
+        DType::F32 => tensor.elements::<f32>().iter().map(|x| f64::from(*x)).collect(),
+        DType::F64 => tensor.elements::<f64>().to_vec(),
+        DType::F16 => {
+            let bits = tensor.elements::<u16>().iter();
+            bits.map(|bits| half::f16::from_bits(*bits).to_f64()).collect()
+        }
+        DType::BF16 => {
+            let bits = tensor.elements::<u16>().iter();
+            bits.map(|bits| half::bf16::from_bits(*bits).to_f64()).collect()
+        }
+        _ => return None,
+    })
+}

@@ -27,8 +27,9 @@ const ROOMS: &[Room] = &[
     Room { name: "engine", may_use: &["lm", "store", "cpu", "text"] },
     Room { name: "web", may_use: &["engine"] },
     Room { name: "web-text", may_use: &["text"] },
-    // Models for tests.
+    // Models for tests, and other people's tests.
     Room { name: "miniatures", may_use: &["formats"] },
+    Room { name: "suite", may_use: &["formats", "cpu"] },
     Room { name: "cli", may_use: &["engine", "text"] },
 ];
 

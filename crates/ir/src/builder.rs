@@ -65,6 +65,11 @@ impl GraphBuilder {
         self.graph.nodes.len()
     }
 
+    /// How many values there are.
+    pub fn values(&self) -> usize {
+        self.graph.values.len()
+    }
+
     /// The type of a value.
     pub fn ty(&self, id: ValueId) -> &ValueType {
         &self.graph.value(id).ty

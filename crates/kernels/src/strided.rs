@@ -96,15 +96,14 @@ impl<const N: usize> Strides<N> {
             done += count;
             for axis in (0..self.rank - 1).rev() {
                 at[axis] += 1;
-                for n in 0..N {
-                    starts[n] += self.steps[n][axis];
-                }
+                let along = starts.iter_mut().zip(&self.steps);
+                along.for_each(|(start, steps)| *start += steps[axis]);
                 if at[axis] < self.dims[axis] {
                     break;
                 }
-                for n in 0..N {
-                    starts[n] -= self.dims[axis] as isize * self.steps[n][axis];
-                }
+                let dim = self.dims[axis] as isize;
+                let along = starts.iter_mut().zip(&self.steps);
+                along.for_each(|(start, steps)| *start -= dim * steps[axis]);
                 at[axis] = 0;
             }
         }

@@ -4,18 +4,31 @@
 //! A lowering sees the call with what is known of its operands ([`Scope`]) and applies operators.
 //! Other formats' calls are written as ONNX's.
 
+mod arg;
+mod attention;
 mod cast;
+mod compress;
 mod concat;
 mod constant;
 mod control;
 mod conv;
+mod cumulative;
+mod einsum;
 mod elementwise;
 mod gather;
+mod index;
+mod loss;
+mod mask;
 mod matmul;
 mod normalization;
+mod pad;
 mod pool;
+mod quantize;
 mod reduce;
 mod reshape;
+mod resize;
+mod scatter;
+mod sequence;
 mod shape;
 mod softmax;
 mod split;
@@ -39,6 +52,19 @@ const fn row(op: &'static str, lower: Lower) -> CallInfo {
 /// All of them.
 pub const CALLS: &[&[CallInfo]] = &[
     cast::CALLS,
+    sequence::CALLS,
+    scatter::CALLS,
+    resize::CALLS,
+    quantize::CALLS,
+    pad::CALLS,
+    mask::CALLS,
+    loss::CALLS,
+    index::CALLS,
+    einsum::CALLS,
+    cumulative::CALLS,
+    compress::CALLS,
+    attention::CALLS,
+    arg::CALLS,
     concat::CALLS,
     constant::CALLS,
     control::CALLS,

@@ -4,16 +4,21 @@
 //! Names are ONNX's where ONNX has the operator.
 
 mod add;
+mod arg;
 mod attention;
 mod binary;
+mod bit_cast;
 mod calls;
 mod cast;
 mod choose;
 mod combine_experts;
 mod concat;
 mod conv;
+mod cumulative;
 mod expert_linear;
 mod gather;
+mod gather_elements;
+mod gather_nd;
 mod geglu;
 mod gelu;
 mod kv_write;
@@ -31,6 +36,7 @@ mod rotary_embedding;
 mod rows;
 mod rules;
 mod scale;
+mod scatter;
 mod select_experts;
 mod short_convolution;
 mod soft_cap;
@@ -40,19 +46,25 @@ mod strided_copy;
 mod swiglu;
 mod take;
 mod take_rows;
+mod top_k;
 mod unary;
 
 pub use add::Add;
+pub use arg::Arg;
 pub use attention::{Attention, AttentionParts};
 pub use binary::Binary;
+pub use bit_cast::BitCast;
 pub use calls::{CALLS, CallInfo, lowering};
 pub use cast::Cast;
 pub use choose::Where;
 pub use combine_experts::CombineExperts;
 pub use concat::Concat;
 pub use conv::Conv;
+pub use cumulative::Cumulative;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
+pub use gather_elements::GatherElements;
+pub use gather_nd::GatherNd;
 pub use geglu::GeGlu;
 pub use gelu::Gelu;
 pub use kv_write::KvWrite;
@@ -68,6 +80,7 @@ pub use rms_normalization::RmsNormalization;
 pub use rotary_angles::RotaryAngles;
 pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
 pub use scale::Scale;
+pub use scatter::{Places, Scatter};
 pub use select_experts::SelectExperts;
 pub use short_convolution::ShortConvolution;
 pub use soft_cap::SoftCap;
@@ -77,6 +90,7 @@ pub use strided_copy::StridedCopy;
 pub use swiglu::SwiGlu;
 pub use take::Take;
 pub use take_rows::TakeRows;
+pub use top_k::TopK;
 pub use unary::Unary;
 
 /// One row of the table of operators.
@@ -91,64 +105,111 @@ pub struct OpInfo {
 /// Every operator there is.
 pub const OPS: &[OpInfo] = &[
     add::INFO,
+    arg::INFO,
     attention::INFO,
+    binary::INFO,
+    bit_cast::INFO,
+    cast::INFO,
+    choose::INFO,
     combine_experts::INFO,
+    concat::INFO,
+    conv::INFO,
+    cumulative::INFO,
     expert_linear::INFO,
     gather::INFO,
+    gather_elements::INFO,
+    gather_nd::INFO,
     geglu::INFO,
     gelu::INFO,
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
+    matmul::INFO,
     merge_attention::INFO,
     mul::INFO,
+    pool::INFO,
     quantize::INFO,
+    reduce::INFO,
     rms_normalization::INFO,
     rotary_angles::INFO,
     rotary_embedding::INFO,
     scale::INFO,
+    scatter::INFO,
     select_experts::INFO,
     short_convolution::INFO,
     soft_cap::INFO,
+    softmax::INFO,
     state_write::INFO,
+    strided_copy::INFO,
     swiglu::INFO,
+    take::INFO,
     take_rows::INFO,
+    top_k::INFO,
+    unary::INFO,
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use sidestage_ir::{Dim, Operator, ValueType};
+    use sidestage_kernels::Windows;
     use sidestage_tensor::DType;
 
     fn every() -> Vec<Box<dyn Operator>> {
         let (head_dim, style) = (8, RopeStyle::Norm);
         let (heads, kv_heads, scale, softcap) = (4, 2, 1.0, None);
         let (dtype, parts) = (DType::F16, AttentionParts { room: 8, window: None });
+        let windows = Windows {
+            input: [1; 3],
+            output: [1; 3],
+            kernel: [1; 3],
+            stride: [1; 3],
+            dilation: [1; 3],
+            pad: [0; 3],
+        };
         vec![
             Box::new(Add),
+            Box::new(Arg { largest: true, last: false }),
             Box::new(Attention { heads, kv_heads, head_dim, dtype, scale, softcap, parts }),
+            Box::new(Binary { function: sidestage_kernels::Binary::Add }),
+            Box::new(BitCast { to: DType::I32 }),
+            Box::new(Cast { to: DType::I32 }),
+            Box::new(Where),
             Box::new(CombineExperts),
+            Box::new(Concat { axis: 0 }),
+            Box::new(Conv { groups: 1, windows }),
+            Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(ExpertLinear),
             Box::new(Gather),
+            Box::new(GatherElements { axis: 0 }),
+            Box::new(GatherNd { batch: 0 }),
             Box::new(GeGlu),
             Box::new(Gelu::Exact),
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear { outputs: None }),
+            Box::new(MatMul),
             Box::new(MergeAttention { heads, head_dim, parts }),
             Box::new(Mul),
+            Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(Quantize),
+            Box::new(Reduce { reduction: sidestage_kernels::Reduction::Sum }),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
             Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
             Box::new(RotaryEmbedding { head_dim, style }),
             Box::new(Scale { factor: 2.0 }),
+            Box::new(Scatter { places: Places::Slices, reduction: None }),
             Box::new(SelectExperts { used: 2, normalized: true }),
             Box::new(ShortConvolution),
             Box::new(SoftCap { cap: 30.0 }),
+            Box::new(Softmax { log: false }),
             Box::new(StateWrite),
+            Box::new(StridedCopy { dims: vec![1], start: 0, steps: vec![1] }),
             Box::new(SwiGlu),
+            Box::new(Take { axis: 0 }),
             Box::new(TakeRows),
+            Box::new(TopK { k: 1, largest: true }),
+            Box::new(Unary { function: sidestage_kernels::Unary::Abs }),
         ]
     }
 
@@ -163,7 +224,7 @@ mod tests {
         let good = ValueType::fixed(DType::F32, &[3, 32]);
         let symbolic = ValueType::new(DType::F32, [Dim::Fixed(3)]);
         let integers = ValueType::fixed(DType::I32, &[3, 32]);
-        for op in every() {
+        for op in every().into_iter().filter(|op| !general(op.name())) {
             for count in 0..8 {
                 for bad in [&symbolic, &integers] {
                     let types = vec![bad; count];
@@ -179,6 +240,25 @@ mod tests {
                 };
                 let types = vec![&good; count];
                 assert_eq!(op.infer(&types).is_ok(), count == fits, "{} of {count}", op.name());
+            }
+        }
+    }
+
+    /// Whether an operator is for tensors of any shape, and mostly of any type.
+    fn general(name: &str) -> bool {
+        let of_models = ["Arg", "Binary", "BitCast", "Cast", "Concat", "Conv", "Cumulative"];
+        let more = ["GatherElements", "GatherND", "MatMul", "Pool", "Reduce", "Scatter", "Softmax"];
+        let rest = ["StridedCopy", "Take", "TopK", "Unary", "Where"];
+        of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)
+    }
+
+    #[test]
+    fn general_operators_refuse_blocks_and_operands_that_are_missing() {
+        let blocks = ValueType::fixed(DType::Q8_0, &[3, 32]);
+        for op in every().into_iter().filter(|op| general(op.name())) {
+            for count in 0..8 {
+                let types = vec![&blocks; count];
+                assert!(op.infer(&types).is_err(), "{} of {count}", op.name());
             }
         }
     }

@@ -18,11 +18,19 @@ pub struct Take {
 }
 
 /// Reads an index into `dim`.
-fn index(indices: &TensorRef<'_>, at: usize, dim: usize) -> usize {
+pub(crate) fn index(indices: &TensorRef<'_>, at: usize, dim: usize) -> usize {
     let load = i64::load(indices.dtype);
     let index = load.map_or(0, |load| load(indices.bytes, at));
     let index = if index < 0 { index.saturating_add(dim as i64) } else { index };
     index.clamp(0, dim as i64 - 1) as usize
+}
+
+/// That indices may have this type.
+pub(crate) fn is_index(dtype: DType) -> Result<(), String> {
+    if matches!(dtype, DType::I32 | DType::I64) {
+        return Ok(());
+    }
+    Err(format!("indices must be I32 or I64, not {dtype}"))
 }
 
 impl Operator for Take {
@@ -32,8 +40,9 @@ impl Operator for Take {
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
         let [x, indices] = rules::operands(inputs)?;
-        if !matches!(indices.dtype, DType::I32 | DType::I64) || !x.dtype.is_plain() {
-            return Err(format!("indices of {} into {}", indices.dtype, x.dtype));
+        is_index(indices.dtype)?;
+        if !x.dtype.is_plain() {
+            return Err(format!("is not defined for {}", x.dtype));
         }
         let (dims, named) = (rules::dims("x", x)?, rules::dims("the indices", indices)?);
         if self.axis >= dims.len() {

@@ -9,11 +9,14 @@ pub struct Scope<'a, 'w> {
     work: &'a mut Work<'w>,
     model: &'a Model,
     call: &'a Call,
+    /// Values of the graph before this call.
+    before: usize,
 }
 
 impl<'a, 'w> Scope<'a, 'w> {
     pub(super) fn new(work: &'a mut Work<'w>, model: &'a Model, call: &'a Call) -> Self {
-        Self { work, model, call }
+        let before = work.graph.values();
+        Self { work, model, call, before }
     }
 
     /// The call.
@@ -70,10 +73,14 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// What a tensor holds.
     ///
     /// # Errors
-    /// [`Stop::Needs`] if that is not known yet.
+    /// [`Stop::Needs`] if that is not known yet. Only operands, and views of them, can be asked for.
     pub fn known(&self, tensor: &Traced) -> Result<Tensor, Stop> {
         match &tensor.at {
             At::Known(known) => Ok(known.clone()),
+            // It would be made anew, and asked for again.
+            At::Value(id) if id.index() >= self.before => {
+                Err("a value that only this call makes cannot be asked for".into())
+            }
             _ => Err(Stop::Needs(vec![Val::Tensor(tensor.clone())])),
         }
     }

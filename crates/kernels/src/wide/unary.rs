@@ -4,6 +4,9 @@ use super::{Wide, WideKind, wide_kind};
 use crate::exp;
 use sidestage_tensor::DType;
 
+/// Over a slice, in single precision.
+type Loop = fn(&[f32], &mut [f32]);
+
 /// A function of one element, by ONNX's name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs, reason = "ONNX's names")]
@@ -111,7 +114,7 @@ impl Unary {
     }
 
     /// The loops that matter, in single precision.
-    fn single(self) -> Option<fn(&[f32], &mut [f32])> {
+    fn single(self) -> Option<Loop> {
         Some(match self {
             Self::Abs => |x, out| map(x, out, f32::abs),
             Self::Exp => |x, out| map(x, out, exp),

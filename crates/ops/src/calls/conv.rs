@@ -1,6 +1,6 @@
 use super::{CallInfo, row};
 use crate::Conv;
-use sidestage_ir::{Scope, Stop};
+use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::Windows;
 
 /// Where windows lie, and where the padding ends along each dimension.
@@ -95,8 +95,13 @@ pub(super) fn five(dims: &[usize]) -> Vec<usize> {
         .collect()
 }
 
-fn conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let (x, weight) = (scope.tensor(0)?, scope.tensor(1)?);
+/// `x` convolved as the call's attributes say.
+pub(super) fn convolved(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    weight: &Traced,
+    bias: Option<Traced>,
+) -> Result<Traced, Stop> {
     if x.dims().len() < 3 || weight.dims().len() != x.dims().len() {
         return Err(Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims())));
     }
@@ -104,11 +109,16 @@ fn conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let groups = usize::try_from(scope.int("group").unwrap_or(1)).unwrap_or(0);
     let spatial = 5 - (x.dims().len() - 2)..5;
     let mut operands =
-        vec![scope.view(&x, &five(x.dims()))?, scope.view(&weight, &five(weight.dims()))?];
-    operands.extend(scope.optional_tensor(2)?);
+        vec![scope.view(x, &five(x.dims()))?, scope.view(weight, &five(weight.dims()))?];
+    operands.extend(bias);
     let y = scope.apply(Conv { groups, windows }, &operands)?;
     let dims = [&y.dims()[..2], &y.dims()[spatial]].concat();
-    let y = scope.view(&y, &dims)?;
+    scope.view(&y, &dims)
+}
+
+fn conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let (x, weight, bias) = (scope.tensor(0)?, scope.tensor(1)?, scope.optional_tensor(2)?);
+    let y = convolved(scope, &x, &weight, bias)?;
     scope.give_tensor(0, y);
     Ok(())
 }

@@ -61,7 +61,7 @@ fn range(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
             let load = f64::load(dtype).ok_or(wrong)?;
             let [start, limit, delta] = [0, 1, 2].map(|i| load(known[i].bytes(), 0));
             let count = ((limit - start) / delta).ceil().max(0.0);
-            if !(count < (1_u64 << 31) as f64) {
+            if count.is_nan() || count >= (1_u64 << 31) as f64 {
                 return Err(too_large.into());
             }
             bytes.resize(count as usize * dtype.block_bytes(), 0);

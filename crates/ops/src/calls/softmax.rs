@@ -17,7 +17,7 @@ pub(super) fn along(
     let rows = x.dims().iter().product::<usize>().checked_div(width).unwrap_or(0);
     let matrix = scope.view(&moved, &[rows, width])?;
     let y = scope.apply(Softmax { log }, &[matrix])?;
-    let y = scope.view(&y, &moved.dims().to_vec())?;
+    let y = scope.view(&y, moved.dims())?;
     let back: Vec<usize> = (0..rank)
         .map(|one| match one {
             one if one < axis => one,

@@ -37,8 +37,6 @@ pub(crate) trait Dots {
     const BYTE_ZERO: i16 = 128;
     /// Whether groups are computed one by one, which keeps tiles of every type out of the build.
     const SINGLE: bool = Self::L::REFERENCE;
-    /// Whether two chunks of weights take as many registers as there are for them, not four.
-    const BY_PAIRS: bool = false;
 
     fn chunk(from: &[i8; 4]) -> Self::X;
     /// Sums that begin at `sums[0] * by[0] + sums[1] * by[1]`.
@@ -51,14 +49,8 @@ pub(crate) trait Dots {
     fn settle(sums: Self::D) -> Self::D {
         sums
     }
-    /// The sums.
-    fn finish(sums: Self::D) -> <Self::L as Lanes>::I;
-
-    /// Whether the activations are widened for values of so many bits: two groups then share what
-    /// that takes.
-    fn widens(_bits: u32) -> bool {
-        false
-    }
+    /// The sums, exactly: they are under 2^22.
+    fn finish(sums: Self::D) -> <Self::L as Lanes>::F;
 
     /// Runs a task where the set's instructions may be used. All that is to use them must be
     /// `inline(always)`.

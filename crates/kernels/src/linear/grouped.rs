@@ -2,7 +2,10 @@
 //!
 //! For each part of 32 values the integer dot products of four rows are exact; they are scaled and
 //! added to four float lanes, one a row. What is taken from all values of a part is where the
-//! integer sums begin; a minimum is added in floats.
+//! integer sums begin; a minimum is added in floats. For several rows of activations a panel of
+//! weights is unpacked once for all of them (`panel.rs`).
+
+mod panel;
 
 use super::bands::{self, Bands, STREAMS};
 use super::{Linear, quantized};
@@ -10,7 +13,6 @@ use crate::groups::{GROUP, Group, Head, Part, Rows};
 use crate::lanes::{Dots, Lanes, Task};
 use sidestage_tensor::blocks::Act8;
 use std::array::from_fn;
-use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::Range;
 
@@ -20,8 +22,7 @@ pub(super) fn run<D: Dots, B: Rows>(args: &Linear<'_>, columns: Range<usize>) {
         let per_group = args.k / B::LEN;
         let bytes = groups.end * per_group * GROUP * size_of::<B>();
         let weights = bytemuck::cast_slice(&args.weight[..bytes]);
-        let halves = black_box(2);
-        let layer = Layer::<D, B::Group> { args, weights, per_group, halves, of: PhantomData };
+        let layer = Layer::<D, B::Group> { args, weights, per_group, of: PhantomData };
         bands::run(&layer, args.rows, groups);
     }
     if !rest.is_empty() {
@@ -34,70 +35,35 @@ struct Layer<'a, D, G> {
     weights: &'a [G],
     /// Blocks of a group.
     per_group: usize,
-    /// Two, which the compiler must not know: it would order the products of both halves of a part
-    /// by rows, and so need more registers than there are. With `black_box` below it makes a third
-    /// more speed in V8.
-    halves: usize,
     of: PhantomData<D>,
-}
-
-impl<D: Dots, G: Group> Layer<'_, D, G> {
-    #[inline(never)]
-    fn eight(&self, group: usize, row: usize) {
-        D::enter(Tile::<D, G, 1, 8> { layer: self, groups: [group], row });
-    }
-
-    #[inline(never)]
-    fn pair(&self, groups: [usize; 2], row: usize) {
-        D::enter(Tile::<D, G, 2, 4> { layer: self, groups, row });
-    }
-
-    #[inline(never)]
-    fn four(&self, group: usize, row: usize) {
-        D::enter(Tile::<D, G, 1, 4> { layer: self, groups: [group], row });
-    }
 }
 
 impl<D: Dots, G: Group> Bands for Layer<'_, D, G> {
     const SINGLE: bool = D::SINGLE;
 
     fn tiles(&self, groups: Range<usize>, rows: usize) {
-        let eights = rows / 8 * 8;
-        for row in (0..eights).step_by(8) {
-            let mut single = groups.clone();
-            if D::widens(G::Part::BITS) {
-                single.start += groups.len() / 2 * 2;
-                for group in (groups.start..single.start).step_by(2) {
-                    self.pair([group, group + 1], row);
-                    self.pair([group, group + 1], row + 4);
-                }
-            }
-            single.for_each(|group| self.eight(group, row));
-        }
-        if eights < rows {
-            groups.for_each(|group| self.four(group, eights));
-        }
+        panel::tiles(self, groups, rows);
     }
 
     #[inline(never)]
     fn streams(&self, groups: [usize; STREAMS], row: usize) {
-        D::enter(Tile::<D, G, STREAMS, 1> { layer: self, groups, row });
+        D::enter(Row { layer: self, groups, row });
     }
 
     #[inline(never)]
     fn one(&self, group: usize, row: usize) {
-        D::enter(Tile::<D, G, 1, 1> { layer: self, groups: [group], row });
+        D::enter(Row { layer: self, groups: [group], row });
     }
 }
 
-/// Some groups times some rows that lie in one tile of the activations, from `row` on.
-struct Tile<'a, D, G, const C: usize, const R: usize> {
+/// Some groups times one row.
+struct Row<'a, D, G, const C: usize> {
     layer: &'a Layer<'a, D, G>,
     groups: [usize; C],
     row: usize,
 }
 
-impl<D: Dots, G: Group, const C: usize, const R: usize> Task for Tile<'_, D, G, C, R> {
+impl<D: Dots, G: Group, const C: usize> Task for Row<'_, D, G, C> {
     type Output = ();
 
     #[allow(clippy::needless_range_loop, reason = "one index into several groups at once")]
@@ -107,98 +73,67 @@ impl<D: Dots, G: Group, const C: usize, const R: usize> Task for Tile<'_, D, G, 
         let w: [&[G]; C] =
             self.groups.map(|group| &self.layer.weights[group * per_group..][..per_group]);
         let x = self.layer.args.x.row(self.row);
-        let halves = if R > 1 { self.layer.halves } else { 2 };
-        let mut acc = [[D::L::splat(0.0); R]; C];
+        let mut acc = [[D::L::splat(0.0); 1]; C];
         // Each block's are written over the last one's: built anew they would be copied.
         let mut scales = [G::zeroed().head().scales::<D::L>(); C];
         for block in 0..per_group {
             unrolled!(C, c => scales[c] = w[c][block].head().scales::<D::L>());
             for part in 0..G::PARTS {
-                let mut a = x.tile::<R>(block * G::PARTS + part);
-                let mut parts: [&G::Part; C] = from_fn(|c| w[c][block].part(part));
-                if R > 1 {
-                    // Addresses that the compiler cannot follow from part to part: it would count
-                    // them up one by one, where loads have room for a constant.
-                    (a, parts) = (black_box(a), parts.map(black_box));
+                let a = x.tile::<1>(block * G::PARTS + part);
+                let parts: [&G::Part; C] = from_fn(|c| w[c][block].part(part));
+                let half = |h| scales.each_ref().map(|s| G::Head::scale::<D::L>(s, part, h));
+                let mut sums = begin::<D, G, C, 1>(0, a);
+                dots::<D, G, C>(&mut sums, 0, parts, a);
+                let first = if G::Head::SPLIT {
+                    let first = scaled::<D, C, 1>(sums, half(0));
+                    sums = begin::<D, G, C, 1>(1, a);
+                    Some(first)
+                } else {
+                    None
+                };
+                dots::<D, G, C>(&mut sums, 1, parts, a);
+                add::<D, C, 1>(&mut acc, sums, first, half(1), a);
+                if G::Head::MINIMUM {
+                    let minimum = scales.each_ref().map(|s| G::Head::minimum::<D::L>(s, part));
+                    minima::<D, C, 1>(&mut acc, minimum, a);
                 }
-                add::<D, G, C, R>(&mut acc, &scales, part, parts, a, halves);
             }
         }
-        unrolled!(C * R, i => {
-            let (c, r) = (i / R, i % R);
-            bands::put::<D::L>(self.layer.args, self.row + r, self.groups[c], acc[c][r]);
-        });
-    }
-}
-
-/// Adds the products of one part.
-#[inline(always)]
-fn add<D: Dots, G: Group, const C: usize, const R: usize>(
-    acc: &mut [[<D::L as Lanes>::F; R]; C],
-    scales: &[<G::Head as Head>::Scales<D::L>; C],
-    part: usize,
-    w: [&G::Part; C],
-    a: &[Act8; R],
-    halves: usize,
-) {
-    let zero = -if G::Part::BITS == 8 { D::BYTE_ZERO } else { G::ZERO };
-    let mut sums: [[D::D; R]; C] = [from_fn(|r| D::begin(&a[r].sums, [zero, zero])); C];
-    if G::Head::SPLIT {
-        sums = [from_fn(|r| D::begin(&a[r].sums, [zero, 0])); C];
-    }
-    // Each half in a branch of its own: see `Layer::halves`.
-    if halves > 0 {
-        half::<D, G, C, R>(&mut sums, 0, w, a, halves);
-        if G::Head::SPLIT {
-            scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
-        }
-    }
-    if halves > 1 {
-        if G::Head::SPLIT {
-            sums = [from_fn(|r| D::begin(&a[r].sums, [0, zero])); C];
-        }
-        half::<D, G, C, R>(&mut sums, 1, w, a, halves);
-        if G::Head::SPLIT {
-            scale::<D, G, C, R>(acc, scales, part, 1, sums, a);
-        }
-    }
-    if !G::Head::SPLIT {
-        scale::<D, G, C, R>(acc, scales, part, 0, sums, a);
-    }
-    if G::Head::MINIMUM {
-        let minimum: [_; C] = from_fn(|c| G::Head::minimum::<D::L>(&scales[c], part));
-        unrolled!(C * R, i => {
-            let (c, r) = (i / R, i % R);
-            acc[c][r] = D::L::madd(minimum[c], D::L::splat(a[r].s), acc[c][r]);
-        });
+        unrolled!(C, c => bands::put::<D::L>(self.layer.args, self.row, self.groups[c], acc[c][0]));
     }
 }
 
 /// Adds the integer products of a half of a part.
 #[inline(always)]
-fn half<D: Dots, G: Group, const C: usize, const R: usize>(
-    sums: &mut [[D::D; R]; C],
+fn dots<D: Dots, G: Group, const C: usize>(
+    sums: &mut [[D::D; 1]; C],
     j: usize,
     w: [&G::Part; C],
-    a: &[Act8; R],
-    halves: usize,
+    a: &[Act8; 1],
 ) {
-    let bits = G::Part::BITS;
     let chunks = G::Part::chunks(j);
     let w: [_; C] = from_fn(|c| w[c].quad::<D::L>(j));
-    chunk::<D, C, R>(sums, bits, w.map(|w| w[0]), a, chunks[0]);
-    chunk::<D, C, R>(sums, bits, w.map(|w| w[1]), a, chunks[1]);
-    if bits == 6 {
-        *sums = sums.map(|sums| sums.map(D::settle));
+    for pair in 0..2 {
+        for i in [2 * pair, 2 * pair + 1] {
+            chunk::<D, C, 1>(sums, G::Part::BITS, w.map(|w| w[i]), a, chunks[i]);
+        }
+        settle::<D, G, C, 1>(sums, 2 * j + pair);
     }
-    if !D::BY_PAIRS || halves == 2 {
-        chunk::<D, C, R>(sums, bits, w.map(|w| w[2]), a, chunks[2]);
-        chunk::<D, C, R>(sums, bits, w.map(|w| w[3]), a, chunks[3]);
-    }
-    // What is finished next needs no settling: the last half, and of six bits each.
-    if bits == 5 && j == 0 {
-        *sums = sums.map(|sums| sums.map(D::settle));
-    }
+}
+
+/// Where the sums of a part begin, or with scales for halves those of one.
+#[inline(always)]
+fn begin<D: Dots, G: Group, const C: usize, const R: usize>(
+    half: usize,
+    a: &[Act8; R],
+) -> [[D::D; R]; C] {
+    let zero = -if G::Part::BITS == 8 { D::BYTE_ZERO } else { G::ZERO };
+    let by = match (G::Head::SPLIT, half) {
+        (false, _) => [zero, zero],
+        (true, 0) => [zero, 0],
+        (true, _) => [0, zero],
+    };
+    [from_fn(|r| D::begin(&a[r].sums, by)); C]
 }
 
 /// Adds the integer products of four columns.
@@ -217,20 +152,54 @@ fn chunk<D: Dots, const C: usize, const R: usize>(
     });
 }
 
-/// Adds sums, scaled.
+/// After each two chunks of the four times two. What is finished next needs it not.
 #[inline(always)]
-fn scale<D: Dots, G: Group, const C: usize, const R: usize>(
-    acc: &mut [[<D::L as Lanes>::F; R]; C],
-    scales: &[<G::Head as Head>::Scales<D::L>; C],
-    part: usize,
-    half: usize,
+fn settle<D: Dots, G: Group, const C: usize, const R: usize>(
+    sums: &mut [[D::D; R]; C],
+    pair: usize,
+) {
+    if matches!((G::Part::BITS, pair), (5, 1) | (6, 0 | 2)) {
+        *sums = sums.map(|sums| sums.map(D::settle));
+    }
+}
+
+/// Sums, scaled.
+#[inline(always)]
+fn scaled<D: Dots, const C: usize, const R: usize>(
     sums: [[D::D; R]; C],
+    scale: [<D::L as Lanes>::F; C],
+) -> [[<D::L as Lanes>::F; R]; C] {
+    from_fn(|c| from_fn(|r| D::L::mul(D::finish(sums[c][r]), scale[c])))
+}
+
+/// Adds the sums of a part; with scales for halves those of the last one, and the first one's.
+#[inline(always)]
+fn add<D: Dots, const C: usize, const R: usize>(
+    acc: &mut [[<D::L as Lanes>::F; R]; C],
+    sums: [[D::D; R]; C],
+    first: Option<[[<D::L as Lanes>::F; R]; C]>,
+    scale: [<D::L as Lanes>::F; C],
     a: &[Act8; R],
 ) {
-    let scale: [_; C] = from_fn(|c| G::Head::scale::<D::L>(&scales[c], part, half));
     unrolled!(C * R, i => {
         let (c, r) = (i / R, i % R);
-        let both = D::L::mul(D::L::splat(a[r].d), scale[c]);
-        acc[c][r] = D::L::madd(D::L::to_f(D::finish(sums[c][r])), both, acc[c][r]);
+        let (sum, d) = (D::finish(sums[c][r]), D::L::splat(a[r].d));
+        acc[c][r] = match first {
+            Some(first) => D::L::madd(D::L::madd(sum, scale[c], first[c][r]), d, acc[c][r]),
+            None => D::L::madd(sum, D::L::mul(d, scale[c]), acc[c][r]),
+        };
+    });
+}
+
+/// Adds what a part's minima give.
+#[inline(always)]
+fn minima<D: Dots, const C: usize, const R: usize>(
+    acc: &mut [[<D::L as Lanes>::F; R]; C],
+    minimum: [<D::L as Lanes>::F; C],
+    a: &[Act8; R],
+) {
+    unrolled!(C * R, i => {
+        let (c, r) = (i / R, i % R);
+        acc[c][r] = D::L::madd(minimum[c], D::L::splat(a[r].s), acc[c][r]);
     });
 }

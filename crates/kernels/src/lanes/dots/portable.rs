@@ -1,4 +1,4 @@
-use super::{Dots, Portable};
+use super::{Dots, Lanes, Portable};
 use std::array::from_fn;
 
 impl Dots for Portable {
@@ -21,7 +21,7 @@ impl Dots for Portable {
         from_fn(|row| sums[row] + (0..4).map(|i| product(row, i)).sum::<i32>())
     }
     #[inline(always)]
-    fn finish(sums: [i32; 4]) -> [i32; 4] {
-        sums
+    fn finish(sums: [i32; 4]) -> [f32; 4] {
+        Self::to_f(sums)
     }
 }

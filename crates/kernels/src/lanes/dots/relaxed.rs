@@ -30,6 +30,10 @@ pub(super) fn semantics() -> Semantics {
     }
 }
 
+/// 1.5 * 2^23: an integer added to its bits is added to the number. Sums begin here, as x86 has more
+/// units that subtract floats than such as convert integers, which are those of the products too.
+const MAGIC: f32 = 12_582_912.0;
+
 /// Chained sums of 32 bits, where values of eight bits are taken with or without a sign.
 pub(crate) struct Chained<const SIGNED: bool>;
 
@@ -51,7 +55,8 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
     }
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> v128 {
-        weigh(sums, by)
+        let magic = f32x4_splat(MAGIC);
+        if by == [0, 0] { magic } else { i32x4_add(magic, weigh(sums, by)) }
     }
     #[inline(always)]
     fn dot(sums: v128, bits: u32, x: v128, w: v128) -> v128 {
@@ -60,7 +65,7 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
     }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {
-        sums
+        f32x4_sub(sums, f32x4_splat(MAGIC))
     }
 }
 
@@ -91,12 +96,9 @@ impl Dots for Saturating {
         let sums = i32x4_add(sums, i32x4_dot_i16x8(narrow, i16x8_splat(1)));
         [i16x8_splat(0), sums, wide]
     }
-    fn widens(bits: u32) -> bool {
-        bits == 8
-    }
     #[inline(always)]
     fn finish(sums: [v128; 3]) -> v128 {
         let [_, sums, wide] = Self::settle(sums);
-        i32x4_add(sums, i32x4_shr(wide, 8))
+        f32x4_convert_i32x4(i32x4_add(sums, i32x4_shr(wide, 8)))
     }
 }

@@ -49,7 +49,6 @@ pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
 #[cfg(not(target_feature = "relaxed-simd"))]
 impl Dots for Simd128 {
     const NAME: &'static str = "simd128";
-    const BY_PAIRS: bool = true;
     type L = Native;
     type X = [v128; 2];
     /// Times 256: at most 32 * 127 * 255 * 256.
@@ -67,11 +66,8 @@ impl Dots for Simd128 {
     fn dot(sums: v128, _: u32, x: [v128; 2], w: v128) -> v128 {
         dot_wide(sums, x, w)
     }
-    fn widens(_: u32) -> bool {
-        true
-    }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {
-        i32x4_shr(sums, 8)
+        f32x4_convert_i32x4(i32x4_shr(sums, 8))
     }
 }

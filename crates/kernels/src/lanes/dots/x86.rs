@@ -75,8 +75,8 @@ impl Dots for Sse2 {
         dot_wide(sums, x, w)
     }
     #[inline(always)]
-    fn finish(sums: __m128i) -> __m128i {
-        simd!(_mm_srai_epi32::<8>(sums))
+    fn finish(sums: __m128i) -> __m128 {
+        simd!(_mm_cvtepi32_ps(_mm_srai_epi32::<8>(sums)))
     }
 }
 
@@ -117,9 +117,9 @@ impl Dots for Avx2 {
         })
     }
     #[inline(always)]
-    fn finish(sums: [__m128i; 3]) -> __m128i {
+    fn finish(sums: [__m128i; 3]) -> __m128 {
         let [_, sums, wide] = Self::settle(sums);
-        simd!(_mm_add_epi32(sums, _mm_srai_epi32::<8>(wide)))
+        simd!(_mm_cvtepi32_ps(_mm_add_epi32(sums, _mm_srai_epi32::<8>(wide))))
     }
     #[inline(always)]
     fn enter<T: Task>(task: T) -> T::Output {

@@ -23,6 +23,21 @@ fn load_words(from: &[u8; 8]) -> v128 {
     unsafe { i32x4_load_extend_u16x4(from.as_ptr().cast()) }
 }
 
+/// Of binary16 numbers: one in the exponent, all bits of it but the lowest, and the lowest of these.
+static ONE: [u16; 8] = [0x400; 8];
+static UPPER: [u16; 8] = [0x7800; 8];
+static LEAST: [u16; 8] = [0x800; 8];
+/// Sign, exponent and fraction in the upper half of an `f32`, and what the exponent lacks.
+static KEPT: [u16; 8] = [0x8fff; 8];
+static BIAS: [u16; 8] = [112 << 7; 8];
+
+/// V8 makes a constant by three instructions in each block of code that uses it; a load is one.
+#[inline(always)]
+fn constant(from: &'static [u16; 8]) -> v128 {
+    // SAFETY: sixteen bytes are readable; the load needs no alignment.
+    unsafe { std::ptr::from_ref(from).cast::<v128>().read_volatile() }
+}
+
 #[inline(always)]
 fn pair_of_words(sums: &[i16; 2]) -> v128 {
     // SAFETY: four bytes are readable; the load needs no alignment.
@@ -79,38 +94,39 @@ impl Lanes for Simd128 {
     }
     #[inline(always)]
     fn load_f16(from: &[u8; 8]) -> Self::F {
-        let small = Self::load_shifted_f16(from);
-        let value = f32x4_mul(small, f32x4_splat(f32::from_bits((127 + 112) << 23)));
+        let value = Self::tiny_scales(from);
         // Infinity and NaN, which have come out as 65536 and above.
         let special = f32x4_ge(f32x4_abs(value), f32x4_splat(65536.0));
         v128_or(value, v128_and(special, i32x4_splat(0x7f80_0000)))
     }
     #[inline(always)]
-    fn load_halves(from: &[[u8; 8]; 4]) -> [Self::F; 4] {
-        let [a, b]: &[[u8; 16]; 2] = bytemuck::cast_ref(from);
-        let (a, b) = (load_bytes(a), load_bytes(b));
+    fn are_normal_f16<const C: usize>(from: [&[[u8; 8]; 4]; C]) -> bool {
         // No bit of the exponent but its lowest is set in its successor: it was 0 or 31.
-        let upper = |halves| {
-            let next = i16x8_add(halves, i16x8_splat(0x400));
-            v128_and(next, i16x8_splat(0x7800))
+        let (one, upper) = (constant(&ONE), constant(&UPPER));
+        let mut least = upper;
+        unrolled!(2 * C, i => {
+            let halves: &[[u8; 16]; 2] = bytemuck::cast_ref(from[i / 2]);
+            let next = i16x8_add(load_bytes(&halves[i % 2]), one);
+            least = i16x8_min(least, v128_and(next, upper));
+        });
+        i8x16_bitmask(i16x8_sub(least, constant(&LEAST))) == 0
+    }
+    #[inline(always)]
+    fn load_normal_f16(from: &[[u8; 8]; 4]) -> [Self::F; 4] {
+        // Sixteen bits at a time: the sign, the exponent plus 112 and seven bits of the fraction;
+        // the three others.
+        let (kept, bias) = (constant(&KEPT), constant(&BIAS));
+        let normal = |halves| {
+            let high = i16x8_add(v128_and(i16x8_shr(halves, 3), kept), bias);
+            let low = i16x8_shl(halves, 13);
+            [
+                i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(low, high),
+                i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(low, high),
+            ]
         };
-        if i16x8_all_true(u16x8_min(upper(a), upper(b))) {
-            // All are normal, and need no multiplication, which would be slow for others. Sixteen
-            // bits at a time: the sign, the exponent plus 112 and seven bits of the fraction; the
-            // three others.
-            let normal = |halves| {
-                let high = v128_and(i16x8_shr(halves, 3), i16x8_splat(0x8fff_u16 as i16));
-                let high = i16x8_add(high, i16x8_splat(112 << 7));
-                let low = i16x8_shl(halves, 13);
-                [
-                    i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(low, high),
-                    i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(low, high),
-                ]
-            };
-            let ([a, b], [c, d]) = (normal(a), normal(b));
-            return [a, b, c, d];
-        }
-        [0, 1, 2, 3].map(|i| Self::load_f16(&from[i]))
+        let halves: &[[u8; 16]; 2] = bytemuck::cast_ref(from);
+        let ([a, b], [c, d]) = (normal(load_bytes(&halves[0])), normal(load_bytes(&halves[1])));
+        [a, b, c, d]
     }
     #[inline(always)]
     fn load_shifted_f16(from: &[u8; 8]) -> Self::F {

@@ -85,12 +85,42 @@ impl Lanes for Sse2 {
     fn load_f16(from: &[u8; 8]) -> Self::F {
         sse2!({
             let set = _mm_set1_epi32;
-            let power = _mm_set1_ps(f32::from_bits((127 + 112) << 23));
-            let value = _mm_mul_ps(Self::load_shifted_f16(from), power);
+            let value = Self::tiny_scales(from);
             // Infinity and NaN, which have come out as 65536 and above.
             let magnitude = _mm_and_ps(value, _mm_castsi128_ps(set(0x7fff_ffff)));
             let special = _mm_cmpge_ps(magnitude, _mm_set1_ps(65536.0));
             _mm_or_ps(value, _mm_and_ps(special, _mm_castsi128_ps(set(0x7f80_0000))))
+        })
+    }
+    #[inline(always)]
+    fn are_normal_f16<const C: usize>(from: [&[[u8; 8]; 4]; C]) -> bool {
+        sse2!({
+            // No bit of the exponent but its lowest is set in its successor: it was 0 or 31.
+            let upper = _mm_set1_epi16(0x7800);
+            let mut least = upper;
+            unrolled!(2 * C, i => {
+                let halves: &[[u8; 16]; 2] = bytemuck::cast_ref(from[i / 2]);
+                let next = _mm_add_epi16(load_bytes(&halves[i % 2]), _mm_set1_epi16(0x400));
+                least = _mm_min_epi16(least, _mm_and_si128(next, upper));
+            });
+            _mm_movemask_epi8(_mm_sub_epi16(least, _mm_set1_epi16(0x800))) == 0
+        })
+    }
+    #[inline(always)]
+    fn load_normal_f16(from: &[[u8; 8]; 4]) -> [Self::F; 4] {
+        sse2!({
+            // Sixteen bits at a time: the sign, the exponent plus 112 and seven bits of the fraction;
+            // the three others.
+            let normal = |halves| {
+                let high = _mm_srai_epi16::<3>(halves);
+                let high = _mm_and_si128(high, _mm_set1_epi16(0x8fff_u16 as i16));
+                let high = _mm_add_epi16(high, _mm_set1_epi16(112 << 7));
+                let low = _mm_slli_epi16::<13>(halves);
+                [_mm_unpacklo_epi16(low, high), _mm_unpackhi_epi16(low, high)]
+            };
+            let halves: &[[u8; 16]; 2] = bytemuck::cast_ref(from);
+            let ([a, b], [c, d]) = (normal(load_bytes(&halves[0])), normal(load_bytes(&halves[1])));
+            [a, b, c, d].map(|four| _mm_castsi128_ps(four))
         })
     }
     #[inline(always)]

@@ -14,7 +14,12 @@ pub(super) trait Float {
     type Four: bytemuck::Pod;
     /// Widens four.
     fn four<L: Lanes>(from: &Self::Four) -> L::F;
-    /// Widens sixteen.
+    /// Whether `sixteen` takes four columns of some groups.
+    #[inline(always)]
+    fn quick<L: Lanes, const C: usize>(_from: [&[Self::Four; 4]; C]) -> bool {
+        true
+    }
+    /// Widens four columns of a group.
     #[inline(always)]
     fn sixteen<L: Lanes>(from: &[Self::Four; 4]) -> [L::F; 4] {
         [0, 1, 2, 3].map(|i| Self::four::<L>(&from[i]))
@@ -52,8 +57,12 @@ impl Float for Half {
         L::load_f16(from)
     }
     #[inline(always)]
+    fn quick<L: Lanes, const C: usize>(from: [&[[u8; 8]; 4]; C]) -> bool {
+        L::are_normal_f16(from)
+    }
+    #[inline(always)]
     fn sixteen<L: Lanes>(from: &[[u8; 8]; 4]) -> [L::F; 4] {
-        L::load_halves(from)
+        L::load_normal_f16(from)
     }
     fn one(from: &[u8]) -> f32 {
         f16::from_le_bytes([from[0], from[1]]).to_f32()

@@ -43,28 +43,30 @@ impl Operator for KvWrite {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
-        // A head of all rows: rows may share a page, in which a head's positions lie interleaved.
+        // A head of all rows, of keys and then of values: rows may share a page, in which a head's
+        // positions lie interleaved.
         let extents = args.tensor(0).extents;
-        let cost = extents.rows().saturating_mul(8 * self.head_dim);
-        Work { units: extents.inner() / self.head_dim, grain: 1, cost }
+        let cost = extents.rows().saturating_mul(4 * self.head_dim);
+        Work { units: 2 * (extents.inner() / self.head_dim), grain: 1, cost }
     }
 
     #[allow(unsafe_code, reason = "each thread writes the heads it was given")]
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let extents = args.tensor(0).extents;
         let (width, slots) = (extents.inner(), args.tensor(2).i32s());
-        for (source, kind) in [(0, KvKind::Keys), (1, KvKind::Values)] {
+        let heads = width / self.head_dim;
+        for unit in units {
+            let (source, head) = (unit / heads, unit % heads);
+            let kind = [KvKind::Keys, KvKind::Values][source];
             let (x, pages) = (args.tensor(source).f32s(), args.pages(3 + source));
             for (x, &slot) in x.chunks_exact(width).zip(slots) {
                 let (page, position) = (slot as usize / KV_PAGE, slot as usize % KV_PAGE);
-                let bytes = pages[page].len() / (width / self.head_dim);
-                for head in units.clone() {
-                    let span = head * bytes..(head + 1) * bytes;
-                    // SAFETY: no two threads have the same head.
-                    let to = unsafe { pages[page].part(span) };
-                    let x = &x[head * self.head_dim..][..self.head_dim];
-                    sidestage_kernels::kv_write(self.dtype, kind, x, position, to);
-                }
+                let bytes = pages[page].len() / heads;
+                let span = head * bytes..(head + 1) * bytes;
+                // SAFETY: no two threads have the same head of keys, or of values.
+                let to = unsafe { pages[page].part(span) };
+                let x = &x[head * self.head_dim..][..self.head_dim];
+                sidestage_kernels::kv_write(self.dtype, kind, x, position, to);
             }
         }
     }

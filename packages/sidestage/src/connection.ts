@@ -1,4 +1,5 @@
 import { SidestageError } from "./errors.js";
+import { LATE_MS } from "./patience.js";
 import type { AnyOutcome, FromWorker, ToWorker } from "./wire.js";
 
 /** Events of one request before its last. */
@@ -32,9 +33,6 @@ export interface ConnectionOptions {
   /** Called once, when everything has been settled with `error`. */
   onFailed?: (error: SidestageError) => void;
 }
-
-/** Milliseconds by which a timer is late only if the machine slept or the page was blocked. */
-const LATE_MS = 1_000;
 
 // Ids are unique over all connections of the page, because several may share one port.
 let lastId = 0;

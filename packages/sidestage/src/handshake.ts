@@ -1,4 +1,5 @@
 import { SidestageError } from "./errors.js";
+import { patiently } from "./patience.js";
 import { PROTOCOL } from "./protocol.js";
 import { BUILD_ID, type FromWorker, type ToWorker } from "./wire.js";
 
@@ -32,7 +33,7 @@ export async function greet(port: Port, greeting: Greeting): Promise<Welcome> {
       if (message?.type === "welcome") resolve(message);
     };
     const onAbort = (): void => reject(loadAborted(signal));
-    const timer = setTimeout(() => {
+    const endTimer = patiently(timeout, () => {
       reject(
         new SidestageError(
           "WORKER_START_TIMEOUT",
@@ -43,9 +44,9 @@ export async function greet(port: Port, greeting: Greeting): Promise<Welcome> {
           },
         ),
       );
-    }, timeout);
+    });
     stop = () => {
-      clearTimeout(timer);
+      endTimer();
       port.removeEventListener("message", onMessage);
       signal?.removeEventListener("abort", onAbort);
     };

@@ -1,3 +1,5 @@
+import { LATE_MS } from "./patience.js";
+
 /** What tells whether a worker lives. */
 export interface LifeOptions {
   worker: Worker;
@@ -29,10 +31,14 @@ export function watchLife(options: LifeOptions): { heard(): void } {
   worker.addEventListener("messageerror", onError, { signal });
   let heard = Date.now();
   const beat = (): void => {
+    let due = Date.now() + BEAT;
     const timer = setInterval(() => {
-      if (!options.busy()) heard = Date.now();
-      else if (Date.now() - heard > SILENCE) onDead("the worker gives no sign of life");
-      else worker.postMessage({ type: "ping" });
+      const now = Date.now();
+      // After sleep what the worker said may still wait behind this beat.
+      if (!options.busy() || now - due > LATE_MS) heard = now;
+      due = now + BEAT;
+      if (now - heard > SILENCE) onDead("the worker gives no sign of life");
+      else if (options.busy()) worker.postMessage({ type: "ping" });
     }, BEAT);
     signal.addEventListener("abort", () => clearInterval(timer));
   };

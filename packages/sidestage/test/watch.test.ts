@@ -33,12 +33,27 @@ test("without a lock, a busy worker that stays silent is dead; one that answers 
   }
   assert.ok(asked.length > 10);
   assert.equal(deaths.length, 0);
-  context.mock.timers.tick(20_000);
+  for (let i = 0; i < 10; i += 1) context.mock.timers.tick(2_000);
   assert.ok(deaths.length > 0);
   end.abort();
   const before = asked.length;
   context.mock.timers.tick(20_000);
   assert.equal(asked.length, before, "the watch ends with its signal");
+});
+
+test("silence while the machine sleeps, or the page is frozen, is no death", (context) => {
+  context.mock.timers.enable({ apis: ["setInterval", "Date"] });
+  const { worker } = silentWorker();
+  const deaths: string[] = [];
+  const end = new AbortController();
+  const onDead = (why: string): unknown => deaths.push(why);
+  watchLife({ worker, lock: null, busy: () => true, signal: end.signal, onDead });
+  // Every timer due in it comes when it is over.
+  context.mock.timers.tick(60_000);
+  assert.deepEqual(deaths, []);
+  for (let i = 0; i < 10; i += 1) context.mock.timers.tick(2_000);
+  assert.ok(deaths.length > 0, "silence afterwards is");
+  end.abort();
 });
 
 test("an error event is death, with the error's words", () => {

@@ -1,4 +1,5 @@
 import { SidestageError } from "../errors.js";
+import { patiently } from "../patience.js";
 import { trusted } from "../trusted-types.js";
 import { CLOCK } from "./clock.js";
 import type { EngineExports } from "./exports.js";
@@ -84,16 +85,15 @@ export async function startPool(
 function started(worker: Worker, onCrash: (message: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let fail = (code: string, message: string): void => {
-      clearTimeout(timer);
+      stop();
       reject(new SidestageError(code, message));
     };
-    const timer = setTimeout(
-      () => fail("WORKER_START_TIMEOUT", "a thread did not start in time"),
-      START_MS,
+    const stop = patiently(START_MS, () =>
+      fail("WORKER_START_TIMEOUT", "a thread did not start in time"),
     );
     worker.onmessage = (event: MessageEvent<PoolAnswer>) => {
       if (event.data.type === "crashed") return fail("ENGINE_CRASHED", event.data.message);
-      clearTimeout(timer);
+      stop();
       fail = (_, message) => onCrash(message);
       resolve();
     };

@@ -42,6 +42,14 @@ impl Windows {
         at.checked_sub(self.pad[axis]).filter(|at| *at < self.input[axis])
     }
 
+    /// The window whose `tap`-th element lies at a place along one dimension; `None`: there is none.
+    fn window(&self, axis: usize, at: usize, tap: usize) -> Option<usize> {
+        let start = (at + self.pad[axis]).checked_sub(tap * self.dilation[axis])?;
+        let window = start / self.stride[axis];
+        let exact = start.is_multiple_of(self.stride[axis]) && window < self.output[axis];
+        exact.then_some(window)
+    }
+
     /// The windows of a row whose `tap`-th element lies inside, and where that of the first one lies.
     fn inside(&self, tap: usize) -> (Range<usize>, usize) {
         let (stride, offset) = (self.stride[2], tap * self.dilation[2]);
@@ -89,6 +97,35 @@ pub fn convolve_row(
                         let row = row[from..].iter().step_by(windows.stride[2]);
                         out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
                     }
+                }
+            }
+        }
+    }
+}
+
+/// A row of an image (`[depth, height]` of the windows' operand) as the sum of what windows have
+/// there: `columns` are `[tap…, window…]`. The way back of what a convolution takes apart.
+pub fn fold_row(
+    windows: &Windows,
+    (depth, height): (usize, usize),
+    columns: &[f32],
+    out: &mut [f32],
+) {
+    out.fill(0.0);
+    let [kernel_depth, kernel_height, kernel_width] = windows.kernel;
+    for kd in 0..kernel_depth {
+        let Some(d) = windows.window(0, depth, kd) else { continue };
+        for kh in 0..kernel_height {
+            let Some(h) = windows.window(1, height, kh) else { continue };
+            for kw in 0..kernel_width {
+                let tap = (kd * kernel_height + kh) * kernel_width + kw;
+                let row =
+                    ((tap * windows.output[0] + d) * windows.output[1] + h) * windows.output[2];
+                let (inside, from) = windows.inside(kw);
+                let row = &columns[row + inside.start..row + inside.end];
+                if !row.is_empty() {
+                    let out = out[from..].iter_mut().step_by(windows.stride[2]);
+                    out.zip(row).for_each(|(out, x)| *out += x);
                 }
             }
         }

@@ -12,6 +12,7 @@ mod concat;
 mod constant;
 mod control;
 mod conv;
+mod conv_transpose;
 mod cumulative;
 mod einsum;
 mod elementwise;
@@ -27,9 +28,12 @@ mod quantize;
 mod reduce;
 mod reshape;
 mod resize;
+mod rotary;
+mod sample;
 mod scatter;
 mod sequence;
 mod shape;
+mod signal;
 mod softmax;
 mod split;
 mod strided;
@@ -55,6 +59,8 @@ pub const CALLS: &[&[CallInfo]] = &[
     sequence::CALLS,
     scatter::CALLS,
     resize::CALLS,
+    rotary::CALLS,
+    sample::CALLS,
     quantize::CALLS,
     pad::CALLS,
     mask::CALLS,
@@ -69,6 +75,7 @@ pub const CALLS: &[&[CallInfo]] = &[
     constant::CALLS,
     control::CALLS,
     conv::CALLS,
+    conv_transpose::CALLS,
     elementwise::CALLS,
     gather::CALLS,
     matmul::CALLS,
@@ -77,6 +84,7 @@ pub const CALLS: &[&[CallInfo]] = &[
     reduce::CALLS,
     reshape::CALLS,
     shape::CALLS,
+    signal::CALLS,
     softmax::CALLS,
     split::CALLS,
     strided::CALLS,
@@ -151,6 +159,18 @@ fn expand(scope: &mut Scope<'_, '_>, x: &Traced, dims: &[usize]) -> Result<Trace
     }
     let copy = crate::StridedCopy { dims: dims.to_vec(), start: 0, steps: all };
     scope.apply(copy, std::slice::from_ref(x))
+}
+
+/// A tensor of another type.
+fn cast(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    to: sidestage_tensor::DType,
+) -> Result<Traced, Stop> {
+    if x.dtype() == to {
+        return Ok(x.clone());
+    }
+    scope.apply(crate::Cast { to }, std::slice::from_ref(x))
 }
 
 /// A number of one element, of some type.

@@ -11,16 +11,21 @@ mod bit_cast;
 mod calls;
 mod cast;
 mod choose;
+mod col2im;
 mod combine_experts;
 mod concat;
 mod conv;
 mod cumulative;
+mod deform_im2col;
+mod det;
+mod dft;
 mod expert_linear;
 mod gather;
 mod gather_elements;
 mod gather_nd;
 mod geglu;
 mod gelu;
+mod grid_sample;
 mod kv_write;
 mod layer_normalization;
 mod linear;
@@ -31,6 +36,7 @@ mod pool;
 mod quantize;
 mod reduce;
 mod rms_normalization;
+mod roi_align;
 mod rotary_angles;
 mod rotary_embedding;
 mod rows;
@@ -57,16 +63,21 @@ pub use bit_cast::BitCast;
 pub use calls::{CALLS, CallInfo, lowering};
 pub use cast::Cast;
 pub use choose::Where;
+pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;
 pub use concat::Concat;
 pub use conv::Conv;
 pub use cumulative::Cumulative;
+pub use deform_im2col::DeformIm2Col;
+pub use det::Det;
+pub use dft::Dft;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
 pub use gather_elements::GatherElements;
 pub use gather_nd::GatherNd;
 pub use geglu::GeGlu;
 pub use gelu::Gelu;
+pub use grid_sample::{GridSample, Padding, Sampling};
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
@@ -77,6 +88,7 @@ pub use pool::{Pool, Pooling};
 pub use quantize::Quantize;
 pub use reduce::Reduce;
 pub use rms_normalization::RmsNormalization;
+pub use roi_align::RoiAlign;
 pub use rotary_angles::RotaryAngles;
 pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
 pub use scale::Scale;
@@ -111,16 +123,21 @@ pub const OPS: &[OpInfo] = &[
     bit_cast::INFO,
     cast::INFO,
     choose::INFO,
+    col2im::INFO,
     combine_experts::INFO,
     concat::INFO,
     conv::INFO,
     cumulative::INFO,
+    deform_im2col::INFO,
+    det::INFO,
+    dft::INFO,
     expert_linear::INFO,
     gather::INFO,
     gather_elements::INFO,
     gather_nd::INFO,
     geglu::INFO,
     gelu::INFO,
+    grid_sample::INFO,
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
@@ -131,6 +148,7 @@ pub const OPS: &[OpInfo] = &[
     quantize::INFO,
     reduce::INFO,
     rms_normalization::INFO,
+    roi_align::INFO,
     rotary_angles::INFO,
     rotary_embedding::INFO,
     scale::INFO,
@@ -167,6 +185,10 @@ mod tests {
             dilation: [1; 3],
             pad: [0; 3],
         };
+        let plan = sidestage_kernels::Dft::new(1, false);
+        let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
+        let region =
+            RoiAlign { output: [1; 2], scale: 1.0, samples: 1, largest: false, half_pixel: true };
         vec![
             Box::new(Add),
             Box::new(Arg { largest: true, last: false }),
@@ -175,16 +197,21 @@ mod tests {
             Box::new(BitCast { to: DType::I32 }),
             Box::new(Cast { to: DType::I32 }),
             Box::new(Where),
+            Box::new(Col2Im { windows }),
             Box::new(CombineExperts),
             Box::new(Concat { axis: 0 }),
             Box::new(Conv { groups: 1, windows }),
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
+            Box::new(DeformIm2Col { groups: 1, windows }),
+            Box::new(Det),
+            Box::new(Dft { plan, inverse: false, onesided: false }),
             Box::new(ExpertLinear),
             Box::new(Gather),
             Box::new(GatherElements { axis: 0 }),
             Box::new(GatherNd { batch: 0 }),
             Box::new(GeGlu),
             Box::new(Gelu::Exact),
+            Box::new(GridSample { sampling, padding, align_corners: false }),
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear { outputs: None }),
@@ -195,6 +222,7 @@ mod tests {
             Box::new(Quantize),
             Box::new(Reduce { reduction: sidestage_kernels::Reduction::Sum }),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
+            Box::new(region),
             Box::new(RotaryAngles { frequencies: vec![1.0; 4], magnitude: 1.0 }),
             Box::new(RotaryEmbedding { head_dim, style }),
             Box::new(Scale { factor: 2.0 }),
@@ -246,7 +274,7 @@ mod tests {
 
     /// Whether an operator is for tensors of any shape, and mostly of any type.
     fn general(name: &str) -> bool {
-        let of_models = ["Arg", "Binary", "BitCast", "Cast", "Concat", "Conv", "Cumulative"];
+        let of_models = ["Arg", "Binary", "BitCast", "Cast", "Concat", "Conv", "Cumulative", "DFT"];
         let more = ["GatherElements", "GatherND", "MatMul", "Pool", "Reduce", "Scatter", "Softmax"];
         let rest = ["StridedCopy", "Take", "TopK", "Unary", "Where"];
         of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)

@@ -49,8 +49,7 @@ impl Binary {
             Self::Greater | Self::GreaterOrEqual | Self::Less | Self::LessOrEqual => {
                 (!bool).then_some(DType::Bool)
             }
-            Self::BitShift { .. } => (kind == WideKind::Uint).then_some(dtype),
-            Self::BitwiseAnd | Self::BitwiseOr | Self::BitwiseXor => {
+            Self::BitShift { .. } | Self::BitwiseAnd | Self::BitwiseOr | Self::BitwiseXor => {
                 (kind != WideKind::Float && !bool).then_some(dtype)
             }
             _ => (!bool).then_some(dtype),
@@ -125,7 +124,15 @@ impl Binary {
                 }
             }
             Self::Mod { fmod: true } => a % b,
-            Self::Mod { fmod: false } => a - b * (a / b).floor(),
+            Self::Mod { fmod: false } => {
+                let rest = a % b;
+                // The sum, not `a - b * floor(a / b)`: that has no value where b is infinite.
+                match rest {
+                    0.0 => rest.copysign(b),
+                    _ if (rest < 0.0) != (b < 0.0) => rest + b,
+                    _ => rest,
+                }
+            }
             Self::Mul => a * b,
             Self::PRelu => {
                 if a < 0.0 {
@@ -143,6 +150,11 @@ impl Binary {
         match self {
             Self::Add => a.wrapping_add(b),
             Self::And | Self::BitwiseAnd => a & b,
+            // All bits are shifted out by as many as there are, and by a number below 0.
+            Self::BitShift { left: true } => {
+                u32::try_from(b).ok().and_then(|b| a.checked_shl(b)).unwrap_or(0)
+            }
+            Self::BitShift { left: false } => a >> u32::try_from(b).map_or(63, |b| b.min(63)),
             Self::BitwiseOr | Self::Or => a | b,
             Self::BitwiseXor | Self::Xor => a ^ b,
             Self::Div => a.checked_div(b).unwrap_or(0),

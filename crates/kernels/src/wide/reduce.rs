@@ -42,12 +42,14 @@ impl Reduction {
             }
             Some(WideKind::Int) => {
                 rows(dtype, width, x, out, |row: &mut dyn Iterator<Item = i64>| {
-                    self.int(row, width)
+                    self.int(row, width, dtype)
                 })
             }
             Some(WideKind::Uint) => {
-                rows(dtype, width, x, out, |row: &mut dyn Iterator<Item = u64>| {
-                    self.int(&mut row.map(|x| x as i64), width) as u64
+                rows(dtype, width, x, out, |row: &mut dyn Iterator<Item = u64>| match self {
+                    Self::Max => row.max().unwrap_or(0),
+                    Self::Min => row.min().unwrap_or(u64::MAX),
+                    _ => self.int(&mut row.map(|x| x as i64), width, dtype) as u64,
                 })
             }
             None => unreachable!("{self:?} of {dtype}"),
@@ -76,15 +78,20 @@ impl Reduction {
         }
     }
 
-    fn int(self, row: &mut dyn Iterator<Item = i64>, width: usize) -> i64 {
+    fn int(self, row: &mut dyn Iterator<Item = i64>, width: usize, dtype: DType) -> i64 {
         let sum = |row: &mut dyn Iterator<Item = i64>| row.fold(0, i64::wrapping_add);
         let as_float = |row: &mut dyn Iterator<Item = i64>| {
             self.float(&mut row.map(|x| x as f64), width) as i64
         };
+        // The least that the type holds, which is what remains of no elements.
+        let least = match dtype {
+            DType::Bool => 0,
+            _ => i64::MIN >> (64 - 8 * dtype.block_bytes()),
+        };
         match self {
             Self::L1 => sum(&mut row.map(i64::wrapping_abs)),
-            Self::Max => row.max().unwrap_or(i64::MIN),
-            Self::Min => row.min().unwrap_or(i64::MAX),
+            Self::Max => row.max().unwrap_or(least),
+            Self::Min => row.min().unwrap_or(!least),
             Self::Prod => row.fold(1, i64::wrapping_mul),
             Self::Sum => sum(row),
             Self::SumSquare => sum(&mut row.map(|x| x.wrapping_mul(x))),

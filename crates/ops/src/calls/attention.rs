@@ -150,16 +150,28 @@ fn mask(
         let hidden = scope.apply(Where, &[kept, zero.clone(), never.clone()])?;
         add(scope, hidden)?;
     }
-    if scope.int("is_causal") == Some(1) {
+    // How far a query looks to the left and to the right; ahead of it, if it must not.
+    let reach = |name: &str| scope.int(name).filter(|reach| *reach >= 0);
+    let left = reach("left_window_size");
+    let right = match reach("right_window_size") {
+        _ if scope.int("is_causal") == Some(1) => Some(0),
+        right => right,
+    };
+    if left.is_some() || right.is_some() {
+        let seen = |query: i64, key: i64| {
+            left.is_none_or(|left| query.saturating_sub(key) <= left)
+                && right.is_none_or(|right| key.saturating_sub(query) <= right)
+        };
         let from = |image: usize| match &lengths {
-            Some(lengths) => lengths.get(image).copied().unwrap_or(0) - rows as i64,
+            Some(lengths) => lengths.get(image).copied().unwrap_or(0).saturating_sub(rows as i64),
             None => past as i64,
         };
         let images = if lengths.is_some() { n } else { 1 };
         let mut kept = Vec::with_capacity(images * rows * total);
         for image in 0..images {
             for row in 0..rows as i64 {
-                kept.extend((0..total as i64).map(|at| u8::from(at <= row + from(image))));
+                let query = row.saturating_add(from(image));
+                kept.extend((0..total as i64).map(|key| u8::from(seen(query, key))));
             }
         }
         let kept = scope.constant(truth(kept, &[images, 1, rows, total])?);

@@ -1,12 +1,26 @@
-use super::{CallInfo, row};
-use crate::Conv;
-use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::Windows;
+use super::{CallInfo, cast, expand, row, scalar, steps};
+use crate::{Concat, Conv, StridedCopy, Unary};
+use sidestage_ir::{Operator, Scope, Stop, Traced};
+use sidestage_kernels::{Unary as One, Windows};
+use sidestage_tensor::DType;
 
 /// Where windows lie, and where the padding ends along each dimension.
 pub(super) struct Laid {
     pub(super) windows: Windows,
     pub(super) ends: [usize; 3],
+}
+
+/// An attribute that is so many sizes.
+pub(super) fn sizes(
+    scope: &Scope<'_, '_>,
+    name: &str,
+    count: usize,
+    default: usize,
+) -> Result<Vec<usize>, Stop> {
+    let Some(list) = scope.ints(name) else { return Ok(vec![default; count]) };
+    let wrong = || Stop::Refused(format!("{name} {list:?}, which must be {count} sizes"));
+    let found = list.iter().map(|one| usize::try_from(*one)).collect::<Result<Vec<_>, _>>();
+    found.ok().filter(|found| found.len() == count).ok_or_else(wrong)
 }
 
 /// The windows that a call's attributes describe (ONNX, "Conv" and the pools): over `spatial`, of
@@ -20,14 +34,9 @@ pub(super) fn windows(
     if rank == 0 || rank > 3 || kernel.len() != rank {
         return Err(Stop::Refused(format!("windows of {kernel:?} over {spatial:?}")));
     }
-    let list = |name: &str, count: usize, default: usize| -> Result<Vec<usize>, Stop> {
-        let Some(list) = scope.ints(name) else { return Ok(vec![default; count]) };
-        let wrong = || Stop::Refused(format!("{name} {list:?} of {rank} dimensions"));
-        let found = list.iter().map(|one| usize::try_from(*one)).collect::<Result<Vec<_>, _>>();
-        found.ok().filter(|found| found.len() == count).ok_or_else(wrong)
-    };
-    let (strides, dilations) = (list("strides", rank, 1)?, list("dilations", rank, 1)?);
-    let mut pads = list("pads", 2 * rank, 0)?;
+    let strides = sizes(scope, "strides", rank, 1)?;
+    let dilations = sizes(scope, "dilations", rank, 1)?;
+    let mut pads = sizes(scope, "pads", 2 * rank, 0)?;
     if strides.contains(&0) || dilations.contains(&0) {
         return Err("strides and dilations must be at least 1".into());
     }
@@ -111,9 +120,22 @@ pub(super) fn convolved(
     let mut operands =
         vec![scope.view(x, &five(x.dims()))?, scope.view(weight, &five(weight.dims()))?];
     operands.extend(bias);
-    let y = scope.apply(Conv { groups, windows }, &operands)?;
+    let y = applied(scope, Conv { groups, windows }, &operands)?;
     let dims = [&y.dims()[..2], &y.dims()[spatial]].concat();
     scope.view(&y, &dims)
+}
+
+/// What an operator of F32 makes of operands of another type with a fraction, in their type.
+pub(super) fn applied(
+    scope: &mut Scope<'_, '_>,
+    op: impl Operator + 'static,
+    operands: &[Traced],
+) -> Result<Traced, Stop> {
+    let dtype = operands.first().ok_or("there are no operands")?.dtype();
+    let singles = operands.iter().map(|one| cast(scope, one, DType::F32));
+    let singles = singles.collect::<Result<Vec<_>, _>>()?;
+    let y = scope.apply(op, &singles)?;
+    cast(scope, &y, dtype)
 }
 
 fn conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
@@ -123,4 +145,37 @@ fn conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     Ok(())
 }
 
-pub(super) const CALLS: &[CallInfo] = &[row("Conv", conv)];
+/// Each channel by itself, along a sequence that goes on where an earlier one ended (ONNX 27,
+/// "CausalConvWithState").
+fn causal(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let (x, weight) = (scope.tensor(0)?, scope.tensor(1)?);
+    let (&[n, c, _], &[_, _, taps]) = (x.dims(), weight.dims()) else {
+        return Err(Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims())));
+    };
+    let before = taps.checked_sub(1).ok_or("a window of no elements")?;
+    let past = match scope.optional_tensor(3)? {
+        Some(past) => past,
+        None => {
+            let zero = scalar(scope, x.dtype(), 0.0)?;
+            expand(scope, &zero, &[n, c, before])?
+        }
+    };
+    let all = scope.apply(Concat { axis: 2 }, &[past, x.clone()])?;
+    let Laid { windows, .. } = windows(scope, &all.dims()[2..], &[taps])?;
+    let mut operands =
+        vec![scope.view(&all, &five(all.dims()))?, scope.view(&weight, &five(weight.dims()))?];
+    operands.extend(scope.optional_tensor(2)?);
+    let mut y = applied(scope, Conv { groups: c, windows }, &operands)?;
+    if matches!(scope.text("activation"), Some("silu" | "swish")) {
+        y = applied(scope, Unary { function: One::Swish(1.0) }, &[y])?;
+    }
+    let y = scope.view(&y, &[n, c, y.dims()[4]])?;
+    scope.give_tensor(0, y);
+    let start = all.dims()[2].checked_sub(before).ok_or("a state that is too short")?;
+    let steps = steps(all.dims());
+    let state = scope.apply(StridedCopy { dims: vec![n, c, before], start, steps }, &[all])?;
+    scope.give_tensor(1, state);
+    Ok(())
+}
+
+pub(super) const CALLS: &[CallInfo] = &[row("CausalConvWithState", causal), row("Conv", conv)];

@@ -97,6 +97,15 @@ fn pow(scope: &mut S<'_, '_>) -> Done {
     Ok(())
 }
 
+/// `swish(a) * b`.
+fn swiglu(scope: &mut S<'_, '_>) -> Done {
+    let (a, b) = (scope.tensor(0)?, scope.tensor(1)?);
+    let gate = scope.apply(Unary { function: One::Swish(float(scope, "alpha", 1.0)) }, &[a])?;
+    let y = scope.apply(Binary { function: Two::Mul }, &[gate, b])?;
+    scope.give_tensor(0, y);
+    Ok(())
+}
+
 /// Unidirectional: the slope never makes the result larger than `x`.
 fn prelu(scope: &mut S<'_, '_>) -> Done {
     two(scope, Two::PRelu)
@@ -181,6 +190,7 @@ pub(super) const CALLS: &[CallInfo] = &[
     row("Sqrt", |scope| one(scope, One::Sqrt)),
     row("Sub", |scope| two(scope, Two::Sub)),
     row("Sum", |scope| variadic(scope, Two::Add)),
+    row("SwiGLU", swiglu),
     row("Swish", |scope| one(scope, One::Swish(float(scope, "alpha", 1.0)))),
     row("Tan", |scope| one(scope, One::Tan)),
     row("Tanh", |scope| one(scope, One::Tanh)),

@@ -26,7 +26,8 @@ impl Axis {
             }
             "pytorch_half_pixel" if self.output > 1 => (at + 0.5) / self.scale - 0.5,
             "pytorch_half_pixel" => 0.0,
-            "align_corners" if self.output > 1 => at * (input - 1.0) / (output - 1.0),
+            // With a scale, of the size that it gives before that is cut to a whole one.
+            "align_corners" if self.output > 1 => at * (input - 1.0) / (self.scale * input - 1.0),
             "align_corners" => 0.0,
             "asymmetric" => at / self.scale,
             "tf_crop_and_resize" => {

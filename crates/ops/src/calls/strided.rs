@@ -130,7 +130,11 @@ fn space_to_depth(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         return Err(Stop::Refused(format!("{h} × {w} are not whole blocks of {size}")));
     }
     let x = scope.view(&x, &[n, c, h / size, size, w / size, size])?;
-    let y = transpose(scope, &x, &[0, 3, 5, 1, 2, 4])?;
+    let order = match scope.text("mode") {
+        Some("CRD") => [0, 1, 3, 5, 2, 4],
+        _ => [0, 3, 5, 1, 2, 4],
+    };
+    let y = transpose(scope, &x, &order)?;
     let y = scope.view(&y, &[n, c * size * size, h / size, w / size])?;
     scope.give_tensor(0, y);
     Ok(())

@@ -18,6 +18,7 @@ mod einsum;
 mod elementwise;
 mod gather;
 mod index;
+mod linear_attention;
 mod loss;
 mod mask;
 mod matmul;
@@ -78,6 +79,7 @@ pub const CALLS: &[&[CallInfo]] = &[
     conv_transpose::CALLS,
     elementwise::CALLS,
     gather::CALLS,
+    linear_attention::CALLS,
     matmul::CALLS,
     normalization::CALLS,
     pool::CALLS,

@@ -29,6 +29,7 @@ mod grid_sample;
 mod kv_write;
 mod layer_normalization;
 mod linear;
+mod linear_attention;
 mod matmul;
 mod merge_attention;
 mod mul;
@@ -81,6 +82,7 @@ pub use grid_sample::{GridSample, Padding, Sampling};
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
+pub use linear_attention::LinearAttention;
 pub use matmul::MatMul;
 pub use merge_attention::MergeAttention;
 pub use mul::Mul;
@@ -141,6 +143,7 @@ pub const OPS: &[OpInfo] = &[
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
+    linear_attention::INFO,
     matmul::INFO,
     merge_attention::INFO,
     mul::INFO,
@@ -189,6 +192,7 @@ mod tests {
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
             RoiAlign { output: [1; 2], scale: 1.0, samples: 1, largest: false, half_pixel: true };
+        let recurrence = LinearAttention { heads, kv_heads, scale, gated: true, delta: true };
         vec![
             Box::new(Add),
             Box::new(Arg { largest: true, last: false }),
@@ -215,6 +219,7 @@ mod tests {
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear { outputs: None }),
+            Box::new(recurrence),
             Box::new(MatMul),
             Box::new(MergeAttention { heads, head_dim, parts }),
             Box::new(Mul),

@@ -49,7 +49,7 @@ fn smallest_factor(length: usize) -> usize {
 
 impl Dft {
     /// The longest that there is.
-    pub const MOST: usize = 1 << 24;
+    pub const MOST: usize = 1 << 21;
 
     /// A transform of `length`, at most [`Dft::MOST`]; the inverse one is not divided by the length.
     pub fn new(length: usize, inverse: bool) -> Self {

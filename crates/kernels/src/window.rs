@@ -32,7 +32,7 @@ impl Windows {
 
     /// Elements of a window.
     pub fn taps(&self) -> usize {
-        self.kernel.iter().product()
+        self.kernel.iter().fold(1, |all, dim| all.saturating_mul(*dim))
     }
 
     /// Where the `tap`-th element of a window lies along one dimension; `None`: in the padding.
@@ -40,6 +40,14 @@ impl Windows {
     pub fn place(&self, axis: usize, window: usize, tap: usize) -> Option<usize> {
         let at = window * self.stride[axis] + tap * self.dilation[axis];
         at.checked_sub(self.pad[axis]).filter(|at| *at < self.input[axis])
+    }
+
+    /// Where the elements of a window lie along one dimension, without those in the padding.
+    pub fn places(&self, axis: usize, window: usize) -> impl Iterator<Item = usize> {
+        let (start, step, pad) = (window * self.stride[axis], self.dilation[axis], self.pad[axis]);
+        let first = pad.saturating_sub(start).div_ceil(step);
+        let end = (self.input[axis] + pad).saturating_sub(start).div_ceil(step);
+        (first..end.min(self.kernel[axis])).map(move |tap| start + tap * step - pad)
     }
 
     /// The window whose `tap`-th element lies at a place along one dimension; `None`: there is none.

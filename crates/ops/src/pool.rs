@@ -63,7 +63,7 @@ impl Operator for Pool {
 
     fn work(&self, args: &Args<'_>) -> Work {
         let units = args.outputs[0].extents.elements();
-        Work { units, grain: 16, cost: 4 * self.windows.taps() }
+        Work { units, grain: 16, cost: self.windows.taps().saturating_mul(4) }
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
@@ -94,9 +94,9 @@ impl Pool {
         let [_, height, width] = windows.input;
         let (mut most, mut place) = (f32::NEG_INFINITY, 0);
         let (mut sum, mut count) = (0.0_f64, 0);
-        for d in (0..windows.kernel[0]).filter_map(|tap| windows.place(0, at[0], tap)) {
-            for h in (0..windows.kernel[1]).filter_map(|tap| windows.place(1, at[1], tap)) {
-                for w in (0..windows.kernel[2]).filter_map(|tap| windows.place(2, at[2], tap)) {
+        for d in windows.places(0, at[0]) {
+            for h in windows.places(1, at[1]) {
+                for w in windows.places(2, at[2]) {
                     let value = x[(d * height + h) * width + w];
                     count += 1;
                     match self.pooling {
@@ -123,8 +123,8 @@ impl Pool {
             Pooling::Average { ends: Some(ends) } => {
                 let declared = |axis: usize| {
                     let start = at[axis] * windows.stride[axis];
-                    let taps = 0..windows.kernel[axis];
-                    taps.filter(|tap| start + tap * windows.dilation[axis] < ends[axis]).count()
+                    let taps = ends[axis].saturating_sub(start).div_ceil(windows.dilation[axis]);
+                    taps.min(windows.kernel[axis])
                 };
                 let count = declared(0) * declared(1) * declared(2);
                 ((sum / count as f64) as f32, 0)

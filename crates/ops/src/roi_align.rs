@@ -103,11 +103,12 @@ impl RoiAlign {
     fn along(&self, start: f32, end: f32, output: usize, dim: usize) -> Along {
         let offset = if self.half_pixel { 0.5 } else { 0.0 };
         let (start, end) = (start * self.scale - offset, end * self.scale - offset);
+        let output = output.max(1);
         let length = if self.half_pixel { end - start } else { (end - start).max(1.0) };
         let size = length / output as f32;
         let count = match self.samples {
             // Of a region that is much larger than the image most samples lie outside.
-            0 => (size.ceil() as usize).min(2 * dim),
+            0 => (size.ceil() as usize).min(2 * dim.div_ceil(output)),
             samples => samples,
         };
         Along { start, size, count }

@@ -63,7 +63,8 @@ pub(super) fn windows(
         }
         let output = if auto.starts_with("SAME") {
             let output = dim.div_ceil(stride);
-            let all = (output.saturating_sub(1) * stride + reach).saturating_sub(dim);
+            let all = (output.saturating_sub(1) * stride).checked_add(reach).ok_or(too_large)?;
+            let all = all.saturating_sub(dim);
             let before = if auto == "SAME_LOWER" { all.div_ceil(2) } else { all / 2 };
             (pads[axis], pads[rank + axis]) = (before, all - before);
             output

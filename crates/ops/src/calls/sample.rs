@@ -75,11 +75,11 @@ fn roi_align(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         let found = found.filter(|size| *size <= most);
         found.ok_or_else(|| Stop::Refused(format!("{name} is not a size")))
     };
-    let output = [size("output_height", 1, 1 << 16)?, size("output_width", 1, 1 << 16)?];
+    let output = [size("output_height", 1, 1 << 12)?, size("output_width", 1, 1 << 12)?];
     let op = RoiAlign {
         output,
         scale: scope.float("spatial_scale").unwrap_or(1.0),
-        samples: size("sampling_ratio", 0, 1 << 10)?,
+        samples: size("sampling_ratio", 0, 1 << 6)?,
         largest: scope.text("mode") == Some("max"),
         half_pixel: match scope.text("coordinate_transformation_mode") {
             Some(mode) => mode == "half_pixel",

@@ -20,6 +20,8 @@ mod deform_im2col;
 mod det;
 mod dft;
 mod expert_linear;
+#[cfg(test)]
+mod extremes;
 mod gather;
 mod gather_elements;
 mod gather_nd;

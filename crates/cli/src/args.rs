@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Tokenize(TokenizeArgs),
     /// Prints what a chat template makes of a context
     Render(RenderArgs),
+    /// Runs a model of arrays once: an ONNX file
+    Run(RunArgs),
     /// Says what is in a model file
     Inspect(InspectArgs),
 }
@@ -223,6 +225,22 @@ pub(crate) struct RenderArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(crate) struct RunArgs {
+    /// Model file (ONNX)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// An input, by its name or its index, and the array that it is; once for each input
+    #[arg(long, value_name = "NAME=FILE.npy", value_parser = input)]
+    pub(crate) input: Vec<(String, PathBuf)>,
+    /// Folder to write to: 0.npy, 1.npy, … in the order of the outputs, and outputs.json
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Threads; default: all cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
     /// Model: a GGUF file, or a Hugging Face folder
     pub(crate) model: PathBuf,
@@ -236,6 +254,11 @@ fn bias(text: &str) -> Result<(u32, f32), String> {
     let id = id.trim().parse().map_err(|_| format!("{id:?} is no token id"))?;
     let number: f32 = value.trim().parse().map_err(|_| format!("{value:?} is no number"))?;
     Ok((id, number))
+}
+
+fn input(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("it reads NAME=FILE.npy")?;
+    Ok((name.into(), path.into()))
 }
 
 fn time(text: &str) -> Result<Now, String> {

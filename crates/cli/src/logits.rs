@@ -3,10 +3,11 @@
 use crate::args::LogitsArgs;
 use crate::decoder;
 use crate::error::CliError;
-use crate::npy;
 use crate::session::pool;
 use sidestage_engine::error;
+use sidestage_formats::npy;
 use sidestage_lm::{Decoder, DecoderOptions, KvType, MAX_OUTPUTS, MAX_ROWS, Row, RowInput, Wants};
+use sidestage_tensor::DType;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -29,8 +30,12 @@ pub(crate) fn run(args: &LogitsArgs) -> Result<(), CliError> {
     }
     let unwritable = |error| CliError::Unwritable { path: args.out.clone(), error };
     let mut out = BufWriter::new(File::create(&args.out).map_err(unwritable)?);
-    npy::begin(&mut out, shape).map_err(unwritable)?;
-    evaluate(&mut decoder, args, &mut |row| npy::append(&mut out, row).map_err(unwritable))?;
+    let header = npy::header(DType::F32, shape).unwrap_or_default();
+    out.write_all(&header).map_err(unwritable)?;
+    evaluate(&mut decoder, args, &mut |row| {
+        let bytes = row.iter().try_for_each(|value| out.write_all(&value.to_le_bytes()));
+        bytes.map_err(unwritable)
+    })?;
     out.flush().map_err(unwritable)
 }
 

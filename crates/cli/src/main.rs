@@ -12,10 +12,10 @@ mod inspect;
 mod logits;
 mod model_file;
 mod model_files;
-mod npy;
 mod perplexity;
 mod quantize;
 mod render;
+mod run;
 mod serve;
 mod session;
 mod tokenize;
@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         Command::Quantize(args) => quantize::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Run(args) => run::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -9,5 +9,5 @@ mod weights;
 
 pub use executor::{Executor, Progress, Timer};
 pub use profile::{OpTime, OpTimes};
-pub use runner::{Output, RunError, Runner};
+pub use runner::{RunError, Runner, Value};
 pub use weights::{SLAB_BYTES, Weights};

@@ -2,7 +2,9 @@
 //! each, and keeps the segments for the next run that goes the same way.
 
 use crate::{Executor, Progress, Weights};
-use sidestage_ir::{Model, Outcome, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType};
+use sidestage_ir::{
+    Given, Model, Outcome, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
+};
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, Tensor};
 use std::fmt;
@@ -34,6 +36,16 @@ impl fmt::Display for RunError {
     }
 }
 
+impl RunError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Trace(error) => error.code(),
+            Self::Memory { .. } => "OUT_OF_MEMORY",
+        }
+    }
+}
+
 impl std::error::Error for RunError {}
 
 impl From<TraceError> for RunError {
@@ -42,15 +54,40 @@ impl From<TraceError> for RunError {
     }
 }
 
-/// An output of a run.
+/// An input or output of a run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Output {
+pub enum Value {
     /// A tensor.
     Tensor(Tensor),
     /// Several.
-    Sequence(Vec<Output>),
+    Sequence(Vec<Value>),
     /// An optional value that is not there.
     Nothing,
+}
+
+impl From<Tensor> for Value {
+    fn from(tensor: Tensor) -> Self {
+        Self::Tensor(tensor)
+    }
+}
+
+impl Value {
+    fn given(&self) -> Given {
+        match self {
+            Self::Tensor(tensor) => Given::Tensor(ValueType::fixed(tensor.dtype(), tensor.dims())),
+            Self::Sequence(all) => Given::Sequence(all.iter().map(Self::given).collect()),
+            Self::Nothing => Given::Nothing,
+        }
+    }
+
+    /// Its tensors go to registers, in order.
+    fn register(self, registers: &mut Vec<Option<Tensor>>) {
+        match self {
+            Self::Tensor(tensor) => registers.push(Some(tensor)),
+            Self::Sequence(all) => all.into_iter().for_each(|one| one.register(registers)),
+            Self::Nothing => {}
+        }
+    }
 }
 
 /// A model, and the segments that are known of it.
@@ -59,7 +96,7 @@ pub struct Runner {
     model: Arc<Model>,
     table: Table,
     /// The inputs' types, and the first segment.
-    roots: Vec<(Vec<ValueType>, usize)>,
+    roots: Vec<(Vec<Given>, usize)>,
     segments: Vec<Known>,
     /// Most bytes between the operators of a segment.
     limit: usize,
@@ -100,29 +137,41 @@ impl Runner {
         &self.model
     }
 
+    /// That there are all operators that the model calls.
+    ///
+    /// # Errors
+    /// All that are missing.
+    pub fn check(&self) -> Result<(), RunError> {
+        Ok(Trace::check(&self.model, self.table)?)
+    }
+
     /// Begins a run, with the inputs in the model's order; one under way is given up.
     ///
     /// # Errors
     /// What cannot be run.
-    pub fn begin(&mut self, inputs: Vec<Tensor>) -> Result<(), RunError> {
+    pub fn begin(
+        &mut self,
+        inputs: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<(), RunError> {
+        let inputs: Vec<Value> = inputs.into_iter().map(Into::into).collect();
         self.run = None;
         if self.segments.len() > KEPT {
             self.roots.clear();
             self.segments.clear();
         }
-        let ty = |input: &Tensor| ValueType::fixed(input.dtype(), input.dims());
-        let types: Vec<ValueType> = inputs.iter().map(ty).collect();
+        let types: Vec<Given> = inputs.iter().map(Value::given).collect();
         let known = self.roots.iter().find(|(known, _)| *known == types).map(|(_, at)| *at);
         let segment = match known {
             Some(segment) => segment,
             None => {
-                let trace = Trace::new(Arc::clone(&self.model), self.table, &types);
+                let trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
                 let first = self.plan(trace, &[])?;
                 self.roots.push((types, first));
                 first
             }
         };
-        let registers = inputs.into_iter().map(Some).collect();
+        let mut registers = Vec::new();
+        inputs.into_iter().for_each(|input| input.register(&mut registers));
         self.run = Some(Run { registers, segment, begun: false });
         Ok(())
     }
@@ -169,7 +218,7 @@ impl Runner {
     }
 
     /// The outputs of the run that is done, in the model's order; none without one.
-    pub fn finish(&mut self) -> Vec<Output> {
+    pub fn finish(&mut self) -> Vec<Value> {
         let Some(run) = self.run.take() else { return Vec::new() };
         let outcome = self.segments[run.segment].outcome.iter().flatten();
         outcome.map(|outcome| output(outcome, &run.registers)).collect()
@@ -219,16 +268,16 @@ impl Known {
     }
 }
 
-fn output(outcome: &Outcome, registers: &[Option<Tensor>]) -> Output {
+fn output(outcome: &Outcome, registers: &[Option<Tensor>]) -> Value {
     match outcome {
         Outcome::Register(register, dims) => match registers.get(*register) {
-            Some(Some(tensor)) => Output::Tensor(tensor.reshaped(dims)),
-            _ => Output::Nothing,
+            Some(Some(tensor)) => Value::Tensor(tensor.reshaped(dims)),
+            _ => Value::Nothing,
         },
-        Outcome::Known(tensor) => Output::Tensor(tensor.clone()),
+        Outcome::Known(tensor) => Value::Tensor(tensor.clone()),
         Outcome::Sequence(all) => {
-            Output::Sequence(all.iter().map(|one| output(one, registers)).collect())
+            Value::Sequence(all.iter().map(|one| output(one, registers)).collect())
         }
-        Outcome::Nothing => Output::Nothing,
+        Outcome::Nothing => Value::Nothing,
     }
 }

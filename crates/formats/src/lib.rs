@@ -7,6 +7,7 @@
 pub mod gguf;
 pub mod huggingface;
 pub mod manifest;
+pub mod npy;
 pub mod onnx;
 pub mod safetensors;
 mod summary;

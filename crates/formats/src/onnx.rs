@@ -13,7 +13,8 @@ mod tensor;
 
 pub use error::OnnxError;
 
-use sidestage_ir::Model;
+use protobuf::Fields;
+use sidestage_ir::{Model, PortKind};
 use sidestage_tensor::Tensor;
 
 /// Bytes that lie in a file beside the model ("External data" in IR.md).
@@ -37,6 +38,43 @@ pub fn read(
 ) -> Result<Model, OnnxError> {
     let model = proto::Model::read(bytes)?;
     build::model(&model, external)
+}
+
+/// A value outside a model.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// A tensor.
+    Tensor(Tensor),
+    /// Several values.
+    Sequence(Vec<Data>),
+    /// An optional value that is not there.
+    Nothing,
+}
+
+/// Reads a value of this kind, as test data have it: a `TensorProto`, `SequenceProto` or
+/// `OptionalProto` (`onnx-data.proto`).
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_value(bytes: &[u8], kind: &PortKind) -> Result<Data, OnnxError> {
+    let (inner, optional) = match kind {
+        PortKind::Tensor => return read_tensor(bytes).map(Data::Tensor),
+        PortKind::Sequence(inner) => (inner, false),
+        PortKind::Optional(inner) => (inner, true),
+    };
+    // Tensors have one number in both messages, and all that is no tensor another.
+    let wanted = if **inner == PortKind::Tensor { 3 } else { 5 };
+    let mut fields = Fields::new("SequenceProto", bytes);
+    let mut all = Vec::new();
+    while let Some((number, wire)) = fields.next()? {
+        if number == wanted {
+            all.push(read_value(wire.bytes(&fields)?, inner)?);
+        }
+    }
+    Ok(match optional {
+        true => all.pop().unwrap_or(Data::Nothing),
+        false => Data::Sequence(all),
+    })
 }
 
 /// Reads a single tensor, as test data have it: a `TensorProto`.

@@ -2,8 +2,8 @@
 //! graph without knowing any operator by name: dead-code removal, liveness, the memory plan.
 //!
 //! A graph is built by a decoder builder with [`GraphBuilder`], or from a [`Model`], which is what a
-//! file of ONNX, TFLite or TensorFlow.js says, by a [`Trace`]. It is planned once by [`Plan::new`] and run many times by a runtime (`crates/cpu`)
-//! with different values of its symbols.
+//! file of ONNX, TFLite or TensorFlow.js says, by a [`Trace`]. It is planned once by [`Plan::new`] and
+//! run many times by a runtime (`crates/cpu`) with different values of its symbols.
 
 mod builder;
 mod graph;
@@ -14,9 +14,9 @@ mod trace;
 
 pub use builder::GraphBuilder;
 pub use graph::{Dim, Graph, Kind, Node, NodeId, Symbol, Value, ValueId, ValueType};
-pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
+pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Var};
 pub use operator::{Args, GraphError, Operand, Operator, Work};
 pub use plan::{Place, Plan};
 pub use trace::{
-    Lower, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError, Traced, Val,
+    Given, Lower, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError, Traced, Val,
 };

@@ -1,4 +1,5 @@
 use sidestage_tensor::{DType, Tensor};
+use std::fmt;
 
 /// Names a value of a [`Model`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,10 +59,65 @@ impl Model {
 pub struct Port {
     /// The value.
     pub var: Var,
+    /// What kind of value it is.
+    pub kind: PortKind,
     /// Element type, if declared.
     pub dtype: Option<DType>,
     /// Dimensions, outermost first, if declared.
     pub dims: Option<Vec<PortDim>>,
+}
+
+impl Port {
+    /// Whether a tensor can be this input, as far as it is declared.
+    pub fn takes(&self, dtype: DType, dims: &[usize]) -> bool {
+        let fits = |(port, dim): (&PortDim, &usize)| match port {
+            PortDim::Fixed(fixed) => fixed == dim,
+            PortDim::Free(_) => true,
+        };
+        self.kind.is_tensor()
+            && self.dtype.is_none_or(|known| known == dtype)
+            && self
+                .dims
+                .as_ref()
+                .is_none_or(|known| known.len() == dims.len() && known.iter().zip(dims).all(fits))
+    }
+}
+
+impl fmt::Display for Port {
+    /// Its type and shape: `F32 [batch, 3, ?]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.dtype.map_or("any type", DType::name))?;
+        let Some(dims) = &self.dims else { return Ok(()) };
+        let dim = |dim: &PortDim| match dim {
+            PortDim::Fixed(dim) => dim.to_string(),
+            PortDim::Free(name) if name.is_empty() => "?".into(),
+            PortDim::Free(name) => name.clone(),
+        };
+        write!(f, " [{}]", dims.iter().map(dim).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// What an input or output of a model is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PortKind {
+    /// A tensor.
+    #[default]
+    Tensor,
+    /// Any number of these.
+    Sequence(Box<PortKind>),
+    /// One of these, or nothing.
+    Optional(Box<PortKind>),
+}
+
+impl PortKind {
+    /// Whether it may be a tensor.
+    pub fn is_tensor(&self) -> bool {
+        match self {
+            Self::Tensor => true,
+            Self::Sequence(_) => false,
+            Self::Optional(inner) => inner.is_tensor(),
+        }
+    }
 }
 
 /// A dimension as declared.

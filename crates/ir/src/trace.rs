@@ -15,14 +15,13 @@ mod val;
 
 pub use scope::Scope;
 pub use segment::{Outcome, Segment};
-pub use val::{Traced, Val};
+pub use val::{Given, Traced, Val};
 
-use crate::{Body, BodyId, Call, GraphBuilder, GraphError, Model, ValueType};
+use crate::{Body, BodyId, Call, GraphBuilder, GraphError, Model};
 use lives::Lives;
 use sidestage_tensor::Tensor;
 use std::fmt;
 use std::sync::Arc;
-use val::At;
 
 /// A graph ends after so many nodes, so that a loop of many rounds is run piece by piece.
 const MOST_NODES: usize = 4096;
@@ -57,10 +56,10 @@ impl From<&str> for Stop {
 /// Why a model cannot be run with what is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceError {
-    /// There is no such operator.
+    /// There are no such operators.
     Unsupported {
-        /// Its name.
-        op: String,
+        /// Their names, each once.
+        ops: Vec<String>,
     },
     /// An operator refuses its operands or attributes.
     Call {
@@ -78,9 +77,22 @@ pub enum TraceError {
 impl fmt::Display for TraceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unsupported { op } => write!(f, "the operator {op} is not supported"),
+            Self::Unsupported { ops } => {
+                let (noun, verb) = if ops.len() == 1 { ("", "is") } else { ("s", "are") };
+                write!(f, "the operator{noun} {} {verb} not supported", ops.join(", "))
+            }
             Self::Call { op, at, problem } => write!(f, "{op} at {at}: {problem}"),
             Self::Graph(error) => error.fmt(f),
+        }
+    }
+}
+
+impl TraceError {
+    /// A stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsupported { .. } => "OP_UNSUPPORTED",
+            Self::Call { .. } | Self::Graph(_) => "GRAPH_INVALID",
         }
     }
 }
@@ -149,18 +161,39 @@ struct Work<'a> {
 }
 
 impl Trace {
-    /// Begins with inputs of these types, in the model's order.
-    pub fn new(model: Arc<Model>, table: Table, inputs: &[ValueType]) -> Self {
+    /// That there are all operators, also where the model would not come by.
+    ///
+    /// # Errors
+    /// [`TraceError::Unsupported`]: all that are missing.
+    pub fn check(model: &Model, table: Table) -> Result<(), TraceError> {
+        let mut ops: Vec<String> = Vec::new();
+        for call in model.bodies.iter().flat_map(|body| &body.calls) {
+            if table(call).is_none() && !ops.contains(&call.op) {
+                ops.push(call.op.clone());
+            }
+        }
+        ops.sort_unstable();
+        if ops.is_empty() { Ok(()) } else { Err(TraceError::Unsupported { ops }) }
+    }
+
+    /// Begins with inputs of these types, in the model's order. The registers take their tensors, one
+    /// after the other.
+    ///
+    /// # Errors
+    /// As [`Trace::check`].
+    pub fn new(model: Arc<Model>, table: Table, inputs: &[Given]) -> Result<Self, TraceError> {
+        Self::check(&model, table)?;
         let mut env = vec![None; model.names.len()];
         for (var, tensor) in &model.constants {
             env[var.index()] = Some(Val::known(tensor.clone()));
         }
-        for (register, (port, ty)) in model.inputs.iter().zip(inputs).enumerate() {
-            env[port.var.index()] = Some(Val::new(ty.clone(), At::Register(register)));
+        let mut registers = 0;
+        for (port, given) in model.inputs.iter().zip(inputs) {
+            env[port.var.index()] = Some(given.val(&mut registers));
         }
-        let (lives, registers) = (Arc::new(Lives::new(&model)), inputs.len());
+        let lives = Arc::new(Lives::new(&model));
         let frames = vec![Frame { body: BodyId(0), next: 0, rounds: None }];
-        Self { model, lives, table, env, frames, registers, asked: Vec::new() }
+        Ok(Self { model, lives, table, env, frames, registers, asked: Vec::new() })
     }
 
     /// Goes on until the model is done, or a value is needed, or the graph is large. `known` are the
@@ -209,7 +242,7 @@ impl Trace {
             return TraceError::Call { op: "Model".into(), at: "its end".into(), problem };
         };
         if (self.table)(call).is_none() {
-            return TraceError::Unsupported { op: call.op.clone() };
+            return TraceError::Unsupported { ops: vec![call.op.clone()] };
         }
         let first = || call.outputs.iter().flatten().next().map(|var| self.model.name(*var).into());
         let at = Some(call.name.clone()).filter(|name| !name.is_empty()).or_else(first);

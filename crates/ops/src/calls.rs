@@ -22,15 +22,18 @@ mod linear_attention;
 mod loss;
 mod mask;
 mod matmul;
+mod ml;
 mod normalization;
 mod pad;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
 mod rotary;
 mod sample;
+mod scan;
 mod scatter;
 mod sequence;
 mod shape;
@@ -38,6 +41,8 @@ mod signal;
 mod softmax;
 mod split;
 mod strided;
+mod suppress;
+mod unique;
 
 use sidestage_ir::{Call, Lower, Scope, Stop, Traced};
 
@@ -81,15 +86,20 @@ pub const CALLS: &[&[CallInfo]] = &[
     gather::CALLS,
     linear_attention::CALLS,
     matmul::CALLS,
+    ml::CALLS,
     normalization::CALLS,
     pool::CALLS,
+    recurrent::CALLS,
     reduce::CALLS,
     reshape::CALLS,
+    scan::CALLS,
     shape::CALLS,
     signal::CALLS,
     softmax::CALLS,
     split::CALLS,
     strided::CALLS,
+    suppress::CALLS,
+    unique::CALLS,
 ];
 
 /// The lowering of a call; `None`: the operator is not supported.

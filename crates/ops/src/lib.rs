@@ -35,8 +35,10 @@ mod linear_attention;
 mod matmul;
 mod merge_attention;
 mod mul;
+mod n_grams;
 mod pool;
 mod quantize;
+mod recurrent;
 mod reduce;
 mod rms_normalization;
 mod roi_align;
@@ -56,6 +58,7 @@ mod swiglu;
 mod take;
 mod take_rows;
 mod top_k;
+mod tree_ensemble;
 mod unary;
 
 pub use add::Add;
@@ -88,8 +91,10 @@ pub use linear_attention::LinearAttention;
 pub use matmul::MatMul;
 pub use merge_attention::MergeAttention;
 pub use mul::Mul;
+pub use n_grams::NGrams;
 pub use pool::{Pool, Pooling};
 pub use quantize::Quantize;
+pub use recurrent::{Cell, Recurrent, Squash};
 pub use reduce::Reduce;
 pub use rms_normalization::RmsNormalization;
 pub use roi_align::RoiAlign;
@@ -107,6 +112,7 @@ pub use swiglu::SwiGlu;
 pub use take::Take;
 pub use take_rows::TakeRows;
 pub use top_k::TopK;
+pub use tree_ensemble::{Aggregate, Next, Question, TreeEnsemble, TreeNode};
 pub use unary::Unary;
 
 /// One row of the table of operators.
@@ -149,8 +155,10 @@ pub const OPS: &[OpInfo] = &[
     matmul::INFO,
     merge_attention::INFO,
     mul::INFO,
+    n_grams::INFO,
     pool::INFO,
     quantize::INFO,
+    recurrent::INFO,
     reduce::INFO,
     rms_normalization::INFO,
     roi_align::INFO,
@@ -168,6 +176,7 @@ pub const OPS: &[OpInfo] = &[
     take::INFO,
     take_rows::INFO,
     top_k::INFO,
+    tree_ensemble::INFO,
     unary::INFO,
 ];
 
@@ -225,8 +234,21 @@ mod tests {
             Box::new(MatMul),
             Box::new(MergeAttention { heads, head_dim, parts }),
             Box::new(Mul),
+            Box::new(NGrams {
+                pool: Default::default(),
+                lengths: 1..2,
+                skips: 0,
+                width: 1,
+                once: false,
+            }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(Quantize),
+            Box::new(Recurrent {
+                cell: Cell::Rnn,
+                reverse: false,
+                clip: None,
+                functions: [Squash::Tanh; 3],
+            }),
             Box::new(Reduce { reduction: sidestage_kernels::Reduction::Sum }),
             Box::new(RmsNormalization { epsilon: 1e-5 }),
             Box::new(region),
@@ -244,6 +266,13 @@ mod tests {
             Box::new(Take { axis: 0 }),
             Box::new(TakeRows),
             Box::new(TopK { k: 1, largest: true }),
+            Box::new(TreeEnsemble {
+                nodes: Vec::new(),
+                leaves: Vec::new(),
+                roots: Vec::new(),
+                targets: 1,
+                aggregate: Aggregate::Sum,
+            }),
             Box::new(Unary { function: sidestage_kernels::Unary::Abs }),
         ]
     }
@@ -283,7 +312,7 @@ mod tests {
     fn general(name: &str) -> bool {
         let of_models = ["Arg", "Binary", "BitCast", "Cast", "Concat", "Conv", "Cumulative", "DFT"];
         let more = ["GatherElements", "GatherND", "MatMul", "Pool", "Reduce", "Scatter", "Softmax"];
-        let rest = ["StridedCopy", "Take", "TopK", "Unary", "Where"];
+        let rest = ["StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
         of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)
     }
 

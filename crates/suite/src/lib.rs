@@ -1,3 +1,4 @@
 //! Other people's suites of models with reference outputs, to be run on any backend.
 
+pub mod npz;
 pub mod onnx;

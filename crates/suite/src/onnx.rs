@@ -1,7 +1,8 @@
 //! ONNX's own backend tests: a model of one operator each, mostly, with inputs and outputs.
 
-use sidestage_cpu::{Output, Progress, Runner};
-use sidestage_formats::onnx;
+use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_formats::onnx::{self, Data};
+use sidestage_ir::Port;
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Tensor};
 use std::collections::BTreeMap;
@@ -65,17 +66,18 @@ pub fn run(case: &Case, pool: &Pool) -> Result<(), String> {
     let model = Arc::new(model.map_err(|error| error.to_string())?);
     let mut runner = Runner::new(model, sidestage_ops::lowering, 1 << 30);
     for set in 0.. {
-        let read = |kind: &str| -> Option<Result<Vec<Tensor>, String>> {
+        let model = Arc::clone(runner.model());
+        let read = |kind: &str, ports: &[Port]| -> Result<Vec<Value>, String> {
             let name = |at: usize| format!("test_data_set_{set}/{kind}_{at}.pb");
             let files = (0..).map_while(|at| case.files.get(&name(at)));
-            let tensors = files.map(|file| onnx::read_tensor(file).map_err(|e| e.to_string()));
-            Some(tensors.collect())
+            let values = files.zip(ports).map(|(file, port)| onnx::read_value(file, &port.kind));
+            values.map(|data| data.map(value).map_err(|error| error.to_string())).collect()
         };
-        let expected = read("output").unwrap_or(Ok(Vec::new()))?;
+        let expected = read("output", &model.outputs)?;
         if expected.is_empty() {
             return if set == 0 { Err("there is nothing to compare with".into()) } else { Ok(()) };
         }
-        let inputs = read("input").unwrap_or(Ok(Vec::new()))?;
+        let inputs = read("input", &model.inputs)?;
         runner.begin(inputs).map_err(|error| error.to_string())?;
         while runner.resume(pool, &mut || false).map_err(|e| e.to_string())? != Progress::Done {}
         let outputs = runner.finish();
@@ -83,13 +85,30 @@ pub fn run(case: &Case, pool: &Pool) -> Result<(), String> {
             return Err(format!("{} outputs of {}", outputs.len(), expected.len()));
         }
         for (at, (output, expected)) in outputs.iter().zip(&expected).enumerate() {
-            let Output::Tensor(output) = output else {
-                return Err(format!("output {at} is no tensor"));
-            };
-            compare(output, expected, case.tolerance).map_err(|e| format!("output {at} {e}"))?;
+            same(output, expected, case.tolerance).map_err(|e| format!("output {at} {e}"))?;
         }
     }
     Ok(())
+}
+
+fn value(data: Data) -> Value {
+    match data {
+        Data::Tensor(tensor) => Value::Tensor(tensor),
+        Data::Sequence(all) => Value::Sequence(all.into_iter().map(value).collect()),
+        Data::Nothing => Value::Nothing,
+    }
+}
+
+/// As [`compare`], of any values.
+fn same(found: &Value, expected: &Value, tolerance: (f64, f64)) -> Result<(), String> {
+    match (found, expected) {
+        (Value::Tensor(found), Value::Tensor(expected)) => compare(found, expected, tolerance),
+        (Value::Sequence(found), Value::Sequence(expected)) if found.len() == expected.len() => {
+            found.iter().zip(expected).try_for_each(|(a, b)| same(a, b, tolerance))
+        }
+        _ if found == expected => Ok(()),
+        _ => Err(format!("is {found:?}, not {expected:?}")),
+    }
 }
 
 /// Whether two tensors are the same, as near as numbers with a fraction must be.

@@ -63,7 +63,7 @@ fn declared(value: &Value<'_>, var: Var) -> Port {
         Dim::Free(name) => PortDim::Free((*name).into()),
     };
     let dims = value.dims.as_ref().map(|dims| dims.iter().map(dim).collect());
-    Port { var, dtype: value.dtype.and_then(dtype), dims }
+    Port { var, kind: value.kind.clone(), dtype: value.dtype.and_then(dtype), dims }
 }
 
 impl<'a> Builder<'a> {

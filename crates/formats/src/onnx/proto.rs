@@ -2,6 +2,7 @@
 
 use super::OnnxError;
 use super::protobuf::Fields;
+use sidestage_ir::PortKind;
 
 /// Deepest nesting of graphs.
 const DEEPEST: usize = 16;
@@ -86,6 +87,7 @@ pub(super) struct Tensor<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Value<'a> {
     pub(super) name: &'a str,
+    pub(super) kind: PortKind,
     pub(super) dtype: Option<i64>,
     pub(super) dims: Option<Vec<Dim<'a>>>,
 }
@@ -256,17 +258,26 @@ impl<'a> Value<'a> {
         while let Some((number, wire)) = fields.next()? {
             match number {
                 1 => value.name = wire.text(&fields)?,
-                2 => value.read_type(wire.bytes(&fields)?)?,
+                2 => value.kind = value.read_type(wire.bytes(&fields)?, 0)?,
                 _ => {}
             }
         }
         Ok(value)
     }
 
-    /// `TypeProto`, of a tensor only.
-    fn read_type(&mut self, bytes: &'a [u8]) -> Result<(), OnnxError> {
+    /// `TypeProto`: element type and shape are those of the tensors in it.
+    fn read_type(&mut self, bytes: &'a [u8], depth: usize) -> Result<PortKind, OnnxError> {
+        if depth > DEEPEST {
+            return Err(OnnxError::Nesting);
+        }
         let mut fields = Fields::new("TypeProto", bytes);
+        let mut kind = PortKind::Tensor;
         while let Some((number, wire)) = fields.next()? {
+            match number {
+                4 => kind = PortKind::Sequence(self.read_element(wire.bytes(&fields)?, depth)?),
+                9 => kind = PortKind::Optional(self.read_element(wire.bytes(&fields)?, depth)?),
+                _ => {}
+            }
             if number != 1 {
                 continue;
             }
@@ -279,7 +290,19 @@ impl<'a> Value<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(kind)
+    }
+
+    /// `TypeProto.Sequence` or `TypeProto.Optional`.
+    fn read_element(&mut self, bytes: &'a [u8], depth: usize) -> Result<Box<PortKind>, OnnxError> {
+        let mut fields = Fields::new("TypeProto.Sequence", bytes);
+        let mut kind = PortKind::Tensor;
+        while let Some((number, wire)) = fields.next()? {
+            if number == 1 {
+                kind = self.read_type(wire.bytes(&fields)?, depth + 1)?;
+            }
+        }
+        Ok(Box::new(kind))
     }
 }
 

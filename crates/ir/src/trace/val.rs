@@ -20,6 +20,33 @@ pub struct Traced {
     pub(super) at: At,
 }
 
+/// The type of what a model is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// A tensor.
+    Tensor(ValueType),
+    /// Several.
+    Sequence(Vec<Given>),
+    /// An optional value that is not there.
+    Nothing,
+}
+
+impl Given {
+    /// The value; each tensor of it has the next register.
+    pub(super) fn val(&self, registers: &mut usize) -> Val {
+        match self {
+            Self::Tensor(ty) => {
+                *registers += 1;
+                Val::new(ty.clone(), At::Register(*registers - 1))
+            }
+            Self::Sequence(all) => {
+                Val::Sequence(all.iter().map(|one| one.val(registers)).collect())
+            }
+            Self::Nothing => Val::Nothing,
+        }
+    }
+}
+
 /// Where a tensor is.
 #[derive(Clone, Debug)]
 pub(super) enum At {

@@ -1,11 +1,11 @@
 //! Branches and loops: the trace goes into their bodies.
 
-use super::{CallInfo, row, scalar};
+use super::{CallInfo, axis, row, scalar};
 use crate::Concat;
 use sidestage_ir::{Attribute, BodyId, Rounds, Scope, Stop, Traced, Val};
 use sidestage_tensor::DType;
 
-fn body(scope: &Scope<'_, '_>, name: &str) -> Result<BodyId, Stop> {
+pub(super) fn body(scope: &Scope<'_, '_>, name: &str) -> Result<BodyId, Stop> {
     match scope.call().attribute(name) {
         Some(Attribute::Body(body)) => Ok(*body),
         _ => Err(Stop::Refused(format!("the graph {name} is missing"))),
@@ -58,7 +58,7 @@ impl Loop {
 
     /// Gives the call's results.
     fn end(&mut self, scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-        let lists = self.lists.iter().map(|list| stack(scope, list));
+        let lists = self.lists.iter().map(|list| stack(scope, list, 0));
         let lists = lists.collect::<Result<Vec<_>, _>>()?;
         for (index, val) in self.carried.drain(..).chain(lists).enumerate() {
             scope.give(index, val);
@@ -96,18 +96,21 @@ impl Rounds for Loop {
     }
 }
 
-/// Tensors of one shape along a new first axis.
-fn stack(scope: &mut Scope<'_, '_>, list: &[Val]) -> Result<Val, Stop> {
+/// Tensors of one shape along a new axis.
+pub(super) fn stack(scope: &mut Scope<'_, '_>, list: &[Val], at: i64) -> Result<Val, Stop> {
     let mut parts: Vec<Traced> = Vec::with_capacity(list.len());
+    let mut along = 0;
     for val in list {
         let Val::Tensor(part) = val else { return Err("a loop lists tensors only".into()) };
-        let dims: Vec<usize> = [1].iter().chain(part.dims()).copied().collect();
+        let mut dims = part.dims().to_vec();
+        along = axis(at, dims.len() + 1)?;
+        dims.insert(along, 1);
         parts.push(scope.view(part, &dims)?);
     }
     match parts.as_slice() {
         [] => Err("a loop without rounds lists nothing of a shape that is known".into()),
         [_] => Ok(Val::Tensor(parts.remove(0))),
-        _ => Ok(Val::Tensor(scope.apply(Concat { axis: 0 }, &parts)?)),
+        _ => Ok(Val::Tensor(scope.apply(Concat { axis: along }, &parts)?)),
     }
 }
 

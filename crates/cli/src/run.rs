@@ -1,0 +1,168 @@
+//! `sidestage run`: arrays in, arrays out.
+
+use crate::args::RunArgs;
+use crate::error::CliError;
+use crate::session::pool;
+use serde_json::{Value as Json, json};
+use sidestage_cpu::{Progress, RunError, Runner, Value};
+use sidestage_engine::error;
+use sidestage_engine::protocol::ErrorInfo;
+use sidestage_formats::npy;
+use sidestage_formats::onnx::{self, External, OnnxError};
+use sidestage_ir::{Model, PortKind};
+use sidestage_tensor::Tensor;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+/// Most bytes between the operators.
+const LIMIT: usize = isize::MAX as usize;
+
+pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
+    let model = Arc::new(read(&args.model)?);
+    let mut runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, LIMIT);
+    runner.check().map_err(refused)?;
+    let inputs = inputs(&model, args)?;
+    let pool = pool(args.threads);
+    runner.begin(inputs).map_err(refused)?;
+    while runner.resume(&pool, &mut || false).map_err(refused)? != Progress::Done {}
+    write(&model, &runner.finish(), &args.out)
+}
+
+fn refused(error: RunError) -> CliError {
+    CliError::engine(sidestage_engine::error(error.code(), error.to_string()))
+}
+
+fn read(path: &Path) -> Result<Model, CliError> {
+    let unreadable = |error| CliError::Unreadable { path: path.into(), error };
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let other = match bytes.as_slice() {
+        [b'G', b'G', b'U', b'F', ..] => Some("GGUF"),
+        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some("TFLite"),
+        [b'{', ..] => Some("JSON"),
+        _ => None,
+    };
+    if let Some(other) = other {
+        let message = format!("{} is {other}; `run` reads ONNX so far", path.display());
+        return Err(CliError::engine(error("MODEL_UNSUPPORTED", message)));
+    }
+    let folder = path.parent().unwrap_or(Path::new(""));
+    onnx::read(&bytes, &mut |place| external(folder, place)).map_err(|error: OnnxError| {
+        let info: ErrorInfo = sidestage_engine::error(error.code(), error.to_string());
+        CliError::engine(info.hint(error.hint()))
+    })
+}
+
+/// Bytes of a file beside the model, or in a folder beside it: nowhere else, whatever the model says.
+fn external(folder: &Path, place: &External) -> Option<Vec<u8>> {
+    let location = Path::new(&place.location);
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !location.components().all(inside) {
+        return None;
+    }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = folder.canonicalize().ok()?;
+    let path = folder.join(location).canonicalize().ok()?;
+    if !path.starts_with(&folder) {
+        return None;
+    }
+    let mut file = File::open(path).ok()?;
+    let end = place.offset.checked_add(place.length)?;
+    if file.metadata().ok()?.len() < end {
+        return None;
+    }
+    let mut bytes = vec![0; usize::try_from(place.length).ok()?];
+    file.seek(SeekFrom::Start(place.offset)).ok()?;
+    file.read_exact(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// The inputs in the model's order.
+fn inputs(model: &Model, args: &RunArgs) -> Result<Vec<Value>, CliError> {
+    let invalid = |message: String| CliError::engine(error("INPUT_INVALID", message));
+    let name = |at: usize| model.name(model.inputs[at].var);
+    let known = || {
+        let known = (0..model.inputs.len()).map(|at| format!("{} {}", name(at), model.inputs[at]));
+        known.collect::<Vec<_>>().join("; ")
+    };
+    let mut given: Vec<Option<Value>> = vec![None; model.inputs.len()];
+    for (wanted, path) in &args.input {
+        let found = (0..model.inputs.len()).find(|&at| name(at) == wanted);
+        let found = found.or_else(|| wanted.parse().ok().filter(|at| *at < given.len()));
+        let Some(at) = found else {
+            let message = format!("the model has no input {wanted:?}; it has: {}", known());
+            return Err(invalid(message));
+        };
+        let tensor = array(path)?;
+        let port = &model.inputs[at];
+        if !port.takes(tensor.dtype(), tensor.dims()) {
+            let message = format!("the input {} must be {port}, not {tensor:?}", name(at));
+            return Err(invalid(message));
+        }
+        if given[at].replace(Value::Tensor(tensor)).is_some() {
+            return Err(invalid(format!("the input {} is given twice", name(at))));
+        }
+    }
+    let ports = model.inputs.iter().zip(given);
+    let all = ports.map(|(port, given)| match (given, &port.kind) {
+        (Some(value), _) => Ok(value),
+        (None, PortKind::Optional(_)) => Ok(Value::Nothing),
+        (None, _) => {
+            let name = model.name(port.var);
+            Err(invalid(format!("the input {name} is missing; the model takes: {}", known())))
+        }
+    });
+    all.collect()
+}
+
+fn array(path: &Path) -> Result<Tensor, CliError> {
+    let bytes = fs::read(path);
+    let bytes = bytes.map_err(|error| CliError::Unreadable { path: path.into(), error })?;
+    npy::read(&bytes).map_err(|problem| {
+        CliError::engine(error(problem.code(), format!("{}: {problem}", path.display())))
+    })
+}
+
+/// Writes the outputs, and the list of them.
+fn write(model: &Model, outputs: &[Value], folder: &Path) -> Result<(), CliError> {
+    let unwritable = |path: &Path| {
+        let path = path.to_owned();
+        |error| CliError::Unwritable { path, error }
+    };
+    fs::create_dir_all(folder).map_err(unwritable(folder))?;
+    let mut list = Vec::new();
+    for (at, (port, output)) in model.outputs.iter().zip(outputs).enumerate() {
+        let mut entry = value(output, &at.to_string(), folder)?;
+        entry["name"] = model.name(port.var).into();
+        list.push(entry);
+    }
+    let path = folder.join("outputs.json");
+    let text = format!("{:#}\n", Json::from(list));
+    fs::write(&path, text).map_err(unwritable(&path))
+}
+
+/// Writes a value to files whose names begin so. Gives what the list says of it.
+fn value(value: &Value, stem: &str, folder: &Path) -> Result<Json, CliError> {
+    let tensor = match value {
+        Value::Tensor(tensor) => tensor,
+        Value::Sequence(all) => {
+            let parts = all.iter().enumerate();
+            let parts = parts.map(|(at, one)| self::value(one, &format!("{stem}.{at}"), folder));
+            let parts: Vec<Json> = parts.collect::<Result<_, _>>()?;
+            return Ok(json!({ "sequence": parts }));
+        }
+        Value::Nothing => return Ok(json!({ "file": null })),
+    };
+    let (dtype, dims) = (tensor.dtype(), tensor.dims());
+    let known = npy::header(dtype, dims).zip(npy::type_name(dtype));
+    let Some((mut bytes, name)) = known else {
+        let message = format!("an output of {dtype} cannot be written");
+        return Err(CliError::engine(error("NPY_TYPE_UNSUPPORTED", message)));
+    };
+    bytes.extend(tensor.bytes());
+    let file = format!("{stem}.npy");
+    let path = folder.join(&file);
+    fs::write(&path, bytes).map_err(|error| CliError::Unwritable { path, error })?;
+    Ok(json!({ "dtype": name, "shape": dims, "file": file }))
+}

@@ -53,6 +53,16 @@ pub fn weight_kernel(dtype: DType) -> Option<WeightKernel> {
         | DType::U16
         | DType::U32
         | DType::U64
+        | DType::I4
+        | DType::U4
+        | DType::I2
+        | DType::U2
+        | DType::F8E4M3
+        | DType::F8E4M3UZ
+        | DType::F8E5M2
+        | DType::F8E5M2UZ
+        | DType::F4E2M1
+        | DType::F8E8M0
         | DType::Act8 => None,
     }
 }

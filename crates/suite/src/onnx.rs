@@ -3,6 +3,7 @@
 use sidestage_cpu::{Progress, Runner, Value};
 use sidestage_formats::onnx::{self, Data};
 use sidestage_ir::Port;
+use sidestage_kernels::Wide;
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Tensor};
 use std::collections::BTreeMap;
@@ -143,6 +144,10 @@ fn numbers(tensor: &Tensor) -> Option<Vec<f64>> {
             let bits = tensor.elements::<u16>().iter();
             bits.map(|bits| half::bf16::from_bits(*bits).to_f64()).collect()
         }
-        _ => return None,
+        // Of few bits.
+        dtype => {
+            let load = f64::load(dtype)?;
+            (0..tensor.len()).map(|at| load(tensor.bytes(), at)).collect()
+        }
     })
 }

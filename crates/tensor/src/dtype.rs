@@ -48,6 +48,20 @@ pub enum DType {
     U16,
     U32,
     U64,
+    /// Integers of 4 and 2 bits, a byte each; the signed ones with their sign in the whole byte.
+    I4,
+    U4,
+    I2,
+    U2,
+    /// Numbers with a fraction, a byte each, by the bits of exponent and mantissa. `UZ`: without
+    /// infinities and without a negative 0 (ONNX, `FNUZ`).
+    F8E4M3,
+    F8E4M3UZ,
+    F8E5M2,
+    F8E5M2UZ,
+    F4E2M1,
+    /// Powers of two.
+    F8E8M0,
     /// Activations quantised to 8 bits, 32 values a block ([`crate::blocks::Act8`]).
     Act8,
 }
@@ -95,6 +109,16 @@ const TABLE: &[Row] = &[
     (DType::U16, None, "U16", 1, 2),
     (DType::U32, None, "U32", 1, 4),
     (DType::U64, None, "U64", 1, 8),
+    (DType::I4, None, "I4", 1, 1),
+    (DType::U4, None, "U4", 1, 1),
+    (DType::I2, None, "I2", 1, 1),
+    (DType::U2, None, "U2", 1, 1),
+    (DType::F8E4M3, None, "F8E4M3", 1, 1),
+    (DType::F8E4M3UZ, None, "F8E4M3UZ", 1, 1),
+    (DType::F8E5M2, None, "F8E5M2", 1, 1),
+    (DType::F8E5M2UZ, None, "F8E5M2UZ", 1, 1),
+    (DType::F4E2M1, None, "F4E2M1", 1, 1),
+    (DType::F8E8M0, None, "F8E8M0", 1, 1),
     (DType::Act8, None, "Act8", 32, 44),
 ];
 

@@ -87,8 +87,12 @@ impl Tensor {
             DType::I64 => self.elements::<i64>().to_vec(),
             DType::I32 => self.elements::<i32>().iter().map(|&x| x.into()).collect(),
             DType::I16 => self.elements::<i16>().iter().map(|&x| x.into()).collect(),
-            DType::I8 => self.elements::<i8>().iter().map(|&x| x.into()).collect(),
-            DType::U8 | DType::Bool => self.bytes().iter().map(|&x| x.into()).collect(),
+            DType::I8 | DType::I4 | DType::I2 => {
+                self.elements::<i8>().iter().map(|&x| x.into()).collect()
+            }
+            DType::U8 | DType::Bool | DType::U4 | DType::U2 => {
+                self.bytes().iter().map(|&x| x.into()).collect()
+            }
             DType::U16 => self.elements::<u16>().iter().map(|&x| x.into()).collect(),
             DType::U32 => self.elements::<u32>().iter().map(|&x| x.into()).collect(),
             DType::U64 => self.elements::<u64>().iter().map(|&x| x as i64).collect(),

@@ -71,9 +71,7 @@ impl OnnxError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Type { .. } => {
-                "Strings, complex numbers and types of few bits are not supported."
-            }
+            Self::Type { .. } => "Strings and complex numbers are not supported.",
             Self::External { .. } => "Put the file with the weights beside the model.",
             Self::NoMemory { .. } => "Use a smaller model, or one with quantised weights.",
             _ => "The file is broken, or is no ONNX model. Download or export it again.",

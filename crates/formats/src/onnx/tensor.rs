@@ -18,6 +18,16 @@ pub(super) fn dtype(id: i64) -> Option<DType> {
         12 => DType::U32,
         13 => DType::U64,
         16 => DType::BF16,
+        17 => DType::F8E4M3,
+        18 => DType::F8E4M3UZ,
+        19 => DType::F8E5M2,
+        20 => DType::F8E5M2UZ,
+        21 => DType::U4,
+        22 => DType::I4,
+        23 => DType::F4E2M1,
+        24 => DType::F8E8M0,
+        25 => DType::U2,
+        26 => DType::I2,
         _ => return None,
     })
 }
@@ -33,7 +43,14 @@ pub(super) fn tensor(
     let dims = proto.dims.iter().map(|&dim| usize::try_from(dim)).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| wrong(0))?;
     let elements = dims.iter().try_fold(1_u64, |all, &dim| all.checked_mul(dim as u64));
+    // Elements of few bits lie together in a byte.
+    let bits = match dtype {
+        DType::I4 | DType::U4 | DType::F4E2M1 => 4,
+        DType::I2 | DType::U2 => 2,
+        _ => 8,
+    };
     let size = elements.and_then(|elements| dtype.bytes_for(elements));
+    let size = size.map(|size| if bits < 8 { size.div_ceil(8 / bits) } else { size });
     let size = size.and_then(|size| usize::try_from(size).ok()).ok_or_else(|| wrong(0))?;
     if dims.len() > Extents::MAX_RANK {
         return Err(wrong(size));
@@ -56,7 +73,27 @@ pub(super) fn tensor(
     if bytes.len() != size {
         return Err(wrong(bytes.len()));
     }
-    Tensor::new(dtype, &dims, bytes).map_err(|_| OnnxError::NoMemory { bytes: size })
+    let memory = |_| OnnxError::NoMemory { bytes: size };
+    if bits == 8 {
+        return Tensor::new(dtype, &dims, bytes).map_err(memory);
+    }
+    let unpacked = unpacked(bytes, dtype, bits as u32);
+    let count = dims.iter().product();
+    // The last byte may have room for more elements than there are.
+    Tensor::new(dtype, &dims, &unpacked[..count]).map_err(memory)
+}
+
+/// A byte for each element, those in the lowest bits first.
+fn unpacked(bytes: &[u8], dtype: DType, bits: u32) -> Vec<u8> {
+    let element = |byte: u8, at: u32| {
+        // Its bits as the highest of the byte, then down again: with the sign, if there is one.
+        let high = byte << (8 - bits - at * bits);
+        match dtype {
+            DType::I4 | DType::I2 => ((high as i8) >> (8 - bits)) as u8,
+            _ => high >> (8 - bits),
+        }
+    };
+    bytes.iter().flat_map(|byte| (0..8 / bits).map(move |at| element(*byte, at))).collect()
 }
 
 /// Where a tensor's bytes lie.

@@ -3,7 +3,7 @@
 use super::{CallInfo, axis, row, scalar};
 use crate::{Binary, Cast, MatMul, Unary};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Binary as Two, Reduction, Unary as One};
+use sidestage_kernels::{Binary as Two, Reduction, Unary as One, WideKind, wide_kind};
 use sidestage_tensor::DType;
 
 fn two(scope: &mut Scope<'_, '_>, function: Two, a: &Traced, b: &Traced) -> Result<Traced, Stop> {
@@ -21,6 +21,10 @@ fn limits(dtype: DType) -> Result<(f64, f64), Stop> {
         DType::U8 => (0.0, 255.0),
         DType::I16 => (-32768.0, 32767.0),
         DType::U16 => (0.0, 65535.0),
+        DType::I4 => (-8.0, 7.0),
+        DType::U4 => (0.0, 15.0),
+        DType::I2 => (-2.0, 1.0),
+        DType::U2 => (0.0, 3.0),
         _ => return Err(Stop::Refused(format!("quantised to {dtype}"))),
     })
 }
@@ -58,10 +62,18 @@ fn quantized(
     zero: Option<&Traced>,
     dtype: DType,
 ) -> Result<Traced, Stop> {
-    let (least, most) = limits(dtype)?;
     let x = to(scope, x, DType::F32)?;
     let scale = to(scope, scale, DType::F32)?;
     let mut y = two(scope, Two::Div, &x, &scale)?;
+    if wide_kind(dtype) == Some(WideKind::Float) {
+        // The cast rounds, and takes the largest for what is larger.
+        if let Some(zero) = zero {
+            let zero = to(scope, zero, DType::F32)?;
+            y = two(scope, Two::Add, &y, &zero)?;
+        }
+        return to(scope, &y, dtype);
+    }
+    let (least, most) = limits(dtype)?;
     y = scope.apply(Unary { function: One::Round }, &[y])?;
     if let Some(zero) = zero {
         let zero = to(scope, zero, DType::F32)?;
@@ -75,11 +87,13 @@ fn quantized(
 
 /// `x - zero`, in 32 bits.
 fn centered(scope: &mut Scope<'_, '_>, x: &Traced, zero: Option<&Traced>) -> Result<Traced, Stop> {
-    let x = to(scope, x, DType::I32)?;
+    let float = wide_kind(x.dtype()) == Some(WideKind::Float);
+    let wide = if float { DType::F32 } else { DType::I32 };
+    let x = to(scope, x, wide)?;
     match zero {
         None => Ok(x),
         Some(zero) => {
-            let zero = to(scope, zero, DType::I32)?;
+            let zero = to(scope, zero, wide)?;
             two(scope, Two::Sub, &x, &zero)
         }
     }

@@ -10,7 +10,6 @@ mod binary;
 mod bit_cast;
 mod calls;
 mod cast;
-mod choose;
 mod col2im;
 mod combine_experts;
 mod concat;
@@ -60,6 +59,7 @@ mod take_rows;
 mod top_k;
 mod tree_ensemble;
 mod unary;
+mod r#where;
 
 pub use add::Add;
 pub use arg::Arg;
@@ -68,7 +68,6 @@ pub use binary::Binary;
 pub use bit_cast::BitCast;
 pub use calls::{CALLS, CallInfo, lowering};
 pub use cast::Cast;
-pub use choose::Where;
 pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;
 pub use concat::Concat;
@@ -114,6 +113,7 @@ pub use take_rows::TakeRows;
 pub use top_k::TopK;
 pub use tree_ensemble::{Aggregate, Next, Question, TreeEnsemble, TreeNode};
 pub use unary::Unary;
+pub use r#where::Where;
 
 /// One row of the table of operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +132,7 @@ pub const OPS: &[OpInfo] = &[
     binary::INFO,
     bit_cast::INFO,
     cast::INFO,
-    choose::INFO,
+    r#where::INFO,
     col2im::INFO,
     combine_experts::INFO,
     concat::INFO,

@@ -138,6 +138,37 @@ impl DType {
         TABLE.iter().find(|row| row.1 == Some(id)).map(|row| row.0)
     }
 
+    /// The plain type with this number in ONNX (`TensorProto.DataType`); `None` for texts and complex
+    /// numbers.
+    pub fn from_onnx(id: i64) -> Option<Self> {
+        Some(match id {
+            1 => Self::F32,
+            2 => Self::U8,
+            3 => Self::I8,
+            4 => Self::U16,
+            5 => Self::I16,
+            6 => Self::I32,
+            7 => Self::I64,
+            9 => Self::Bool,
+            10 => Self::F16,
+            11 => Self::F64,
+            12 => Self::U32,
+            13 => Self::U64,
+            16 => Self::BF16,
+            17 => Self::F8E4M3,
+            18 => Self::F8E4M3UZ,
+            19 => Self::F8E5M2,
+            20 => Self::F8E5M2UZ,
+            21 => Self::U4,
+            22 => Self::I4,
+            23 => Self::F4E2M1,
+            24 => Self::F8E8M0,
+            25 => Self::U2,
+            26 => Self::I2,
+            _ => return None,
+        })
+    }
+
     /// Its id in a GGUF file; `None` for types that it does not have.
     pub fn ggml_id(self) -> Option<u32> {
         self.row().1

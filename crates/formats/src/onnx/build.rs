@@ -1,9 +1,10 @@
 //! From the messages to a [`Model`].
 
 use super::proto::{self, Dim, Function, Graph, Node, Value};
-use super::tensor::{dtype, tensor};
+use super::tensor::tensor;
 use super::{External, OnnxError};
 use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
+use sidestage_tensor::DType;
 use std::collections::HashMap;
 
 /// Most functions in functions, and calls in all: a file of a few lines could ask for 2^n.
@@ -63,7 +64,7 @@ fn declared(value: &Value<'_>, var: Var) -> Port {
         Dim::Free(name) => PortDim::Free((*name).into()),
     };
     let dims = value.dims.as_ref().map(|dims| dims.iter().map(dim).collect());
-    Port { var, kind: value.kind.clone(), dtype: value.dtype.and_then(dtype), dims }
+    Port { var, kind: value.kind.clone(), dtype: value.dtype.and_then(DType::from_onnx), dims }
 }
 
 impl<'a> Builder<'a> {

@@ -2,43 +2,13 @@ use super::proto;
 use super::{External, OnnxError};
 use sidestage_tensor::{DType, Extents, Tensor};
 
-/// The type with this number (`TensorProto.DataType`).
-pub(super) fn dtype(id: i64) -> Option<DType> {
-    Some(match id {
-        1 => DType::F32,
-        2 => DType::U8,
-        3 => DType::I8,
-        4 => DType::U16,
-        5 => DType::I16,
-        6 => DType::I32,
-        7 => DType::I64,
-        9 => DType::Bool,
-        10 => DType::F16,
-        11 => DType::F64,
-        12 => DType::U32,
-        13 => DType::U64,
-        16 => DType::BF16,
-        17 => DType::F8E4M3,
-        18 => DType::F8E4M3UZ,
-        19 => DType::F8E5M2,
-        20 => DType::F8E5M2UZ,
-        21 => DType::U4,
-        22 => DType::I4,
-        23 => DType::F4E2M1,
-        24 => DType::F8E8M0,
-        25 => DType::U2,
-        26 => DType::I2,
-        _ => return None,
-    })
-}
-
 pub(super) fn tensor(
     proto: &proto::Tensor<'_>,
     external: &mut dyn FnMut(&External) -> Option<Vec<u8>>,
 ) -> Result<Tensor, OnnxError> {
     let name = || proto.name.to_owned();
     let unknown = || OnnxError::Type { name: name(), id: proto.dtype as i32 };
-    let dtype = dtype(proto.dtype).ok_or_else(unknown)?;
+    let dtype = DType::from_onnx(proto.dtype).ok_or_else(unknown)?;
     let wrong = |bytes: usize| OnnxError::Shape { name: name(), dims: proto.dims.clone(), bytes };
     let dims = proto.dims.iter().map(|&dim| usize::try_from(dim)).collect::<Result<Vec<_>, _>>();
     let dims = dims.map_err(|_| wrong(0))?;

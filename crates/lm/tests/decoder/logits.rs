@@ -1,9 +1,9 @@
 //! `stories260K` in eight types against the logits and likelihoods of the shared test data (`f64`
 //! over the dequantised weights; Hugging Face and llama.cpp agree with them).
 
-use crate::npz;
 use crate::steps::{data, decoder, error, evaluate};
 use serde_json::Value;
+use sidestage_suite::npz;
 
 fn ids(value: &Value) -> Vec<u32> {
     let ids = value.as_array().expect("ids").iter();
@@ -32,7 +32,7 @@ fn mean_nll(logits: &[Vec<f32>], tokens: &[u32]) -> f64 {
 fn real_logits_and_likelihoods() {
     let Some(folder) = data().map(|data| data.join("lm")) else { return };
     let read = |name: &str| std::fs::read(folder.join(name)).expect(name);
-    let expected = npz::read(&read("stories260K-logits.npz"));
+    let expected = npz::read(&folder.join("stories260K-logits.npz"));
     let goldens: Value =
         serde_json::from_slice(&read("stories260K-goldens.json")).expect("goldens");
     let files = goldens["files"].as_object().expect("files");
@@ -43,7 +43,8 @@ fn real_logits_and_likelihoods() {
         for (index, run) in golden["runs"].as_array().expect("runs").iter().enumerate() {
             let expected = &expected[&format!("{quant}/{index}")];
             let found = evaluate(&mut decoder, &ids(&run["prompt_ids"])).pop().expect("logits");
-            let error = error(&found, expected.iter().map(|&logit| f64::from(logit)));
+            let error =
+                error(&found, expected.elements::<f32>().iter().map(|&logit| f64::from(logit)));
             println!("{file}, prompt {index}: {error:.1e} of the largest logit");
             assert!(error < tolerance(quant), "{file}, prompt {index}: {error}");
         }

@@ -9,7 +9,6 @@ mod kv_types;
 mod logits;
 mod metadata;
 mod models;
-mod npz;
 mod quantized;
 mod reference;
 mod refusals;

@@ -6,32 +6,8 @@ use sidestage_tensor::{DType, Tensor};
 
 /// The type with this number (`TensorProto.DataType`).
 pub(super) fn dtype(id: i64) -> Result<DType, Stop> {
-    Ok(match id {
-        1 => DType::F32,
-        2 => DType::U8,
-        3 => DType::I8,
-        4 => DType::U16,
-        5 => DType::I16,
-        6 => DType::I32,
-        7 => DType::I64,
-        9 => DType::Bool,
-        10 => DType::F16,
-        11 => DType::F64,
-        12 => DType::U32,
-        13 => DType::U64,
-        16 => DType::BF16,
-        17 => DType::F8E4M3,
-        18 => DType::F8E4M3UZ,
-        19 => DType::F8E5M2,
-        20 => DType::F8E5M2UZ,
-        21 => DType::U4,
-        22 => DType::I4,
-        23 => DType::F4E2M1,
-        24 => DType::F8E8M0,
-        25 => DType::U2,
-        26 => DType::I2,
-        _ => return Err(Stop::Refused(format!("elements of type {id} are not supported"))),
-    })
+    let unknown = || Stop::Refused(format!("elements of type {id} are not supported"));
+    DType::from_onnx(id).ok_or_else(unknown)
 }
 
 /// Above this a number of 8 bits is infinite, or none, if it does not take the largest number (ONNX,

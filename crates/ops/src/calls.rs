@@ -22,6 +22,7 @@ mod linear_attention;
 mod loss;
 mod mask;
 mod matmul;
+mod microsoft;
 mod ml;
 mod normalization;
 mod pad;
@@ -86,6 +87,14 @@ pub const CALLS: &[&[CallInfo]] = &[
     gather::CALLS,
     linear_attention::CALLS,
     matmul::CALLS,
+    microsoft::activation::CALLS,
+    microsoft::attention::CALLS,
+    microsoft::blocks::CALLS,
+    microsoft::fused::CALLS,
+    microsoft::group_query::CALLS,
+    microsoft::multi_head::CALLS,
+    microsoft::norm::CALLS,
+    microsoft::rotary::CALLS,
     ml::CALLS,
     normalization::CALLS,
     pool::CALLS,

@@ -35,6 +35,7 @@ mod matmul;
 mod merge_attention;
 mod mul;
 mod n_grams;
+mod pack_blocks;
 mod pool;
 mod quantize;
 mod recurrent;
@@ -91,6 +92,7 @@ pub use matmul::MatMul;
 pub use merge_attention::MergeAttention;
 pub use mul::Mul;
 pub use n_grams::NGrams;
+pub use pack_blocks::PackBlocks;
 pub use pool::{Pool, Pooling};
 pub use quantize::Quantize;
 pub use recurrent::{Cell, Recurrent, Squash};
@@ -156,6 +158,7 @@ pub const OPS: &[OpInfo] = &[
     merge_attention::INFO,
     mul::INFO,
     n_grams::INFO,
+    pack_blocks::INFO,
     pool::INFO,
     quantize::INFO,
     recurrent::INFO,
@@ -240,6 +243,14 @@ mod tests {
                 skips: 0,
                 width: 1,
                 once: false,
+            }),
+            Box::new(PackBlocks {
+                bits: 4,
+                block: 32,
+                signed: false,
+                width: 32,
+                zero: 8.0,
+                to: DType::Q4_0,
             }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(Quantize),

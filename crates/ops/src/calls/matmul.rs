@@ -27,7 +27,7 @@ fn matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 }
 
 /// `alpha * a * b + beta * c`, a and b perhaps transposed.
-fn gemm(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+pub(super) fn gemmed(scope: &mut Scope<'_, '_>) -> Result<Traced, Stop> {
     let mut sides = [scope.tensor(0)?, scope.tensor(1)?];
     for (side, name) in sides.iter_mut().zip(["transA", "transB"]) {
         if side.dims().len() != 2 {
@@ -54,6 +54,11 @@ fn gemm(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
             return Err("c is larger than the product".into());
         }
     }
+    Ok(y)
+}
+
+fn gemm(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let y = gemmed(scope)?;
     scope.give_tensor(0, y);
     Ok(())
 }

@@ -40,6 +40,7 @@ def save(path, arrays):
 
 def case(name, op, inputs, outputs, domain=MS, weights=(), compare=None, **attributes):
     """One call. `inputs` are (name, array) or None; those of `weights` are in the model."""
+    inputs = [at and (at[0], np.asarray(at[1])) for at in inputs]
     types = {np.dtype(np.float16): TensorProto.FLOAT16}
     kind = lambda array: types.get(array.dtype, helper.np_dtype_to_tensor_dtype(array.dtype))
     named = [(at[0] if at else "") for at in inputs]
@@ -348,6 +349,101 @@ def fused():
     )
 
 
+def bytes_of(name, *dims, low=-128, high=128, dtype=np.int8, scale=0.05, zero=3):
+    """A tensor of integers, its scale and its zero point."""
+    return [
+        (name, integers(low, high, *dims, dtype=dtype)),
+        (name + "s", np.float32(scale)),
+        (name + "z", np.array(zero, dtype)),
+    ]
+
+
+def qlinear():
+    u8 = {"low": 0, "high": 256, "dtype": np.uint8, "zero": 120}
+    y8, yi = [("ys", np.float32(0.07)), ("yz", np.uint8(130))], [
+        ("ys", np.float32(0.06)), ("yz", np.int8(-5))]
+    a, b = bytes_of("a", 3, 5, **u8), bytes_of("b", 5, **u8)
+    case("qlinear_add", "QLinearAdd", a + b + y8, ["y"])
+    case("qlinear_mul", "QLinearMul", bytes_of("a", 3, 5) + bytes_of("b", 3, 1) + yi, ["y"])
+    unit = [("ys", np.float32(1 / 256)), ("yz", np.uint8(0))]
+    case("qlinear_sigmoid", "QLinearSigmoid", a + unit, ["y"])
+    case("qlinear_leaky_relu", "QLinearLeakyRelu", bytes_of("a", 4, 6) + yi, ["y"], alpha=0.2)
+    case("qlinear_softmax", "QLinearSoftmax", a + unit, ["y"], axis=-1, opset=13)
+    case(
+        "qlinear_concat",
+        "QLinearConcat",
+        y8 + bytes_of("a", 2, 3, **u8) + bytes_of("b", 2, 4, low=0, high=256, dtype=np.uint8,
+                                                   scale=0.09, zero=100),
+        ["y"],
+        axis=1,
+    )
+    x = bytes_of("x", 1, 2, 5, 5, **u8)
+    pool = {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "strides": [2, 2]}
+    case("qlinear_average_pool", "QLinearAveragePool", x + y8, ["y"], **pool)
+    case("qlinear_global_pool", "QLinearGlobalAveragePool", x + y8, ["y"])
+    case(
+        "qlinear_global_pool_last",
+        "QLinearGlobalAveragePool",
+        bytes_of("x", 1, 5, 5, 2, **u8) + y8,
+        ["y"],
+        channels_last=1,
+    )
+
+
+def products():
+    a, b = floats(3, 8), integers(-128, 128, 8, 6, dtype=np.int8)
+    scale = (RANDOM.integers(1, 9, 6) / 64).astype(np.float32)
+    case(
+        "dynamic_matmul",
+        "DynamicQuantizeMatMul",
+        [("a", a), ("b", b), ("s", scale), ("z", np.zeros(6, np.int8)), ("c", floats(6))],
+        ["y"],
+        weights=("b", "z"),
+    )
+    u8 = integers(0, 256, 2, 3, 8)
+    one = np.float32(0.02)
+    case(
+        "integer_to_float",
+        "MatMulIntegerToFloat",
+        [("a", u8), ("b", b), ("as", one), ("bs", scale), ("az", np.uint8(117)),
+         ("bz", integers(-3, 4, 6, dtype=np.int8)), ("c", floats(6))],
+        ["y"],
+        weights=("b", "bz"),
+    )
+    case(
+        "qgemm",
+        "QGemm",
+        [("a", integers(0, 256, 3, 8)), ("as", one), ("az", np.uint8(117)), ("b", b.T.copy()),
+         ("bs", scale), ("bz", np.zeros(6, np.int8)), ("c", integers(-99, 99, 6, dtype=np.int32)),
+         ("ys", np.float32(0.5)), ("yz", np.uint8(100))],
+        ["y"],
+        transB=1,
+    )
+    case(
+        "qattention",
+        "QAttention",
+        [("x", u8), ("w", integers(-128, 128, 8, 48, dtype=np.int8)), ("b", floats(48)),
+         ("xs", np.float32(0.01)), ("ws", np.float32(0.004)), ("m", np.array([2, 3], np.int32)),
+         ("xz", np.uint8(117)), ("wz", np.int8(0))],
+        ["y"],
+        weights=("w",),
+        num_heads=2,
+    )
+
+
+def embeddings():
+    ids = integers(0, 9, 2, 4, dtype=np.int32)
+    case(
+        "embed",
+        "EmbedLayerNormalization",
+        [("ids", ids), ("seg", ids % 2), ("w", floats(9, 8)), ("p", floats(6, 8)),
+         ("t", floats(2, 8)), ("g", floats(8)), ("b", floats(8)),
+         ("m", np.array([[1, 1, 1, 0], [1, 1, 0, 0]], np.int32))],
+        ["y", "lengths"],
+        mask_index_type=1,
+    )
+
+
 if __name__ == "__main__":
     activations()
     norms()
@@ -357,3 +453,6 @@ if __name__ == "__main__":
     group_queries()
     blocks()
     fused()
+    qlinear()
+    products()
+    embeddings()

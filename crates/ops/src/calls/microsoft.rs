@@ -5,10 +5,13 @@ pub(super) mod activation;
 mod attend;
 pub(super) mod attention;
 pub(super) mod blocks;
+pub(super) mod embed;
 pub(super) mod fused;
 pub(super) mod group_query;
 pub(super) mod multi_head;
 pub(super) mod norm;
+pub(super) mod qlinear;
+pub(super) mod quantized;
 pub(super) mod rotary;
 
 use super::{CallInfo, axis, cast, expand, row, scalar, transpose};

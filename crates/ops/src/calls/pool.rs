@@ -1,7 +1,7 @@
 use super::conv::{Laid, five, windows};
 use super::{CallInfo, row};
 use crate::{Cast, Pool, Pooling};
-use sidestage_ir::{Scope, Stop};
+use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::DType;
 
 /// A pool whose windows are described, or are whole channels.
@@ -11,6 +11,18 @@ fn pool(
     pooling: impl Fn(&Scope<'_, '_>, [usize; 3]) -> Pooling,
 ) -> Result<(), Stop> {
     let given = scope.tensor(0)?;
+    let results = pooled(scope, &given, whole, pooling)?;
+    results.into_iter().enumerate().for_each(|(index, y)| scope.give_tensor(index, y));
+    Ok(())
+}
+
+/// The same of any tensor.
+pub(super) fn pooled(
+    scope: &mut Scope<'_, '_>,
+    given: &Traced,
+    whole: bool,
+    pooling: impl Fn(&Scope<'_, '_>, [usize; 3]) -> Pooling,
+) -> Result<Vec<Traced>, Stop> {
     let mut x = given.clone();
     if x.dims().len() < 3 {
         return Err(Stop::Refused(format!("x of {:?}", x.dims())));
@@ -29,18 +41,19 @@ fn pool(
     let behind = 5 - spatial.len()..5;
     let five = scope.view(&x, &five(x.dims()))?;
     let results = scope.apply_all(Pool { pooling, windows }, &[five])?;
+    let mut all = Vec::new();
     for (index, y) in results.into_iter().enumerate() {
         let dims = [&y.dims()[..2], &y.dims()[behind.clone()]].concat();
         let mut y = scope.view(&y, &dims)?;
         if index == 0 && given.dtype() != DType::F32 {
             y = scope.apply(Cast { to: given.dtype() }, &[y])?;
         }
-        scope.give_tensor(index, y);
+        all.push(y);
     }
-    Ok(())
+    Ok(all)
 }
 
-fn average(scope: &Scope<'_, '_>, ends: [usize; 3]) -> Pooling {
+pub(super) fn average(scope: &Scope<'_, '_>, ends: [usize; 3]) -> Pooling {
     Pooling::Average { ends: (scope.int("count_include_pad") == Some(1)).then_some(ends) }
 }
 

@@ -55,7 +55,7 @@ fn spread(
 }
 
 /// `x / scale + zero`, rounded to even and cut to the type (ONNX 21, "QuantizeLinear").
-fn quantized(
+pub(super) fn quantized(
     scope: &mut Scope<'_, '_>,
     x: &Traced,
     scale: &Traced,
@@ -100,7 +100,7 @@ fn centered(scope: &mut Scope<'_, '_>, x: &Traced, zero: Option<&Traced>) -> Res
 }
 
 /// `(x - zero) * scale`.
-fn dequantized(
+pub(super) fn dequantized(
     scope: &mut Scope<'_, '_>,
     x: &Traced,
     scale: &Traced,
@@ -157,14 +157,13 @@ fn dequantize_linear(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     Ok(())
 }
 
-/// To `u8` by the least and largest element, 0 among them.
-fn dynamic(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let x = scope.tensor(0)?;
+/// To `u8` by the least and largest element, 0 among them; with the scale and the zero point.
+pub(super) fn dynamic(scope: &mut Scope<'_, '_>, x: &Traced) -> Result<[Traced; 3], Stop> {
     let all: Vec<usize> = (0..x.dims().len()).collect();
     let (zero, range) = (scalar(scope, DType::F32, 0.0)?, scalar(scope, DType::F32, 255.0)?);
-    let least = super::reduce::reduced(scope, &x, &all, Reduction::Min, false)?;
+    let least = super::reduce::reduced(scope, x, &all, Reduction::Min, false)?;
     let least = two(scope, Two::Min, &least, &zero)?;
-    let most = super::reduce::reduced(scope, &x, &all, Reduction::Max, false)?;
+    let most = super::reduce::reduced(scope, x, &all, Reduction::Max, false)?;
     let most = two(scope, Two::Max, &most, &zero)?;
     let width = two(scope, Two::Sub, &most, &least)?;
     let scale = two(scope, Two::Div, &width, &range)?;
@@ -174,8 +173,13 @@ fn dynamic(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let point = two(scope, Two::Min, &point, &range)?;
     let point = scope.apply(Unary { function: One::Round }, &[point])?;
     let point = to(scope, &point, DType::U8)?;
-    let y = quantized(scope, &x, &scale, Some(&point), DType::U8)?;
-    let results = [y, scale, point];
+    let y = quantized(scope, x, &scale, Some(&point), DType::U8)?;
+    Ok([y, scale, point])
+}
+
+fn dynamic_quantize(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let x = scope.tensor(0)?;
+    let results = dynamic(scope, &x)?;
     results.into_iter().enumerate().for_each(|(index, one)| scope.give_tensor(index, one));
     Ok(())
 }
@@ -194,13 +198,22 @@ fn point(
     }
 }
 
+/// The product of integers, each side without its zero point.
+pub(super) fn integer_product(
+    scope: &mut Scope<'_, '_>,
+    [a, b]: [&Traced; 2],
+    [a_zero, b_zero]: [Option<Traced>; 2],
+) -> Result<Traced, Stop> {
+    let (a_zero, b_zero) = (point(scope, a_zero, true)?, point(scope, b_zero, false)?);
+    let a = centered(scope, a, a_zero.as_ref())?;
+    let b = centered(scope, b, b_zero.as_ref())?;
+    super::matmul::product(scope, &a, &b)
+}
+
 fn matmul_integer(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let (a, b) = (scope.tensor(0)?, scope.tensor(1)?);
-    let (a_zero, b_zero) = (scope.optional_tensor(2)?, scope.optional_tensor(3)?);
-    let (a_zero, b_zero) = (point(scope, a_zero, true)?, point(scope, b_zero, false)?);
-    let a = centered(scope, &a, a_zero.as_ref())?;
-    let b = centered(scope, &b, b_zero.as_ref())?;
-    let y = super::matmul::product(scope, &a, &b)?;
+    let zeros = [scope.optional_tensor(2)?, scope.optional_tensor(3)?];
+    let y = integer_product(scope, [&a, &b], zeros)?;
     scope.give_tensor(0, y);
     Ok(())
 }
@@ -312,7 +325,7 @@ pub(super) const CALLS: &[CallInfo] = &[
     row("BitCast", bit_cast),
     row("ConvInteger", conv_integer),
     row("DequantizeLinear", dequantize_linear),
-    row("DynamicQuantizeLinear", dynamic),
+    row("DynamicQuantizeLinear", dynamic_quantize),
     row("MatMulInteger", matmul_integer),
     row("QLinearConv", qlinear_conv),
     row("QLinearMatMul", qlinear_matmul),

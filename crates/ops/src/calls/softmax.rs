@@ -28,30 +28,38 @@ pub(super) fn along(
     transpose(scope, &y, &back)
 }
 
-/// Before ONNX 13 all axes from the given one on count as one.
 fn softmax(scope: &mut Scope<'_, '_>, log: bool) -> Result<(), Stop> {
     let given = scope.tensor(0)?;
     let mut x = given.clone();
     if x.dtype() != DType::F32 {
         x = scope.apply(Cast { to: DType::F32 }, &[x])?;
     }
-    let dims = x.dims().to_vec();
-    let old = scope.call().version < 13;
-    let at = axis(scope.int("axis").unwrap_or(if old { 1 } else { -1 }), dims.len())?;
-    let mut y = if old {
-        let (outer, inner) = dims.split_at(at);
-        let flat = [outer.iter().product(), inner.iter().product()];
-        let x = scope.view(&x, &flat)?;
-        let y = along(scope, &x, 1, log)?;
-        scope.view(&y, &dims)?
-    } else {
-        along(scope, &x, at, log)?
-    };
+    let mut y = versioned(scope, &x, scope.call().version, log)?;
     if given.dtype() != DType::F32 {
         y = scope.apply(Cast { to: given.dtype() }, &[y])?;
     }
     scope.give_tensor(0, y);
     Ok(())
+}
+
+/// Before ONNX 13 all axes from the given one on count as one.
+pub(super) fn versioned(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    version: i64,
+    log: bool,
+) -> Result<Traced, Stop> {
+    let (dims, old) = (x.dims().to_vec(), version < 13);
+    let at = axis(scope.int("axis").unwrap_or(if old { 1 } else { -1 }), dims.len())?;
+    if old {
+        let (outer, inner) = dims.split_at(at);
+        let flat = [outer.iter().product(), inner.iter().product()];
+        let x = scope.view(x, &flat)?;
+        let y = along(scope, &x, 1, log)?;
+        scope.view(&y, &dims)
+    } else {
+        along(scope, x, at, log)
+    }
 }
 
 pub(super) const CALLS: &[CallInfo] = &[

@@ -14,20 +14,20 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let count = size(scope, "num_heads").ok_or("num_heads is missing")?;
     let all = scope.apply(MatMul, &[x.clone(), weight])?;
     let all = biased(scope, all, bias.as_ref())?;
-    let [y, present] = attended(scope, &all, count, (4, 5))?;
+    let [y, present] = attended(scope, &all, count, [3, 4, 5])?;
     let y = cast(scope, &y, x.dtype())?;
     scope.give_tensor(0, y);
     scope.give_tensor(1, present);
     Ok(())
 }
 
-/// Attention of `[n, s, queries + keys + values]`, with a past and a bias of the scores that are these
-/// operands. The result, and what is the next call's past.
+/// Attention of `[n, s, queries + keys + values]`, with a mask of keys, a past and a bias of the scores
+/// that are these operands. The result, and what is the next call's past.
 pub(super) fn attended(
     scope: &mut Scope<'_, '_>,
     all: &Traced,
     count: usize,
-    (past, extra): (usize, usize),
+    [mask, past, extra]: [usize; 3],
 ) -> Result<[Traced; 2], Stop> {
     let [n, s, width] = *all.dims() else { return Err("x needs three dimensions".into()) };
     let sizes = match scope.ints("qkv_hidden_sizes") {
@@ -62,7 +62,7 @@ pub(super) fn attended(
     } else {
         k.clone()
     };
-    let mut biases: Vec<Traced> = of_keys(scope, 3, (n, s, total))?.into_iter().collect();
+    let mut biases: Vec<Traced> = of_keys(scope, mask, (n, s, total))?.into_iter().collect();
     biases.extend(scope.optional_tensor(extra)?);
     biases.extend(causal(scope, (s, total))?);
     let scale = scope.float("scale").unwrap_or(1.0 / (q.dims()[3] as f32).sqrt());

@@ -6,11 +6,10 @@ use crate::session::pool;
 use serde_json::{Value as Json, json};
 use sidestage_cpu::{Progress, RunError, Runner, Value};
 use sidestage_engine::error;
-use sidestage_engine::protocol::ErrorInfo;
+use sidestage_formats::graph::{GraphFileError, GraphFormat, GraphReader, PartPlace};
 use sidestage_formats::npy;
-use sidestage_formats::onnx::{self, External, OnnxError};
 use sidestage_ir::{Model, PortKind};
-use sidestage_tensor::Tensor;
+use sidestage_tensor::{AlignedBytes, Tensor};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
@@ -36,27 +35,35 @@ fn refused(error: RunError) -> CliError {
 
 fn read(path: &Path) -> Result<Model, CliError> {
     let unreadable = |error| CliError::Unreadable { path: path.into(), error };
-    let bytes = fs::read(path).map_err(unreadable)?;
-    let other = match bytes.as_slice() {
-        [b'G', b'G', b'U', b'F', ..] => Some("GGUF"),
-        [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some("TFLite"),
-        [b'{', ..] => Some("JSON"),
-        _ => None,
-    };
-    if let Some(other) = other {
-        let message = format!("{} is {other}; `run` reads ONNX so far", path.display());
-        return Err(CliError::engine(error("MODEL_UNSUPPORTED", message)));
-    }
-    let folder = path.parent().unwrap_or(Path::new(""));
-    onnx::read(&bytes, &mut |place| external(folder, place)).map_err(|error: OnnxError| {
-        let info: ErrorInfo = sidestage_engine::error(error.code(), error.to_string());
+    let broken = |error: GraphFileError| {
+        let info = sidestage_engine::error(error.code(), error.to_string());
         CliError::engine(info.hint(error.hint()))
-    })
+    };
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let Some(format) = GraphFormat::of(&bytes) else {
+        let message = format!("{} is no graph model", path.display());
+        let hint = "`run` reads ONNX.";
+        return Err(CliError::engine(error("NOT_A_MODEL", message).hint(hint)));
+    };
+    let mut reader = GraphReader::new(format, Some(bytes.len() as u64));
+    reader.push(&bytes).map_err(broken)?;
+    drop(bytes);
+    let model = reader.finish().map_err(broken)?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let parts = model.parts().map(|part| {
+        beside(folder, &part).map(Arc::new).ok_or_else(|| {
+            let message = format!("{:?} is not there, or too short", part.file);
+            let hint = "Put the file with the weights beside the model.";
+            CliError::engine(error("MODEL_INCOMPLETE", message).hint(hint))
+        })
+    });
+    let parts = parts.collect::<Result<_, _>>()?;
+    model.place(parts).map_err(broken)
 }
 
 /// Bytes of a file beside the model, or in a folder beside it: nowhere else, whatever the model says.
-fn external(folder: &Path, place: &External) -> Option<Vec<u8>> {
-    let location = Path::new(&place.location);
+fn beside(folder: &Path, part: &PartPlace<'_>) -> Option<AlignedBytes> {
+    let location = Path::new(part.file);
     let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
     if !location.components().all(inside) {
         return None;
@@ -68,13 +75,13 @@ fn external(folder: &Path, place: &External) -> Option<Vec<u8>> {
         return None;
     }
     let mut file = File::open(path).ok()?;
-    let end = place.offset.checked_add(place.length)?;
+    let end = part.offset.checked_add(part.length)?;
     if file.metadata().ok()?.len() < end {
         return None;
     }
-    let mut bytes = vec![0; usize::try_from(place.length).ok()?];
-    file.seek(SeekFrom::Start(place.offset)).ok()?;
-    file.read_exact(&mut bytes).ok()?;
+    let mut bytes = AlignedBytes::zeroed(usize::try_from(part.length).ok()?).ok()?;
+    file.seek(SeekFrom::Start(part.offset)).ok()?;
+    file.read_exact(bytes.as_mut_slice()).ok()?;
     Some(bytes)
 }
 

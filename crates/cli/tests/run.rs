@@ -80,14 +80,14 @@ fn weights_lie_beside_the_model_and_nowhere_else() {
     let secret = path("secret.bin");
     for outside in ["../secret.bin", "deep/../../secret.bin", &secret, "none.bin"] {
         fs::write(&place, model("Add", outside)).expect("a file");
-        assert_eq!(go("x").error(), "ONNX_DATA_MISSING", "{outside}");
+        assert_eq!(go("x").error(), "MODEL_INCOMPLETE", "{outside}");
     }
     fs::write(&place, model("NoSuchThing", "deep/w.bin")).expect("a file");
     let ended = go("x");
     assert_eq!(ended.error(), "OP_UNSUPPORTED");
     assert!(ended.stderr.contains("NoSuchThing"), "{}", ended.stderr);
     fs::write(&place, b"no model").expect("a file");
-    assert_eq!(go("x").error(), "ONNX_INVALID");
+    assert_eq!(go("x").error(), "NOT_A_MODEL");
     fs::write(&place, b"GGUF and so on").expect("a file");
     assert_eq!(go("x").error(), "MODEL_UNSUPPORTED");
 }

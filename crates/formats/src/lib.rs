@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod gguf;
+pub mod graph;
 pub mod huggingface;
 pub mod manifest;
 pub mod npy;

@@ -9,16 +9,18 @@ mod build;
 mod error;
 mod proto;
 mod protobuf;
+mod reader;
 mod tensor;
 
 pub use error::OnnxError;
+pub use reader::{Reader, Unplaced};
 
 use protobuf::Fields;
 use sidestage_ir::{Model, PortKind};
 use sidestage_tensor::Tensor;
 
 /// Bytes that lie in a file beside the model ("External data" in IR.md).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct External {
     /// The file, relative to the model's.
     pub location: String,
@@ -28,16 +30,14 @@ pub struct External {
     pub length: u64,
 }
 
-/// Reads a whole file. `external` gives the bytes of weights that lie elsewhere.
+/// Reads a whole file, whose weights all lie in it.
 ///
 /// # Errors
-/// What is wrong with the file, or the refusal of `external`.
-pub fn read(
-    bytes: &[u8],
-    external: &mut dyn FnMut(&External) -> Option<Vec<u8>>,
-) -> Result<Model, OnnxError> {
-    let model = proto::Model::read(bytes)?;
-    build::model(&model, external)
+/// What is wrong with the file.
+pub fn read(bytes: &[u8]) -> Result<Model, OnnxError> {
+    let mut reader = Reader::new(Some(bytes.len() as u64));
+    reader.push(bytes)?;
+    reader.finish()?.place(Vec::new())
 }
 
 /// A value outside a model.

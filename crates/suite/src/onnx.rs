@@ -63,7 +63,7 @@ pub fn cases(path: &Path) -> BTreeMap<String, Case> {
 /// # Errors
 /// What is refused, or differs.
 pub fn run(case: &Case, pool: &Pool) -> Result<(), String> {
-    let model = onnx::read(&case.files["model.onnx"], &mut |_| None);
+    let model = onnx::read(&case.files["model.onnx"]);
     let model = Arc::new(model.map_err(|error| error.to_string())?);
     let mut runner = Runner::new(model, sidestage_ops::lowering, 1 << 30);
     for set in 0.. {

@@ -20,7 +20,7 @@ fn data() -> Option<PathBuf> {
 
 fn runner(path: &Path) -> Runner {
     let bytes = std::fs::read(path).expect("the model is there");
-    let model = format::read(&bytes, &mut |_| None).expect("a model");
+    let model = format::read(&bytes).expect("a model");
     Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30)
 }
 

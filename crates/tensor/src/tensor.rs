@@ -31,11 +31,12 @@ impl Tensor {
     /// # Panics
     /// If they are not those of so many elements, or there are more dimensions than
     /// [`Extents::MAX_RANK`].
-    pub fn from_bytes(dtype: DType, dims: &[usize], bytes: AlignedBytes) -> Self {
+    pub fn from_bytes(dtype: DType, dims: &[usize], bytes: impl Into<Arc<AlignedBytes>>) -> Self {
+        let bytes = bytes.into();
         assert!(dims.len() <= Extents::MAX_RANK, "{} dimensions", dims.len());
         let elements = dims.iter().map(|&dim| dim as u64).product();
         assert_eq!(dtype.bytes_for(elements), Some(bytes.len() as u64), "{dtype} {dims:?}");
-        Self { dtype, extents: Extents::new(dims), bytes: Arc::new(bytes) }
+        Self { dtype, extents: Extents::new(dims), bytes }
     }
 
     /// The same bytes with other dimensions.

@@ -4,14 +4,15 @@ use super::proto::{self, Dim, Function, Graph, Node, Value};
 use super::tensor::tensor;
 use super::{External, OnnxError};
 use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
-use sidestage_tensor::DType;
+use sidestage_tensor::{AlignedBytes, DType};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Most functions in functions, and calls in all: a file of a few lines could ask for 2^n.
 const DEEPEST: usize = 16;
 const MOST_CALLS: usize = 1 << 20;
 
-type Read<'a> = &'a mut dyn FnMut(&External) -> Option<Vec<u8>>;
+pub(super) type Read<'a> = &'a mut dyn FnMut(&External) -> Option<Arc<AlignedBytes>>;
 type Opsets<'a> = [(&'a str, i64)];
 type Names<'a> = HashMap<&'a str, Var>;
 

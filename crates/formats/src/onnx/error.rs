@@ -11,6 +11,8 @@ pub enum OnnxError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The file ends before its end.
+    Truncated,
     /// There is no graph in it.
     NoGraph,
     /// Graphs in graphs, or functions in functions, too deep or too many.
@@ -62,8 +64,9 @@ impl OnnxError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Type { .. } => "ONNX_TYPE_UNSUPPORTED",
-            Self::External { .. } => "ONNX_DATA_MISSING",
+            Self::External { .. } => "MODEL_INCOMPLETE",
             Self::NoMemory { .. } => "OUT_OF_MEMORY",
+            Self::Truncated => "MODEL_TRUNCATED",
             _ => "ONNX_INVALID",
         }
     }
@@ -74,6 +77,7 @@ impl OnnxError {
             Self::Type { .. } => "Strings and complex numbers are not supported.",
             Self::External { .. } => "Put the file with the weights beside the model.",
             Self::NoMemory { .. } => "Use a smaller model, or one with quantised weights.",
+            Self::Truncated => "The file is not whole. Download it again.",
             _ => "The file is broken, or is no ONNX model. Download or export it again.",
         }
     }
@@ -83,6 +87,7 @@ impl fmt::Display for OnnxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Malformed { message, problem } => write!(f, "{message}: {problem}"),
+            Self::Truncated => write!(f, "the file is cut off"),
             Self::NoGraph => write!(f, "the model has no graph"),
             Self::Nesting => write!(f, "graphs or functions are nested too deep, or too many"),
             Self::Undefined { name, node } => {

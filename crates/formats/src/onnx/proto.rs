@@ -1,7 +1,8 @@
 //! The messages of `onnx.proto`, as far as they say what is computed.
 
-use super::OnnxError;
 use super::protobuf::Fields;
+use super::tensor::elsewhere;
+use super::{External, OnnxError};
 use sidestage_ir::PortKind;
 
 /// Deepest nesting of graphs.
@@ -112,6 +113,44 @@ impl<'a> Model<'a> {
             }
         }
         Ok(model)
+    }
+}
+
+impl Model<'_> {
+    /// Where the bytes of tensors lie that are not in the file.
+    pub(super) fn places(&self, to: &mut Vec<External>) -> Result<(), OnnxError> {
+        if let Some(graph) = &self.graph {
+            graph.places(to)?;
+        }
+        for function in &self.functions {
+            function.nodes.iter().try_for_each(|node| node.places(to))?;
+            function.defaults.iter().try_for_each(|attribute| attribute.places(to))?;
+        }
+        Ok(())
+    }
+}
+
+impl Graph<'_> {
+    fn places(&self, to: &mut Vec<External>) -> Result<(), OnnxError> {
+        for tensor in &self.initializers {
+            to.extend(elsewhere(tensor)?);
+        }
+        self.nodes.iter().try_for_each(|node| node.places(to))
+    }
+}
+
+impl Node<'_> {
+    fn places(&self, to: &mut Vec<External>) -> Result<(), OnnxError> {
+        self.attributes.iter().try_for_each(|attribute| attribute.places(to))
+    }
+}
+
+impl Attribute<'_> {
+    fn places(&self, to: &mut Vec<External>) -> Result<(), OnnxError> {
+        if let Some(tensor) = &self.tensor {
+            to.extend(elsewhere(tensor)?);
+        }
+        self.graph.iter().try_for_each(|graph| graph.places(to))
     }
 }
 

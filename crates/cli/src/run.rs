@@ -9,6 +9,7 @@ use sidestage_engine::error;
 use sidestage_formats::graph::{GraphFileError, GraphFormat, GraphReader, PartPlace};
 use sidestage_formats::npy;
 use sidestage_ir::{Model, PortKind};
+use sidestage_store::Looks;
 use sidestage_tensor::{AlignedBytes, Tensor};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
@@ -41,9 +42,14 @@ fn read(path: &Path) -> Result<Model, CliError> {
     };
     let bytes = fs::read(path).map_err(unreadable)?;
     let Some(format) = GraphFormat::of(&bytes) else {
-        let message = format!("{} is no graph model", path.display());
-        let hint = "`run` reads ONNX.";
-        return Err(CliError::engine(error("NOT_A_MODEL", message).hint(hint)));
+        let looks = Looks::of(&bytes[..bytes.len().min(Looks::ENOUGH)]);
+        let message = format!("{} is {looks}", path.display());
+        let info = match looks {
+            Looks::Gguf | Looks::Safetensors => error("MODEL_UNSUPPORTED", message)
+                .hint("`run` runs graph models. Use `generate` for language models."),
+            _ => error("NOT_A_MODEL", message).hint("`run` reads ONNX."),
+        };
+        return Err(CliError::engine(info));
     };
     let mut reader = GraphReader::new(format, Some(bytes.len() as u64));
     reader.push(&bytes).map_err(broken)?;

@@ -21,7 +21,8 @@ const LIMIT: usize = isize::MAX as usize;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     let model = Arc::new(read(&args.model)?);
-    let mut runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, LIMIT);
+    let runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, LIMIT);
+    let mut runner = runner.with_passes(sidestage_ops::PASSES);
     runner.check().map_err(refused)?;
     let inputs = inputs(&model, args)?;
     let pool = pool(args.threads);

@@ -158,6 +158,11 @@ impl Executor {
         Ok(Self { plan, weights, arena, states, symbols, together, node, unit: 0 })
     }
 
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     /// Bytes of the arena and of the states' pages.
     pub fn memory(&self) -> (usize, usize) {
         (self.arena.bytes(), self.states.iter().map(State::bytes).sum())

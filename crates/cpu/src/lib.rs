@@ -1,6 +1,7 @@
 //! Runs plans and models on the CPU: memory, a cursor that can stop at any node, and the threads' shares.
 
 mod executor;
+mod explain;
 mod memory;
 mod profile;
 mod runner;
@@ -8,6 +9,7 @@ mod together;
 mod weights;
 
 pub use executor::{Executor, Progress, Timer};
+pub use explain::{ExplainedNode, ExplainedSegment, Explanation};
 pub use profile::{OpTime, OpTimes};
 pub use runner::{RunError, Runner, Value};
 pub use weights::{SLAB_BYTES, Weights};

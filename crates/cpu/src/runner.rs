@@ -1,9 +1,9 @@
 //! Runs a model whose shapes and ways depend on what it is given: traces it, segment by segment, runs
 //! each, and keeps the segments for the next run that goes the same way.
 
-use crate::{Executor, Progress, Weights};
+use crate::{Executor, ExplainedSegment, Explanation, Progress, Weights};
 use sidestage_ir::{
-    Given, Model, Outcome, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
+    Given, Model, Outcome, Pass, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
 };
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, Tensor};
@@ -98,6 +98,7 @@ pub struct Runner {
     /// The inputs' types, and the first segment.
     roots: Vec<(Vec<Given>, usize)>,
     segments: Vec<Known>,
+    passes: Vec<Pass>,
     /// Most bytes between the operators of a segment.
     limit: usize,
     run: Option<Run>,
@@ -129,7 +130,15 @@ struct Run {
 impl Runner {
     /// A model; `limit` bytes at most lie between the operators of a segment.
     pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
-        Self { model, table, roots: Vec::new(), segments: Vec::new(), limit, run: None }
+        let (roots, segments, passes) = (Vec::new(), Vec::new(), Vec::new());
+        Self { model, table, roots, segments, passes, limit, run: None }
+    }
+
+    /// Rewrites each segment by these passes before it is planned.
+    #[must_use]
+    pub fn with_passes(mut self, passes: &[Pass]) -> Self {
+        self.passes = passes.to_vec();
+        self
     }
 
     /// The model.
@@ -224,9 +233,18 @@ impl Runner {
         outcome.map(|outcome| output(outcome, &run.registers)).collect()
     }
 
+    /// What is planned so far: all that runs of this kind have needed.
+    pub fn explain(&self) -> Explanation {
+        let segments = self.segments.iter();
+        let each =
+            segments.map(|known| ExplainedSegment::new(known.executor.plan(), known.needs.len()));
+        Explanation { segments: each.collect() }
+    }
+
     /// Traces and plans one segment more.
     fn plan(&mut self, mut trace: Trace, known: &[Tensor]) -> Result<usize, RunError> {
-        let Segment { graph, feeds, gives, needs, outcome } = trace.segment(known)?;
+        let Segment { mut graph, feeds, gives, needs, outcome } = trace.segment(known)?;
+        graph.rewrite(&self.passes);
         let plan = Plan::new(graph).map_err(TraceError::Graph)?;
         let bytes = plan.arena_bytes;
         if bytes > self.limit {

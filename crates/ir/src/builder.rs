@@ -149,6 +149,7 @@ impl GraphBuilder {
             op: Box::new(op),
             inputs: inputs.to_vec(),
             outputs: outputs.clone(),
+            passes: Vec::new(),
         });
         Ok(outputs)
     }

@@ -124,6 +124,8 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// Its results.
     pub outputs: Vec<ValueId>,
+    /// The passes that made it what it is, in order.
+    pub passes: Vec<&'static str>,
 }
 
 /// A graph; its nodes stand in the order they run in.

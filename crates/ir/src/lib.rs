@@ -1,5 +1,5 @@
 //! The graph: values, nodes, symbolic dimensions, operators as a trait, and what can be done to a
-//! graph without knowing any operator by name: dead-code removal, liveness, the memory plan.
+//! graph without knowing any operator by name: dead-code removal, passes, liveness, the memory plan.
 //!
 //! A graph is built by a decoder builder with [`GraphBuilder`], or from a [`Model`], which is what a
 //! file of ONNX, TFLite or TensorFlow.js says, by a [`Trace`]. It is planned once by [`Plan::new`] and
@@ -10,6 +10,7 @@ mod graph;
 mod model;
 mod operator;
 mod plan;
+mod rewrite;
 mod trace;
 
 pub use builder::GraphBuilder;
@@ -17,6 +18,7 @@ pub use graph::{Dim, Graph, Kind, Node, NodeId, Symbol, Value, ValueId, ValueTyp
 pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Var};
 pub use operator::{Args, GraphError, Operand, Operator, Work};
 pub use plan::{Place, Plan};
+pub use rewrite::{Made, Pass, Rule, Site};
 pub use trace::{
     Given, Lower, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError, Traced, Val,
 };

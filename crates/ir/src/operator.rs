@@ -1,10 +1,11 @@
 use crate::ValueType;
 use sidestage_tensor::{SharedOut, TensorOut, TensorRef};
+use std::any::Any;
 use std::fmt;
 use std::ops::Range;
 
 /// What a node does. One implementation is one file of `crates/ops`.
-pub trait Operator: fmt::Debug + Send + Sync {
+pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// The name in its specification (ONNX where it has one).
     fn name(&self) -> &'static str;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Where the elements of a result come from in `N` operands: dimensions, outermost first, with the
 /// steps that each operand makes along each.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strides<const N: usize> {
     rank: usize,
     dims: [usize; Extents::MAX_RANK],

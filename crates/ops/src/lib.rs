@@ -18,6 +18,7 @@ mod cumulative;
 mod deform_im2col;
 mod det;
 mod dft;
+mod elementwise;
 mod expert_linear;
 #[cfg(test)]
 mod extremes;
@@ -77,6 +78,7 @@ pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
 pub use det::Det;
 pub use dft::Dft;
+pub use elementwise::Elementwise;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
 pub use gather_elements::GatherElements;
@@ -117,6 +119,8 @@ pub use tree_ensemble::{Aggregate, Next, Question, TreeEnsemble, TreeNode};
 pub use unary::Unary;
 pub use r#where::Where;
 
+use sidestage_ir::Pass;
+
 /// One row of the table of operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpInfo {
@@ -143,6 +147,7 @@ pub const OPS: &[OpInfo] = &[
     deform_im2col::INFO,
     det::INFO,
     dft::INFO,
+    elementwise::INFO,
     expert_linear::INFO,
     gather::INFO,
     gather_elements::INFO,
@@ -183,11 +188,14 @@ pub const OPS: &[OpInfo] = &[
     unary::INFO,
 ];
 
+/// The passes over graphs of models, in the order in which they are taken.
+pub const PASSES: &[Pass] = &[elementwise::PASS];
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use sidestage_ir::{Dim, Operator, ValueType};
-    use sidestage_kernels::Windows;
+    use sidestage_kernels::{Program, Source, Step, Windows};
     use sidestage_tensor::DType;
 
     fn every() -> Vec<Box<dyn Operator>> {
@@ -203,6 +211,7 @@ mod tests {
             pad: [0; 3],
         };
         let plan = sidestage_kernels::Dft::new(1, false);
+        let step = Step::Unary(sidestage_kernels::Unary::Abs, 0);
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
             RoiAlign { output: [1; 2], scale: 1.0, samples: 1, largest: false, half_pixel: true };
@@ -223,6 +232,11 @@ mod tests {
             Box::new(DeformIm2Col { groups: 1, windows }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
+            Box::new(Elementwise {
+                program: Program::new(vec![Source::Dense], vec![step]).unwrap(),
+                lengths: vec![6],
+                dims: vec![2, 3],
+            }),
             Box::new(ExpertLinear),
             Box::new(Gather),
             Box::new(GatherElements { axis: 0 }),
@@ -322,7 +336,16 @@ mod tests {
     /// Whether an operator is for tensors of any shape, and mostly of any type.
     fn general(name: &str) -> bool {
         let of_models = ["Arg", "Binary", "BitCast", "Cast", "Concat", "Conv", "Cumulative", "DFT"];
-        let more = ["GatherElements", "GatherND", "MatMul", "Pool", "Reduce", "Scatter", "Softmax"];
+        let more = [
+            "Elementwise",
+            "GatherElements",
+            "GatherND",
+            "MatMul",
+            "Pool",
+            "Reduce",
+            "Scatter",
+            "Softmax",
+        ];
         let rest = ["StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
         of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)
     }

@@ -2,7 +2,7 @@
 
 use sidestage_cpu::{Progress, Runner, Value};
 use sidestage_formats::onnx::{self, Data};
-use sidestage_ir::Port;
+use sidestage_ir::{Pass, Port};
 use sidestage_kernels::Wide;
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Tensor};
@@ -58,14 +58,14 @@ pub fn cases(path: &Path) -> BTreeMap<String, Case> {
     cases
 }
 
-/// Runs a case; an error says what is wrong.
+/// Runs a case, its graphs rewritten by these passes; an error says what is wrong.
 ///
 /// # Errors
 /// What is refused, or differs.
-pub fn run(case: &Case, pool: &Pool) -> Result<(), String> {
+pub fn run(case: &Case, pool: &Pool, passes: &[Pass]) -> Result<(), String> {
     let model = onnx::read(&case.files["model.onnx"]);
     let model = Arc::new(model.map_err(|error| error.to_string())?);
-    let mut runner = Runner::new(model, sidestage_ops::lowering, 1 << 30);
+    let mut runner = Runner::new(model, sidestage_ops::lowering, 1 << 30).with_passes(passes);
     for set in 0.. {
         let model = Arc::clone(runner.model());
         let read = |kind: &str, ports: &[Port]| -> Result<Vec<Value>, String> {

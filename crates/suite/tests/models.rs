@@ -18,10 +18,13 @@ fn data() -> Option<PathBuf> {
     folder
 }
 
-fn runner(path: &Path) -> Runner {
+/// A runner of the model as it stands, and one that rewrites it.
+fn runners(path: &Path) -> [Runner; 2] {
     let bytes = std::fs::read(path).expect("the model is there");
-    let model = format::read(&bytes).expect("a model");
-    Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30)
+    let model = Arc::new(format::read(&bytes).expect("a model"));
+    [&[], sidestage_ops::PASSES].map(|passes| {
+        Runner::new(Arc::clone(&model), sidestage_ops::lowering, 1 << 30).with_passes(passes)
+    })
 }
 
 /// Runs a model with inputs by their names. Gives the outputs in order.
@@ -56,13 +59,14 @@ fn pictures_are_judged_as_by_onnxruntime() {
     let Some(data) = data() else { return };
     for name in ["mnist-12", "ultraface-RFB-320"] {
         let truth = npz::read(&data.join(format!("onnx/{name}.ref.npz")));
-        let mut runner = runner(&data.join(format!("onnx/{name}.onnx")));
-        for pool in [Pool::inline(), Pool::native(2)] {
+        let [mut plain, mut rewritten] = runners(&data.join(format!("onnx/{name}.onnx")));
+        let pools = [Pool::inline(), Pool::native(2)];
+        for (runner, pool) in [(&mut plain, &pools[0]), (&mut rewritten, &pools[1])] {
             let given: Vec<(&str, Tensor)> = truth
                 .iter()
                 .filter_map(|(key, tensor)| Some((key.strip_prefix("in.")?, tensor.clone())))
                 .collect();
-            let outputs = run(&mut runner, &pool, &given);
+            let outputs = run(runner, pool, &given);
             let model = Arc::clone(runner.model());
             for (port, output) in model.outputs.iter().zip(&outputs) {
                 let output_name = model.name(port.var);
@@ -78,9 +82,19 @@ fn pictures_are_judged_as_by_onnxruntime() {
 fn voices_are_found_window_by_window() {
     let Some(data) = data() else { return };
     let truth = npz::read(&data.join("onnx/silero_vad.ref.npz"));
-    let mut runner = runner(&data.join("onnx/silero_vad.onnx"));
-    let pool = Pool::inline();
     let audio = truth["in.audio_16k"].elements::<f32>();
+    let expected = [&truth["out.prob"], &truth["out.final_state"]];
+    for mut runner in runners(&data.join("onnx/silero_vad.onnx")) {
+        let (found, state) = voices(&mut runner, audio);
+        let found = floats(expected[0].dims(), &found);
+        assert_eq!(compare(&found, expected[0], (1e-4, 1e-4)), Ok(()));
+        assert_eq!(compare(&state, expected[1], (1e-3, 1e-4)), Ok(()));
+    }
+}
+
+/// How likely each window holds a voice, and the last state.
+fn voices(runner: &mut Runner, audio: &[f32]) -> (Vec<f32>, Tensor) {
+    let pool = Pool::inline();
     let mut state = floats(&[2, 1, 128], &[0.0; 256]);
     let mut found = Vec::new();
     // Each window has the last 64 samples of the one before it.
@@ -93,13 +107,11 @@ fn voices_are_found_window_by_window() {
             ("state", state),
             ("sr", integers(&[], &[16000])),
         ];
-        let [probability, next] = run(&mut runner, &pool, &given).try_into().expect("two outputs");
+        let [probability, next] = run(runner, &pool, &given).try_into().expect("two outputs");
         found.extend_from_slice(probability.elements::<f32>());
         state = next;
     }
-    let expected = &truth["out.prob"];
-    assert_eq!(compare(&floats(expected.dims(), &found), expected, (1e-4, 1e-4)), Ok(()));
-    assert_eq!(compare(&state, &truth["out.final_state"], (1e-3, 1e-4)), Ok(()));
+    (found, state)
 }
 
 /// The tokens that a model with its past as inputs and outputs finds likeliest.
@@ -140,12 +152,13 @@ fn a_decoder_with_its_past_as_inputs_gives_the_golden_tokens() {
     let list = |json: &Json| -> Vec<i64> {
         json.as_array().expect("ids").iter().filter_map(Json::as_i64).collect()
     };
-    let mut runner = runner(&data.join("onnx/stories260K-kv.onnx"));
     let runs = &goldens["files"]["stories260K-F32.gguf"]["runs"];
-    for golden in runs.as_array().expect("runs") {
-        let expected = list(&golden["generated_ids"]);
-        let prompt = list(&golden["prompt_ids"]);
-        let found = greedy(&mut runner, &Pool::inline(), &prompt, expected.len());
-        assert_eq!(found, expected, "{}", golden["prompt"]);
+    for mut runner in runners(&data.join("onnx/stories260K-kv.onnx")) {
+        for golden in runs.as_array().expect("runs") {
+            let expected = list(&golden["generated_ids"]);
+            let prompt = list(&golden["prompt_ids"]);
+            let found = greedy(&mut runner, &Pool::inline(), &prompt, expected.len());
+            assert_eq!(found, expected, "{}", golden["prompt"]);
+        }
     }
 }

@@ -2,7 +2,7 @@ use crate::{Args, Operand, Operator, ValueType};
 use sidestage_tensor::{AlignedBytes, SharedOut, Tensor, TensorOut};
 
 /// Runs an operator whose operands are all known.
-pub(super) fn fold(
+pub(crate) fn fold(
     op: &dyn Operator,
     inputs: &[&Tensor],
     results: &[ValueType],

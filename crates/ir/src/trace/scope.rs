@@ -1,6 +1,5 @@
-use super::fold::fold;
 use super::val::{At, Traced};
-use super::{Frame, Rounds, Stop, Val, Work};
+use super::{Frame, Rounds, Stop, Val, Work, fold};
 use crate::{Attribute, BodyId, Call, Model, Operator, ValueId, ValueType, Var};
 use sidestage_tensor::{DType, Extents, Tensor};
 

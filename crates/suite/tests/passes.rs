@@ -1,0 +1,58 @@
+//! Models of real shapes, as exporters write them, give the same with passes and without.
+
+use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_ir::{Model, Pass};
+use sidestage_pool::Pool;
+use sidestage_suite::nets::{self, floats, integers, random};
+use sidestage_suite::onnx::compare;
+use sidestage_tensor::Tensor;
+use std::sync::Arc;
+
+fn run(model: &Arc<Model>, passes: &[Pass], inputs: &[Tensor]) -> Vec<Tensor> {
+    let runner = Runner::new(Arc::clone(model), sidestage_ops::lowering, 1 << 30);
+    let mut runner = runner.with_passes(passes);
+    runner.begin(inputs.iter().cloned()).expect("a model that runs");
+    let pool = Pool::inline();
+    while runner.resume(&pool, &mut || false).expect("a model that runs") != Progress::Done {}
+    let tensor = |value| match value {
+        Value::Tensor(tensor) => tensor,
+        other => panic!("{other:?} is no tensor"),
+    };
+    runner.finish().into_iter().map(tensor).collect()
+}
+
+fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
+    let mut seed = 7;
+    let mut picture = || floats(&[1, 3, 32, 32], &random(&mut seed, 3 * 32 * 32));
+    let rows = 24;
+    let ids: Vec<i64> = (0..rows as i64).map(|at| at * 37 % 1000).collect();
+    // The last tokens are padding.
+    let mask: Vec<i64> = (0..rows).map(|at| i64::from(at < 19)).collect();
+    let text = || vec![integers(&[1, rows], &ids), integers(&[1, rows], &mask)];
+    vec![
+        ("resnet", nets::resnet(32, false), vec![picture()]),
+        ("resnet with norms", nets::resnet(32, true), vec![picture()]),
+        ("mobilenet", nets::mobilenet(32, false), vec![picture()]),
+        ("mobilenet with norms", nets::mobilenet(32, true), vec![picture()]),
+        ("encoder of opset 11", nets::encoder(11, 2, rows), text()),
+        ("encoder of opset 17", nets::encoder(17, 2, rows), text()),
+        ("encoder of opset 18", nets::encoder(18, 2, rows), text()),
+    ]
+}
+
+#[test]
+fn each_pass_alone_and_all_together_change_nothing() {
+    for (name, model, inputs) in models() {
+        let model = Arc::new(model);
+        let expected = run(&model, &[], &inputs);
+        let alone = sidestage_ops::PASSES.chunks(1);
+        for passes in alone.chain([sidestage_ops::PASSES]) {
+            let found = run(&model, passes, &inputs);
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                let same = compare(found, expected, (1e-4, 1e-4));
+                assert_eq!(same, Ok(()), "{name} by {passes:?}");
+            }
+        }
+    }
+}

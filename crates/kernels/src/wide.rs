@@ -4,6 +4,7 @@
 mod binary;
 mod cast;
 mod reduce;
+mod single;
 mod small;
 mod unary;
 

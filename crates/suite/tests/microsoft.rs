@@ -2,6 +2,7 @@
 
 use sidestage_cpu::{Progress, Runner, Value};
 use sidestage_formats::onnx as format;
+use sidestage_ir::Pass;
 use sidestage_pool::Pool;
 use sidestage_suite::{npz, onnx::compare};
 use sidestage_tensor::{DType, Tensor};
@@ -18,11 +19,17 @@ fn tolerance(name: &str, expected: &Tensor) -> f64 {
     if expected.dtype() == DType::F16 { 2e-3 } else { 1e-5 }
 }
 
+/// As it stands, and rewritten.
 fn run(path: &Path, truth: &BTreeMap<String, Tensor>) -> Result<(), String> {
+    [&[], sidestage_ops::PASSES].into_iter().try_for_each(|passes| run_by(path, truth, passes))
+}
+
+fn run_by(path: &Path, truth: &BTreeMap<String, Tensor>, passes: &[Pass]) -> Result<(), String> {
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let model = format::read(&bytes, &mut |_| None).map_err(|error| error.to_string())?;
-    let mut runner = Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
+    let model = format::read(&bytes).map_err(|error| error.to_string())?;
+    let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
+    let mut runner = runner.with_passes(passes);
     let model = Arc::clone(runner.model());
     let inputs =
         model.inputs.iter().map(|port| truth[&format!("in.{}", model.name(port.var))].clone());

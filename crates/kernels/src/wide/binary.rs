@@ -82,6 +82,18 @@ impl Binary {
                 Self::Sub => return floats(strides, [x, y], first, out, |a, b| a - b),
                 Self::Mul => return floats(strides, [x, y], first, out, |a, b| a * b),
                 Self::Div => return floats(strides, [x, y], first, out, |a, b| a / b),
+                Self::Max => return floats(strides, [x, y], first, out, most),
+                // Of what is left, the one without a number counts.
+                Self::Min => return floats(strides, [x, y], first, out, |a, b| -most(-a, -b)),
+                Self::PRelu => {
+                    let slope = |a, b| if a < 0.0 { a * b } else { a };
+                    return floats(strides, [x, y], first, out, slope);
+                }
+                Self::Equal => return compare(strides, [x, y], first, out, |a, b| a == b),
+                Self::Greater => return compare(strides, [x, y], first, out, |a, b| a > b),
+                Self::GreaterOrEqual => return compare(strides, [x, y], first, out, |a, b| a >= b),
+                Self::Less => return compare(strides, [x, y], first, out, |a, b| a < b),
+                Self::LessOrEqual => return compare(strides, [x, y], first, out, |a, b| a <= b),
                 _ => {}
             }
         }
@@ -201,6 +213,25 @@ impl Binary {
             _ => a.wrapping_sub(b),
         }
     }
+}
+
+/// The larger number; where one is none, none.
+fn most(a: f32, b: f32) -> f32 {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+fn compare(
+    strides: &Strides<2>,
+    [a, b]: [&[f32]; 2],
+    first: usize,
+    out: &mut [u8],
+    f: impl Fn(f32, f32) -> bool,
+) {
+    strides.rows(first..first + out.len(), |at, [x, y], count, [i, j]| {
+        for (n, out) in out[at - first..][..count].iter_mut().enumerate() {
+            *out = f(a[x + n * i as usize], b[y + n * j as usize]).into();
+        }
+    });
 }
 
 fn floats(

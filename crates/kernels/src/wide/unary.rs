@@ -1,11 +1,7 @@
 //! Functions of one element.
 
-use super::{Wide, WideKind, wide_kind};
-use crate::exp;
+use super::{Wide, WideKind, single, wide_kind};
 use sidestage_tensor::DType;
-
-/// Over a slice, in single precision.
-type Loop = fn(&[f32], &mut [f32]);
 
 /// A function of one element, by ONNX's name.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,11 +88,10 @@ impl Unary {
     /// If it is not defined for `dtype`, or the bytes are not as many elements.
     pub fn run(self, dtype: DType, x: &[u8], out: &mut [u8]) {
         if dtype == DType::F32
-            && let Some(f) = self.single()
+            && self.result(dtype) == Some(dtype)
+            && single::run(self, bytemuck::cast_slice(x), bytemuck::cast_slice_mut(out))
         {
-            let x: &[f32] = bytemuck::cast_slice(x);
-            let out: &mut [f32] = bytemuck::cast_slice_mut(out);
-            return f(x, out);
+            return;
         }
         let result = self.result(dtype);
         match (wide_kind(dtype), result) {
@@ -111,35 +106,6 @@ impl Unary {
             (Some(WideKind::Uint), _) => each(dtype, x, out, |x| self.uint(x)),
             (None, _) => unreachable!("{self:?} of {dtype}"),
         }
-    }
-
-    /// The loops that matter, in single precision.
-    fn single(self) -> Option<Loop> {
-        Some(match self {
-            Self::Abs => |x, out| map(x, out, f32::abs),
-            Self::Exp => |x, out| map(x, out, exp),
-            Self::Gelu => crate::gelu_erf,
-            Self::GeluTanh => crate::gelu_tanh,
-            Self::HardSwish => |x, out| {
-                map(x, out, |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0));
-            },
-            Self::Neg => |x, out| map(x, out, |x| -x),
-            Self::Relu => |x, out| map(x, out, |x| if x < 0.0 { 0.0 } else { x }),
-            Self::Sigmoid => |x, out| map(x, out, |x| 1.0 / (1.0 + exp(-x))),
-            Self::Sqrt => |x, out| map(x, out, f32::sqrt),
-            Self::Tanh => |x, out| {
-                map(x, out, |x| {
-                    let e = exp(-2.0 * x.abs());
-                    // Near 0 the difference would lose the digits.
-                    if x.abs() < 0.02 {
-                        x - x * x * x / 3.0
-                    } else {
-                        ((1.0 - e) / (1.0 + e)).copysign(x)
-                    }
-                });
-            },
-            _ => return None,
-        })
     }
 
     fn test(self, x: f64) -> bool {
@@ -295,10 +261,6 @@ fn erf(x: f64) -> f64 {
         1.0 - (-size * size).exp() / ((size + fraction) * pi)
     };
     value.copysign(x)
-}
-
-fn map(x: &[f32], out: &mut [f32], f: impl Fn(f32) -> f32) {
-    out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x));
 }
 
 fn each<W: Wide>(dtype: DType, x: &[u8], out: &mut [u8], f: impl Fn(W) -> W) {

@@ -9,7 +9,7 @@ use sidestage_ops::{
 use sidestage_tensor::DType;
 
 /// Name of a case, and what makes it.
-type Named = (String, Box<dyn Fn() -> Case>);
+pub(crate) type Named = (String, Box<dyn Fn() -> Case>);
 
 /// Inputs of every row of weights: that of a 300M Llama.
 const WIDTH: usize = 1024;
@@ -75,6 +75,7 @@ pub(crate) fn all() -> Vec<Named> {
         add(format!("norm/{rows}"), Box::new(move || norm(rows).expect("a graph that fits")));
         add(format!("swiglu/{rows}"), Box::new(move || swiglu(rows).expect("a graph that fits")));
     }
+    crate::graphs::all(&mut add);
     list
 }
 

@@ -9,6 +9,7 @@ mod case;
 mod cases;
 #[cfg(target_arch = "wasm32")]
 pub mod face;
+mod graphs;
 mod limits;
 
 use case::{Arithmetic, Case, Work};

@@ -51,6 +51,10 @@ pub(crate) trait Lanes {
     fn mul(a: Self::F, b: Self::F) -> Self::F;
     /// `a * b + c`, rounded once or twice.
     fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// `value`, or `least` where that is larger; what is no number stays.
+    fn at_least(value: Self::F, least: Self::F) -> Self::F;
+    /// `value`, or `most` where that is smaller; what is no number stays.
+    fn at_most(value: Self::F, most: Self::F) -> Self::F;
     /// The lanes' sum, always as `(0 + 2) + (1 + 3)`.
     #[inline(always)]
     fn sum(value: Self::F) -> f32 {

@@ -69,48 +69,6 @@ impl Windows {
     }
 }
 
-/// Some output channels' windows of one row (`[depth, height]` of the output): for each channel
-/// `out[…] = bias + sum of weights * elements`. `x` has the channels of the group, `weights` those of
-/// `[output channel, channel, tap…]`.
-pub fn convolve_row(
-    windows: &Windows,
-    (depth, height): (usize, usize),
-    x: &[f32],
-    weights: &[f32],
-    bias: f32,
-    out: &mut [f32],
-) {
-    out.fill(bias);
-    let taps = windows.taps();
-    let channels = weights.len() / taps.max(1);
-    for channel in 0..channels {
-        let x = &x[channel * windows.inputs()..][..windows.inputs()];
-        let weights = &weights[channel * taps..][..taps];
-        for kd in 0..windows.kernel[0] {
-            let Some(d) = windows.place(0, depth, kd) else { continue };
-            for kh in 0..windows.kernel[1] {
-                let Some(h) = windows.place(1, height, kh) else { continue };
-                let row = &x[(d * windows.input[1] + h) * windows.input[2]..][..windows.input[2]];
-                let weights = &weights[(kd * windows.kernel[1] + kh) * windows.kernel[2]..];
-                for (kw, &weight) in weights[..windows.kernel[2]].iter().enumerate() {
-                    let (inside, from) = windows.inside(kw);
-                    let out = &mut out[inside];
-                    if out.is_empty() {
-                        continue;
-                    }
-                    if windows.stride[2] == 1 {
-                        let row = &row[from..from + out.len()];
-                        out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
-                    } else {
-                        let row = row[from..].iter().step_by(windows.stride[2]);
-                        out.iter_mut().zip(row).for_each(|(out, x)| *out += weight * x);
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// A row of an image (`[depth, height]` of the windows' operand) as the sum of what windows have
 /// there: `columns` are `[tap…, window…]`. The way back of what a convolution takes apart.
 pub fn fold_row(

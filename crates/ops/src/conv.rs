@@ -1,22 +1,55 @@
-#![allow(unsafe_code, reason = "each thread writes the rows it was given")]
-
-use crate::{OpInfo, rules};
+use crate::gemm::Cut;
+use crate::{Finish, OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
-use sidestage_kernels::Windows;
+use sidestage_kernels::{PANEL, Windows, panels};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
 pub(crate) const INFO: OpInfo =
     OpInfo { name: "Conv", summary: "convolution of one to three dimensions, in groups" };
 
-/// `x[n, c, d, h, w]` convolved with `weight[m, c / groups, kd, kh, kw]`, and `bias[m]` (which may be
-/// missing), in `f32` (ONNX 11, "Conv").
-#[derive(Debug)]
+/// `x[n, d, h, w, c]` convolved, in `f32`: `[n, d, h, w, outputs]`, channels last.
+///
+/// The weights are what [`Pack`](crate::Pack) makes of `[groups, taps * c / groups, outputs / groups]`
+/// (or of its transpose), where the taps are those of `[kd, kh, kw]`: of TensorFlow's `[kh, kw, c, m]`
+/// as it lies, of TFLite's `[m, kh, kw, c]` as it lies and transposed.
+#[derive(Clone, Debug)]
 pub struct Conv {
     /// Groups of channels that do not meet.
     pub groups: usize,
+    /// Channels of the result.
+    pub outputs: usize,
     /// How the windows lie.
     pub windows: Windows,
+    /// What becomes of a sum.
+    pub finish: Finish,
+}
+
+/// The dimensions of `x` and of the result without its channels, if the windows fit.
+pub(crate) fn images(x: &ValueType, windows: &Windows) -> Result<([usize; 5], [usize; 4]), String> {
+    rules::dtype("x", x, DType::F32)?;
+    let dims = rules::dims("x", x)?;
+    let Ok(dims) = <[usize; 5]>::try_from(dims) else {
+        return Err("x must have five dimensions".into());
+    };
+    if dims[1..4] != windows.input {
+        return Err("the windows are those of another operand".into());
+    }
+    let [d, h, w] = windows.output;
+    Ok((dims, [dims[0], d, h, w]))
+}
+
+impl Conv {
+    fn cut(&self, args: &Args<'_>) -> Cut {
+        let weights = args.tensor(1).extents;
+        let [_, _, k, _] = *weights.dims() else { unreachable!("weights of four dimensions") };
+        Cut {
+            matrices: 1,
+            rows: args.outputs[0].extents.rows(),
+            panels: self.groups * panels(self.outputs / self.groups),
+            cost: (k * PANEL).max(1),
+        }
+    }
 }
 
 impl Operator for Conv {
@@ -25,65 +58,39 @@ impl Operator for Conv {
     }
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
-        let (x, weight, bias) = match *inputs {
-            [x, weight] => (x, weight, None),
-            [x, weight, bias] => (x, weight, Some(bias)),
-            _ => return Err(format!("takes 2 or 3 operands, got {}", inputs.len())),
-        };
-        for (what, ty) in [("x", x), ("the weight", weight)] {
-            rules::dtype(what, ty, DType::F32)?;
-            rules::rank(what, ty, 5)?;
-        }
-        let (x, weight) = (rules::dims("x", x)?, rules::dims("the weight", weight)?);
-        if x[2..] != self.windows.input || weight[2..] != self.windows.kernel {
-            return Err("the windows are those of other operands".into());
-        }
+        let (x, weights) = self.finish.split(inputs)?;
+        let ([.., channels], [n, d, h, w]) = images(x, &self.windows)?;
         let whole = |count: usize| self.groups > 0 && count.is_multiple_of(self.groups);
-        if !whole(x[1]) || !whole(weight[0]) || weight[1] * self.groups != x[1] {
+        if !whole(channels) || !whole(self.outputs) {
             return Err(format!(
-                "{} channels, weights of {weight:?}, {} groups",
-                x[1], self.groups
+                "{channels} channels to {} in {} groups",
+                self.outputs, self.groups
             ));
         }
-        if let Some(bias) = bias {
-            rules::dtype("the bias", bias, DType::F32)?;
-            rules::rank("the bias", bias, 1)?;
-            rules::equal("the bias's length", rules::dims("the bias", bias)?[0], weight[0])?;
+        let k = self.windows.taps().saturating_mul(channels / self.groups);
+        let packed = [self.groups, panels(self.outputs / self.groups), k, PANEL];
+        if *weights != ValueType::fixed(DType::F32, &packed) {
+            return Err(format!("the weights must be packed as {packed:?}"));
         }
-        let [d, h, w] = self.windows.output;
-        Ok(vec![ValueType::fixed(DType::F32, &[x[0], weight[0], d, h, w])])
+        self.finish.result(inputs, &[n, d, h, w, self.outputs])
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
-        let taps: usize = args.tensor(1).extents.dims()[1..].iter().product();
-        let out = args.outputs[0].extents;
-        Work { units: out.rows(), grain: 1, cost: taps * out.inner() }
+        self.cut(args).work()
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
-        let (x, weight, out) = (args.tensor(0), args.tensor(1), args.outputs[0].cells::<f32>());
-        let bias = (args.inputs.len() > 2).then(|| args.tensor(2).f32s());
-        let (channels, all) = (weight.extents.dims()[0], x.extents.dims()[1]);
-        let per_group = channels / self.groups;
-        let (x, weight) = (x.f32s(), weight.f32s());
-        let taps = weight.len() / channels.max(1);
-        let [depth, height, width] = self.windows.output;
-        let inputs = self.windows.inputs();
-        for unit in units {
-            let (row, channel) = (unit % (depth * height), unit / (depth * height));
-            let (image, channel) = (channel / channels, channel % channels);
-            let group = channel / per_group;
-            let from = (image * all + group * (all / self.groups)) * inputs;
-            // SAFETY: units are whole rows, and no two threads have the same.
-            let cells = unsafe { out.part(unit * width..(unit + 1) * width) };
-            sidestage_kernels::convolve_row(
-                &self.windows,
-                (row / height, row % height),
-                &x[from..from + all / self.groups * inputs],
-                &weight[channel * taps..][..taps],
-                bias.map_or(0.0, |bias| bias[channel]),
-                cells,
-            );
-        }
+        let (x, weights) = (args.tensor(0), args.tensor(1));
+        let conv = sidestage_kernels::Conv {
+            windows: &self.windows,
+            groups: self.groups,
+            channels: (x.extents.inner(), self.outputs),
+            x: x.f32s(),
+            weights: weights.f32s(),
+            epilogue: self.finish.epilogue(args),
+            y: args.outputs[0].cells(),
+        };
+        let part = |_, rows, panels| sidestage_kernels::conv(&conv, rows, panels);
+        self.cut(args).parts(units, part);
     }
 }

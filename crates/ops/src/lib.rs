@@ -16,6 +16,7 @@ mod concat;
 mod conv;
 mod cumulative;
 mod deform_im2col;
+mod depthwise_conv;
 mod det;
 mod dft;
 mod elementwise;
@@ -27,6 +28,7 @@ mod gather_elements;
 mod gather_nd;
 mod geglu;
 mod gelu;
+mod gemm;
 mod grid_sample;
 mod kv_write;
 mod layer_normalization;
@@ -36,6 +38,7 @@ mod matmul;
 mod merge_attention;
 mod mul;
 mod n_grams;
+mod pack;
 mod pack_blocks;
 mod pool;
 mod quantize;
@@ -76,6 +79,7 @@ pub use concat::Concat;
 pub use conv::Conv;
 pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
+pub use depthwise_conv::DepthwiseConv;
 pub use det::Det;
 pub use dft::Dft;
 pub use elementwise::Elementwise;
@@ -85,6 +89,7 @@ pub use gather_elements::GatherElements;
 pub use gather_nd::GatherNd;
 pub use geglu::GeGlu;
 pub use gelu::Gelu;
+pub use gemm::{Finish, Gemm};
 pub use grid_sample::{GridSample, Padding, Sampling};
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
@@ -94,6 +99,7 @@ pub use matmul::MatMul;
 pub use merge_attention::MergeAttention;
 pub use mul::Mul;
 pub use n_grams::NGrams;
+pub use pack::Pack;
 pub use pack_blocks::PackBlocks;
 pub use pool::{Pool, Pooling};
 pub use quantize::Quantize;
@@ -145,6 +151,7 @@ pub const OPS: &[OpInfo] = &[
     conv::INFO,
     cumulative::INFO,
     deform_im2col::INFO,
+    depthwise_conv::INFO,
     det::INFO,
     dft::INFO,
     elementwise::INFO,
@@ -154,6 +161,7 @@ pub const OPS: &[OpInfo] = &[
     gather_nd::INFO,
     geglu::INFO,
     gelu::INFO,
+    gemm::INFO,
     grid_sample::INFO,
     kv_write::INFO,
     layer_normalization::INFO,
@@ -163,6 +171,7 @@ pub const OPS: &[OpInfo] = &[
     merge_attention::INFO,
     mul::INFO,
     n_grams::INFO,
+    pack::INFO,
     pack_blocks::INFO,
     pool::INFO,
     quantize::INFO,
@@ -210,7 +219,7 @@ mod tests {
             dilation: [1; 3],
             pad: [0; 3],
         };
-        let plan = sidestage_kernels::Dft::new(1, false);
+        let (finish, plan) = (Finish::default(), sidestage_kernels::Dft::new(1, false));
         let step = Step::Unary(sidestage_kernels::Unary::Abs, 0);
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
@@ -227,9 +236,10 @@ mod tests {
             Box::new(Col2Im { windows }),
             Box::new(CombineExperts),
             Box::new(Concat { axis: 0 }),
-            Box::new(Conv { groups: 1, windows }),
+            Box::new(Conv { groups: 1, outputs: 1, windows, finish }),
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(DeformIm2Col { groups: 1, windows }),
+            Box::new(DepthwiseConv { windows, finish }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
             Box::new(Elementwise {
@@ -243,6 +253,7 @@ mod tests {
             Box::new(GatherNd { batch: 0 }),
             Box::new(GeGlu),
             Box::new(Gelu::Exact),
+            Box::new(Gemm { n: 1, finish }),
             Box::new(GridSample { sampling, padding, align_corners: false }),
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
@@ -258,6 +269,7 @@ mod tests {
                 width: 1,
                 once: false,
             }),
+            Box::new(Pack { transposed: false }),
             Box::new(PackBlocks {
                 bits: 4,
                 block: 32,
@@ -346,7 +358,7 @@ mod tests {
             "Scatter",
             "Softmax",
         ];
-        let rest = ["StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
+        let rest = ["Pack", "StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
         of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)
     }
 

@@ -45,6 +45,14 @@ impl Lanes for Portable {
         from_fn(|i| a[i] * b[i] + c[i])
     }
     #[inline(always)]
+    fn at_least(value: Self::F, least: Self::F) -> Self::F {
+        from_fn(|i| if value[i] < least[i] { least[i] } else { value[i] })
+    }
+    #[inline(always)]
+    fn at_most(value: Self::F, most: Self::F) -> Self::F {
+        from_fn(|i| if value[i] > most[i] { most[i] } else { value[i] })
+    }
+    #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
         from_fn(|i| {
             f32::from_le_bytes([from[4 * i], from[4 * i + 1], from[4 * i + 2], from[4 * i + 3]])

@@ -89,6 +89,14 @@ impl Lanes for Simd128 {
         f32x4_add(f32x4_mul(a, b), c)
     }
     #[inline(always)]
+    fn at_least(value: Self::F, least: Self::F) -> Self::F {
+        f32x4_pmax(value, least)
+    }
+    #[inline(always)]
+    fn at_most(value: Self::F, most: Self::F) -> Self::F {
+        f32x4_pmin(value, most)
+    }
+    #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
         load_bytes(from)
     }

@@ -78,6 +78,14 @@ impl Lanes for Sse2 {
         sse2!(_mm_add_ps(_mm_mul_ps(a, b), c))
     }
     #[inline(always)]
+    fn at_least(value: Self::F, least: Self::F) -> Self::F {
+        sse2!(_mm_max_ps(least, value))
+    }
+    #[inline(always)]
+    fn at_most(value: Self::F, most: Self::F) -> Self::F {
+        sse2!(_mm_min_ps(most, value))
+    }
+    #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
         sse2!(_mm_castsi128_ps(load_bytes(from)))
     }

@@ -1,6 +1,7 @@
+use super::matmul::matmul;
 use super::softmax::along;
 use super::{CallInfo, expand, row, scalar, transpose};
-use crate::{Binary, Cast, Concat, MatMul, Unary, Where};
+use crate::{Binary, Cast, Concat, Unary, Where};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Binary as Two, Unary as One};
 use sidestage_tensor::{DType, Tensor};
@@ -58,7 +59,7 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let q = two(scope, Two::Mul, &q, &root)?;
     let k = two(scope, Two::Mul, &k, &root)?;
     let k = transpose(scope, &k, &[0, 1, 3, 2])?;
-    let mut scores = scope.apply(MatMul, &[q, k])?;
+    let mut scores = matmul(scope, &q, &k)?;
     let wanted = scope.int("qk_matmul_output_mode").unwrap_or(0);
     if wanted == 0 {
         scope.give_tensor(3, scores.clone());
@@ -95,7 +96,7 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         scope.give_tensor(3, shares.clone());
     }
     let v = if v.dtype() == dtype { v } else { scope.apply(Cast { to: dtype }, &[v])? };
-    let mut y = scope.apply(MatMul, &[shares, v])?;
+    let mut y = matmul(scope, &shares, &v)?;
     if flat {
         let wide = y.dims()[3];
         y = transpose(scope, &y, &[0, 2, 1, 3])?;

@@ -1,5 +1,5 @@
-use super::{CallInfo, cast, expand, row, scalar, steps};
-use crate::{Concat, Conv, StridedCopy, Unary};
+use super::{CallInfo, cast, expand, row, scalar, steps, transpose};
+use crate::{Concat, Conv, DepthwiseConv, Finish, Pack, StridedCopy, Unary};
 use sidestage_ir::{Operator, Scope, Stop, Traced};
 use sidestage_kernels::{Unary as One, Windows};
 use sidestage_tensor::DType;
@@ -117,13 +117,51 @@ pub(super) fn convolved(
     }
     let Laid { windows, .. } = windows(scope, &x.dims()[2..], &weight.dims()[2..])?;
     let groups = usize::try_from(scope.int("group").unwrap_or(1)).unwrap_or(0);
-    let spatial = 5 - (x.dims().len() - 2)..5;
-    let mut operands =
-        vec![scope.view(x, &five(x.dims()))?, scope.view(weight, &five(weight.dims()))?];
-    operands.extend(bias);
-    let y = applied(scope, Conv { groups, windows }, &operands)?;
-    let dims = [&y.dims()[..2], &y.dims()[spatial]].concat();
-    scope.view(&y, &dims)
+    of_windows(scope, x, weight, bias, (groups, windows))
+}
+
+/// `x[n, c, …]` convolved with `weight[m, c / groups, …]`, both in one type.
+fn of_windows(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    weight: &Traced,
+    bias: Option<Traced>,
+    (groups, windows): (usize, Windows),
+) -> Result<Traced, Stop> {
+    let wrong = || Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims()));
+    let ([_, channels, ..], [outputs, per, ..]) = (x.dims(), weight.dims()) else {
+        return Err(wrong());
+    };
+    let (outputs, per, taps) = (*outputs, *per, windows.taps());
+    let whole = groups > 0 && outputs.is_multiple_of(groups);
+    if !whole || per.checked_mul(groups) != Some(*channels) {
+        return Err(wrong());
+    }
+    let (dtype, rank) = (x.dtype(), x.dims().len());
+    let x = cast(scope, x, DType::F32)?;
+    let x = scope.view(&x, &five(x.dims()))?;
+    let x = transpose(scope, &x, &[0, 2, 3, 4, 1])?;
+    let weight = cast(scope, weight, DType::F32)?;
+    let finish = Finish { bias: bias.is_some(), ..Finish::default() };
+    let bias = bias.map(|bias| cast(scope, &bias, DType::F32)).transpose()?;
+    let y = if per == 1 && groups == outputs {
+        let weight = scope.view(&weight, &[outputs, taps])?;
+        let weight = transpose(scope, &weight, &[1, 0])?;
+        let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
+        scope.apply(DepthwiseConv { windows, finish }, &operands)?
+    } else {
+        let n = outputs / groups;
+        let weight = scope.view(&weight, &[groups, n, per, taps])?;
+        let weight = transpose(scope, &weight, &[0, 1, 3, 2])?;
+        let weight = scope.view(&weight, &[groups, n, taps * per])?;
+        let weight = scope.apply(Pack { transposed: true }, &[weight])?;
+        let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
+        scope.apply(Conv { groups, outputs, windows, finish }, &operands)?
+    };
+    let y = transpose(scope, &y, &[0, 4, 1, 2, 3])?;
+    let dims = [&y.dims()[..2], &y.dims()[7 - rank..]].concat();
+    let y = scope.view(&y, &dims)?;
+    cast(scope, &y, dtype)
 }
 
 /// What an operator of F32 makes of operands of another type with a fraction, in their type.
@@ -163,14 +201,11 @@ fn causal(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     };
     let all = scope.apply(Concat { axis: 2 }, &[past, x.clone()])?;
     let Laid { windows, .. } = windows(scope, &all.dims()[2..], &[taps])?;
-    let mut operands =
-        vec![scope.view(&all, &five(all.dims()))?, scope.view(&weight, &five(weight.dims()))?];
-    operands.extend(scope.optional_tensor(2)?);
-    let mut y = applied(scope, Conv { groups: c, windows }, &operands)?;
+    let bias = scope.optional_tensor(2)?;
+    let mut y = of_windows(scope, &all, &weight, bias, (c, windows))?;
     if matches!(scope.text("activation"), Some("silu" | "swish")) {
         y = applied(scope, Unary { function: One::Swish(1.0) }, &[y])?;
     }
-    let y = scope.view(&y, &[n, c, y.dims()[4]])?;
     scope.give_tensor(0, y);
     let start = all.dims()[2].checked_sub(before).ok_or("a state that is too short")?;
     let steps = steps(all.dims());

@@ -1,6 +1,7 @@
 use super::conv::{Laid, applied, sizes, windows};
+use super::matmul::matmul;
 use super::{CallInfo, cast, row, transpose};
-use crate::{Binary, Col2Im, MatMul};
+use crate::{Binary, Col2Im};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Binary as Two, Windows};
 use sidestage_tensor::DType;
@@ -104,7 +105,7 @@ fn conv_transpose(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let flat = scope.view(&singles[0], &[*n, groups, c / groups, windows.outputs()])?;
     let weight = scope.view(&singles[1], &[groups, c / groups, rows])?;
     let weight = transpose(scope, &weight, &[0, 2, 1])?;
-    let columns = scope.apply(MatMul, &[weight, flat])?;
+    let columns = matmul(scope, &weight, &flat)?;
     let columns = scope.view(&columns, &[*n, groups * rows, windows.outputs()])?;
     let y = scope.apply(Col2Im { windows }, &[columns])?;
     let dims = [&y.dims()[..2], &y.dims()[5 - spatial.len()..]].concat();

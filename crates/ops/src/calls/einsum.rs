@@ -1,6 +1,7 @@
+use super::matmul::matmul;
 use super::reduce::reduced;
 use super::{CallInfo, row, transpose};
-use crate::{Binary, MatMul, StridedCopy};
+use crate::{Binary, StridedCopy};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Binary as Two, Reduction};
 
@@ -108,7 +109,7 @@ fn contract(scope: &mut Scope<'_, '_>, a: Named, b: Named, wanted: &[char]) -> R
     let a = scope.view(&a, &[product(&outer), product(&m), k])?;
     let b = b.ordered(scope, &[&batch[..], &inner, &columns].concat())?;
     let b = scope.view(&b, &[product(&outer), k, product(&n)])?;
-    let tensor = scope.apply(MatMul, &[a, b])?;
+    let tensor = matmul(scope, &a, &b)?;
     let tensor = scope.view(&tensor, &[outer, m, n].concat())?;
     Ok(Named { tensor, names: [batch, rows, columns].concat() })
 }

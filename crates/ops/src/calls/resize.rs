@@ -1,6 +1,7 @@
 use super::arg::{back, rows_along};
+use super::matmul::matmul;
 use super::{CallInfo, axis, row};
-use crate::{Cast, MatMul, Take};
+use crate::{Cast, Take};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::{DType, Tensor};
 
@@ -220,7 +221,7 @@ fn resize(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         let weights = Tensor::new(DType::F32, &[of.input, of.output], &weights);
         let weights = scope.constant(weights.map_err(|_| "no memory")?);
         let (rows, mut dims) = rows_along(scope, &x, axis)?;
-        let y = scope.apply(MatMul, &[rows, weights])?;
+        let y = matmul(scope, &rows, &weights)?;
         if let Some(last) = dims.last_mut() {
             *last = of.output;
         }

@@ -2,8 +2,9 @@
 
 use super::conv::{Laid, applied, windows};
 use super::conv_transpose::biased;
+use super::matmul::matmul;
 use super::{CallInfo, cast, row, transpose};
-use crate::{DeformIm2Col, Det, GridSample, MatMul, Padding, RoiAlign, Sampling};
+use crate::{DeformIm2Col, Det, GridSample, Padding, RoiAlign, Sampling};
 use sidestage_ir::{Scope, Stop};
 use sidestage_tensor::{DType, Tensor};
 
@@ -61,7 +62,7 @@ fn affine_grid(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let places = scope.constant(places);
     let places = cast(scope, &places, theta.dtype())?;
     let matrices = transpose(scope, &theta, &[0, 2, 1])?;
-    let grid = scope.apply(MatMul, &[places, matrices])?;
+    let grid = matmul(scope, &places, &matrices)?;
     let grid = scope.view(&grid, &[&[*n], spatial, &[axes]].concat())?;
     scope.give_tensor(0, grid);
     Ok(())
@@ -116,7 +117,7 @@ fn deform_conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let moved = scope.view(&moved, &[n, groups, per_group * kh * kw, rows * columns])?;
     let weight = cast(scope, &weight, DType::F32)?;
     let weight = scope.view(&weight, &[groups, m / groups, per_group * kh * kw])?;
-    let y = scope.apply(MatMul, &[weight, moved])?;
+    let y = matmul(scope, &weight, &moved)?;
     let y = scope.view(&y, &[n, m, rows, columns])?;
     let y = biased(scope, y, bias)?;
     let y = cast(scope, &y, x.dtype())?;

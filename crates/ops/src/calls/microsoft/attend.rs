@@ -1,6 +1,7 @@
 use super::super::softmax::along;
 use super::{Two, cast, expand, joined, scalar, slice, transpose, two};
-use crate::{MatMul, Unary};
+use crate::Unary;
+use crate::calls::matmul::matmul;
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::Unary as One;
 use sidestage_tensor::{DType, Tensor};
@@ -41,7 +42,7 @@ impl Attend {
         let (q, k, v) = (next()?, next()?, next()?);
         let q = scope.view(&q, &[n, own, group * s, width])?;
         let k = transpose(scope, &k, &[0, 1, 3, 2])?;
-        let scores = scope.apply(MatMul, &[q, k])?;
+        let scores = matmul(scope, &q, &k)?;
         let mut scores = scope.view(&scores, &[n, heads, s, total])?;
         let scale = scalar(scope, DType::F32, self.scale.into())?;
         scores = two(scope, Two::Mul, &scores, &scale)?;
@@ -70,7 +71,7 @@ impl Attend {
             }
         };
         shares = scope.view(&shares, &[n, own, group * s, total])?;
-        let y = scope.apply(MatMul, &[shares, v])?;
+        let y = matmul(scope, &shares, &v)?;
         scope.view(&y, &[n, heads, s, values])
     }
 }

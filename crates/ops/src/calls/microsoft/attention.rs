@@ -1,7 +1,7 @@
 use super::attend::{Attend, flat, heads};
 use super::multi_head::{causal, of_keys};
 use super::{CallInfo, biased, cast, joined, row, size, slice, without};
-use crate::MatMul;
+use crate::calls::matmul::matmul;
 use sidestage_ir::{Scope, Stop, Traced};
 
 /// Attention with the products before it, of one matrix (GPT-2, BERT).
@@ -12,7 +12,7 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     }
     let (x, weight, bias) = (scope.tensor(0)?, scope.tensor(1)?, scope.optional_tensor(2)?);
     let count = size(scope, "num_heads").ok_or("num_heads is missing")?;
-    let all = scope.apply(MatMul, &[x.clone(), weight])?;
+    let all = matmul(scope, &x, &weight)?;
     let all = biased(scope, all, bias.as_ref())?;
     let [y, present] = attended(scope, &all, count, [3, 4, 5])?;
     let y = cast(scope, &y, x.dtype())?;

@@ -62,6 +62,11 @@ if (self.name === "sidestage-1") {
 }
 `;
 
+/** Before the worker's script: it hangs when it makes a thread. */
+const HANGS = `
+self.Worker = class { constructor() { Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0); } };
+`;
+
 /** Before the worker's script: there is no way to write a file in the private file system. */
 const NO_FILES = `
 if (typeof FileSystemFileHandle === "function")
@@ -131,6 +136,7 @@ export const sites: Record<string, Site> = {
     },
   },
   hooked: { headers: strict, edit: { [WORKER]: (text) => HOOKS + text } },
+  "threads-hang": { headers: isolated, edit: { [WORKER]: (text) => HANGS + text } },
   "threads-trap": { headers: isolated, edit: { [WORKER]: (text) => NO_STACK + text } },
 
   // Models from a hub, kept in different places.

@@ -183,6 +183,25 @@ withThreads(
 
 withThreads(
   up,
+  "threads: where a worker hangs when it makes one, there is one, and the reason is told",
+  "threads-hang",
+  "worker",
+  async (page) => {
+    const out = await page.evaluate(async () => {
+      const model = await window.help.load({ threads: 2 });
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      const { text } = await window.sidestage.generateText(how);
+      return { text, info: model.info.threads, found: model.capabilities };
+    });
+    assert.equal(out.text, ", there was a");
+    assert.equal(out.info, 1);
+    assert.equal(out.found.threads, false);
+    assert.match(out.found.threadsReason ?? "", /hung/);
+  },
+);
+
+withThreads(
+  up,
   "threads: a message that finds no memory fails alone",
   "isolated",
   "worker",

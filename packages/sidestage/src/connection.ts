@@ -3,7 +3,10 @@ import { LATE_MS } from "./patience.js";
 import type { AnyOutcome, FromWorker, ToWorker } from "./wire.js";
 
 /** Events of one request before its last. */
-export type RequestEvent = Extract<FromWorker, { type: "progress" | "working" | "delta" }>;
+export type RequestEvent = Extract<
+  FromWorker,
+  { type: "progress" | "working" | "delta" | "threads" }
+>;
 
 /** The last event of a request that succeeded. */
 export type Settled = Extract<FromWorker, { type: "done" }>;
@@ -108,7 +111,8 @@ export class Connection {
     switch (event.type) {
       case "progress":
       case "working":
-      case "delta": {
+      case "delta":
+      case "threads": {
         const pending = this.#open.get(event.id);
         if (!pending) return;
         pending.heard = Date.now();

@@ -2,9 +2,22 @@ import { expect } from "./connection.js";
 import { SidestageError } from "./errors.js";
 import { loadAborted } from "./handshake.js";
 import type { CheckedLoad } from "./load-options.js";
+import { patiently } from "./patience.js";
 import { isWorkerFailure, openPlace, type Place } from "./place.js";
 import type { Capabilities, ModelInfo, Progress } from "./protocol.js";
 import type { CheckedSource } from "./source.js";
+
+/**
+ * Milliseconds a worker may take to make its threads. In Firefox 2,500 took at most 9 each, 500 of them
+ * beside four busy processes on two cores.
+ *
+ * With developer tools or WebDriver BiDi on, Firefox (153) holds a worker in `new Worker` until they have
+ * been told of the new one, and then wakes one thread that waits there. That may be the new worker's own,
+ * and the old one sleeps for ever: one load in some two hundred.
+ */
+const MAKING_MS = 5_000;
+/** Workers that may hang so before one is made without threads. */
+const HANGS = 2;
 
 /** A model that is loaded now. */
 export interface Live {
@@ -29,6 +42,8 @@ export class Session {
   #loading: AbortController | undefined;
   #over: SidestageError | undefined;
   #fallback: SidestageError | undefined;
+  /** Workers that hung when they made their threads. */
+  #hung = 0;
 
   constructor(source: CheckedSource, options: CheckedLoad) {
     this.#source = source;
@@ -91,12 +106,17 @@ export class Session {
     onProgress: ((progress: Progress) => void) | undefined,
     signal: AbortSignal | undefined,
   ): Promise<Live> {
-    try {
-      return await this.#load(onProgress, signal);
-    } catch (error) {
-      if (!this.#options.fallback || this.#fallback || !isWorkerFailure(error)) throw error;
-      this.#fallback = error;
-      return this.#load(onProgress, signal);
+    for (;;) {
+      try {
+        return await this.#load(onProgress, signal);
+      } catch (error) {
+        if (isHang(error) && typeof this.#options.worker !== "object") {
+          this.#hung += 1;
+          continue;
+        }
+        if (!this.#options.fallback || this.#fallback || !isWorkerFailure(error)) throw error;
+        this.#fallback = error;
+      }
     }
   }
 
@@ -131,16 +151,21 @@ export class Session {
       { signal: ended, onClosed: (error) => this.#lost(place, error) },
       this.#fallback,
     );
+    const alone = this.#hung >= HANGS;
+    let made = (): void => undefined;
     const load = place.connection.request(
       (id) => ({
         type: "load",
         id,
         source,
-        options: this.#options.engine,
+        options: { ...this.#options.engine, ...(alone && { threads: 1 }) },
         ...(held && { held }),
       }),
       (event) => {
         if (event.type === "progress") onProgress?.(event.progress);
+        if (event.type !== "threads") return;
+        made();
+        if (!event.made) made = patiently(MAKING_MS, () => place.connection.fail(hang()));
       },
     );
     const onEnded = (): void => place.close(loadAborted(ended), load.id);
@@ -151,7 +176,11 @@ export class Session {
       this.#check();
       const { model: info } = expect(done, "loaded");
       const { fallbackReason } = place.capabilities;
-      const capabilities = { ...(done.capabilities ?? place.capabilities), fallbackReason };
+      const capabilities = {
+        ...(done.capabilities ?? place.capabilities),
+        fallbackReason,
+        ...(alone && { threadsReason: hang().message }),
+      };
       const live: Live = { place, handle: load.id, info, capabilities };
       this.#current = live;
       if (!reloadable) this.#source.held = undefined;
@@ -162,6 +191,7 @@ export class Session {
       place.close(error as SidestageError, load.id);
       throw error;
     } finally {
+      made();
       ended.removeEventListener("abort", onEnded);
     }
   }
@@ -198,6 +228,25 @@ export class Session {
       );
     }, idleMs);
   }
+}
+
+function hang(): SidestageError {
+  return new SidestageError(
+    "WORKER_START_TIMEOUT",
+    "the worker hung when it started its threads",
+    {
+      hint: "Give `worker` as a function, so that another one can be made, or use `threads: 1`.",
+      detail: { timeout: MAKING_MS, threads: true },
+    },
+  );
+}
+
+function isHang(error: unknown): boolean {
+  return (
+    error instanceof SidestageError &&
+    error.code === "WORKER_START_TIMEOUT" &&
+    error.detail?.threads === true
+  );
 }
 
 /** Whether the model's instance is gone with this error. */

@@ -28,6 +28,8 @@ export type FromWorker =
       /** With `loaded`: what this model really uses. */
       capabilities?: Capabilities;
     })
+  /** Of a load: the worker makes its threads now, and is deaf until it says that they are made. */
+  | { type: "threads"; id: number; made: boolean }
   | { type: "pong" };
 
 /** Files that are sent along: in order, or a folder. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import type { SidestageError } from "../src/errors.js";
 import { checkLoad, type LoadModelOptions } from "../src/load-options.js";
 import { PROTOCOL } from "../src/protocol.js";
@@ -10,6 +10,9 @@ import { BUILD_ID, type FromWorker, type ToWorker } from "../src/wire.js";
 /** A worker that answers as it is told; by default it loads and disposes whatever it is asked to. */
 class Pretended extends EventTarget {
   readonly got: ToWorker["type"][] = [];
+  /** The last load and the threads that it asked for. */
+  load = 0;
+  threads: number | null = null;
   terminated = false;
 
   constructor(readonly answers = true) {
@@ -18,6 +21,10 @@ class Pretended extends EventTarget {
 
   postMessage(message: ToWorker): void {
     this.got.push(message.type);
+    if (message.type === "load") {
+      this.load = message.id;
+      this.threads = message.options.threads;
+    }
     if (message.type === "hello") {
       this.say({
         type: "welcome",
@@ -98,5 +105,71 @@ test("an idle model leaves the worker that was given, and comes back to it", asy
   assert.notEqual(second, first);
   assert.deepEqual(worker.got.slice(3), ["hello", "load"]);
   assert.equal(worker.terminated, false);
+  model.dispose();
+});
+
+/** A worker that hangs when it makes its threads, if it makes any. */
+class Hanging extends Pretended {
+  override postMessage(message: ToWorker): void {
+    const many = message.type === "load" && message.options.threads !== 1;
+    if (many) this.say({ type: "threads", id: message.id, made: false });
+    else super.postMessage(message);
+  }
+}
+
+const loadedBy = async (context: TestContext, start: Promise<unknown>, ms: number) => {
+  let over = false;
+  void start.catch(() => undefined).finally(() => (over = true));
+  for (let passed = 0; !over && passed < ms; passed += 500) {
+    await new Promise((resolve) => setImmediate(resolve));
+    context.mock.timers.tick(500);
+  }
+};
+
+test("a worker that hangs when it makes its threads is replaced, at last by one without", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  for (const hangs of [1, 2]) {
+    const workers: Pretended[] = [];
+    const worker = (): Worker => {
+      const made = workers.length < hangs ? new Hanging() : new Pretended();
+      workers.push(made);
+      return made as unknown as Worker;
+    };
+    const model = session({ worker, threads: 2 });
+    const start = model.start();
+    await loadedBy(context, start, 20_000);
+    const { capabilities } = await start;
+    assert.deepEqual(
+      workers.map(({ terminated }) => terminated),
+      [...Array<boolean>(hangs).fill(true), false],
+    );
+    assert.equal(workers[hangs]!.threads, hangs === 1 ? 2 : 1);
+    if (hangs === 1) assert.equal(capabilities.threadsReason, undefined);
+    else assert.match(capabilities.threadsReason ?? "", /hung/);
+    model.dispose();
+  }
+});
+
+test("a worker that was given and hangs when it makes its threads is an error", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const worker = new Hanging() as unknown as Worker;
+  const start = session({ worker, threads: 2 }).start();
+  await loadedBy(context, start, 20_000);
+  await assert.rejects(start, { code: "WORKER_START_TIMEOUT", message: /threads/ });
+});
+
+test("threads that are made in time end the watch over them", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const worker = new Pretended(false);
+  const model = session({ worker: () => worker as unknown as Worker });
+  const start = model.start();
+  await loadedBy(context, start, 100);
+  worker.say({ type: "threads", id: worker.load, made: false });
+  worker.say({ type: "threads", id: worker.load, made: true });
+  await loadedBy(context, start, 20_000);
+  assert.equal(worker.terminated, false);
+  const info = { handle: worker.load } as never;
+  worker.say({ type: "done", id: worker.load, outcome: { kind: "loaded", model: info } });
+  assert.equal((await start).handle, worker.load);
   model.dispose();
 });

@@ -56,14 +56,23 @@ async function start(...says: (PoolAnswer | Error)[]) {
   Object.assign(globalThis, { Worker: Pretended });
   const crashes: string[] = [];
   const engine = { thread_block: () => 64 } as never;
-  const started = await startPool("", {} as never, {} as never, engine, 2, (message) =>
-    crashes.push(message),
+  const making: boolean[] = [];
+  const started = await startPool(
+    "",
+    {} as never,
+    {} as never,
+    engine,
+    2,
+    (message) => crashes.push(message),
+    (made) => making.push(made),
   ).then(
     () => "started",
     (error: { code: string }) => error.code,
   );
   await new Promise((resolve) => setTimeout(resolve, 20));
   Object.assign(globalThis, { Worker: real });
+  assert.equal(making[0], false);
+  assert.ok(making.length > 1 && making.slice(1).every((made) => made));
   return { started, crashes };
 }
 

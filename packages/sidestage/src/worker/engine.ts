@@ -19,6 +19,8 @@ export interface EngineStart {
   /** Bytes it may take. */
   limit: number;
   onCrash(error: SidestageError): void;
+  /** Told before the threads are made and afterwards. */
+  making(made: boolean): void;
 }
 
 /** One wasm instance of the engine with its text module: memory in, memory out, nothing clever. */
@@ -79,6 +81,7 @@ export class Engine {
           exports,
           how.threads,
           (message) => how.onCrash(crashed(message)),
+          (made) => how.making(made),
         );
       }
       return engine;

@@ -131,6 +131,7 @@ export class Instance {
         script,
         limit,
         onCrash: (error) => this.#crash(error),
+        making: (made) => this.#host.post({ type: "threads", id, made }),
       });
     let threads = capabilities.threads ? wanted : 1;
     let { threadsReason } = capabilities;

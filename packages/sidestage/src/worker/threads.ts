@@ -45,7 +45,10 @@ export function sharedMemory(limit: number, threads: number): WebAssembly.Memory
   }
 }
 
-/** Starts the threads 1 … `threads - 1` and waits until all are ready. */
+/**
+ * Starts the threads 1 … `threads - 1` and waits until all are ready. `making` is told before they are
+ * made and afterwards: `new Worker` in a worker may wait for the page's thread, in Firefox for ever.
+ */
 export async function startPool(
   script: string,
   module: WebAssembly.Module,
@@ -53,6 +56,7 @@ export async function startPool(
   engine: EngineExports,
   threads: number,
   onCrash: (message: string) => void,
+  making: (made: boolean) => void,
 ): Promise<Worker[]> {
   const workers: Worker[] = [];
   const needed = Number(engine.__tls_size?.value ?? 0);
@@ -61,6 +65,7 @@ export async function startPool(
   }
   try {
     const ready: Promise<void>[] = [];
+    making(false);
     for (let index = 1; index < threads; index += 1) {
       const stack = (engine.thread_block?.() ?? 0) >>> 0;
       if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
@@ -73,9 +78,11 @@ export async function startPool(
       const start: PoolStart = { type: "pool", module, memory, index, stack };
       worker.postMessage(start);
     }
+    making(true);
     await Promise.all(ready);
     return workers;
   } catch (error) {
+    making(true);
     for (const worker of workers) worker.terminate();
     throw error;
   }

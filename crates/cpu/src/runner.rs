@@ -99,6 +99,8 @@ pub struct Runner {
     roots: Vec<(Vec<Given>, usize)>,
     segments: Vec<Known>,
     passes: Vec<Pass>,
+    /// Whether values may lie in another order than their dimensions say.
+    orders: bool,
     /// Most bytes between the operators of a segment.
     limit: usize,
     run: Option<Run>,
@@ -131,7 +133,14 @@ impl Runner {
     /// A model; `limit` bytes at most lie between the operators of a segment.
     pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
         let (roots, segments, passes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, table, roots, segments, passes, limit, run: None }
+        Self { model, table, roots, segments, passes, orders: true, limit, run: None }
+    }
+
+    /// Leaves no value in another order than its dimensions say ([`Trace::without_orders`]).
+    #[must_use]
+    pub fn without_orders(mut self) -> Self {
+        self.orders = false;
+        self
     }
 
     /// Rewrites each segment by these passes before it is planned.
@@ -173,7 +182,10 @@ impl Runner {
         let segment = match known {
             Some(segment) => segment,
             None => {
-                let trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
+                let mut trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
+                if !self.orders {
+                    trace = trace.without_orders();
+                }
                 let first = self.plan(trace, &[])?;
                 self.roots.push((types, first));
                 first

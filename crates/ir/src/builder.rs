@@ -92,7 +92,7 @@ impl GraphBuilder {
         op: impl Operator + 'static,
         inputs: &[ValueId],
     ) -> Result<ValueId, GraphError> {
-        let outputs = self.node(name, op, inputs)?;
+        let outputs = self.apply_boxed(name, Box::new(op), inputs)?;
         let first = outputs.first().copied();
         first.ok_or_else(|| GraphError::Size { value: name.into() })
     }
@@ -107,7 +107,7 @@ impl GraphBuilder {
         op: impl Operator + 'static,
         inputs: &[ValueId],
     ) -> Result<Vec<ValueId>, GraphError> {
-        self.node(name, op, inputs)
+        self.apply_boxed(name, Box::new(op), inputs)
     }
 
     /// Applies an operator that only changes a state.
@@ -120,7 +120,7 @@ impl GraphBuilder {
         op: impl Operator + 'static,
         inputs: &[ValueId],
     ) -> Result<(), GraphError> {
-        self.node(name, op, inputs).map(|_| ())
+        self.apply_boxed(name, Box::new(op), inputs).map(|_| ())
     }
 
     /// Ends the graph; `outputs` are what the caller reads.
@@ -130,10 +130,10 @@ impl GraphBuilder {
         self.graph
     }
 
-    fn node(
+    pub(crate) fn apply_boxed(
         &mut self,
         name: &str,
-        op: impl Operator + 'static,
+        op: Box<dyn Operator>,
         inputs: &[ValueId],
     ) -> Result<Vec<ValueId>, GraphError> {
         let types: Vec<&ValueType> = inputs.iter().map(|&id| self.ty(id)).collect();
@@ -146,7 +146,7 @@ impl GraphBuilder {
         let outputs: Vec<ValueId> =
             results.into_iter().map(|ty| self.add(name.into(), ty, Kind::Computed(node))).collect();
         self.graph.nodes.push(Node {
-            op: Box::new(op),
+            op,
             inputs: inputs.to_vec(),
             outputs: outputs.clone(),
             passes: Vec::new(),

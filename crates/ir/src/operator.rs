@@ -17,6 +17,12 @@ pub trait Operator: Any + fmt::Debug + Send + Sync {
     /// A sentence on the operand that does not fit.
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String>;
 
+    /// The operator that gives the same where the axes of all operands and results lie in the order
+    /// `axes`, if there is one; operands with fewer axes are given with ones before theirs.
+    fn permuted(&self, _axes: &[usize]) -> Option<Box<dyn Operator>> {
+        None
+    }
+
     /// Whether it changes a state, so that it must run even if nobody reads its results.
     fn has_effect(&self) -> bool {
         false

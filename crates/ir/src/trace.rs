@@ -16,7 +16,7 @@ mod val;
 pub(crate) use fold::fold;
 pub use scope::Scope;
 pub use segment::{Outcome, Segment};
-pub use val::{Given, Traced, Val};
+pub use val::{Given, Traced, Transpose, Val};
 
 use crate::{Body, BodyId, Call, GraphBuilder, GraphError, Model};
 use lives::Lives;
@@ -151,6 +151,8 @@ pub struct Trace {
     registers: usize,
     /// The registers that the last segment asked for.
     asked: Vec<usize>,
+    /// Whether tensors may lie in another order than their dimensions say.
+    orders: bool,
 }
 
 /// A trace at work on a graph.
@@ -159,6 +161,8 @@ struct Work<'a> {
     graph: GraphBuilder,
     /// Registers that are inputs of the graph.
     feeds: Vec<(usize, crate::ValueId)>,
+    /// What was transposed, by which order, and what came out.
+    transposed: Vec<(crate::ValueId, Vec<usize>, Traced)>,
 }
 
 impl Trace {
@@ -194,7 +198,14 @@ impl Trace {
         }
         let lives = Arc::new(Lives::new(&model));
         let frames = vec![Frame { body: BodyId(0), next: 0, rounds: None }];
-        Ok(Self { model, lives, table, env, frames, registers, asked: Vec::new() })
+        Ok(Self { model, lives, table, env, frames, registers, asked: Vec::new(), orders: true })
+    }
+
+    /// Leaves no tensor in another order than its dimensions say: for tests of what may be left so.
+    #[must_use]
+    pub fn without_orders(mut self) -> Self {
+        self.orders = false;
+        self
     }
 
     /// Goes on until the model is done, or a value is needed, or the graph is large. `known` are the
@@ -205,7 +216,12 @@ impl Trace {
     pub fn segment(&mut self, known: &[Tensor]) -> Result<Segment, TraceError> {
         let asked = std::mem::take(&mut self.asked);
         self.visit(&mut |_, val| val.learn(&asked, known));
-        let mut work = Work { trace: self, graph: GraphBuilder::new(), feeds: Vec::new() };
+        let mut work = Work {
+            trace: self,
+            graph: GraphBuilder::new(),
+            feeds: Vec::new(),
+            transposed: Vec::new(),
+        };
         let mut needs = Vec::new();
         while !work.trace.frames.is_empty() && work.graph.nodes() < MOST_NODES {
             match work.step() {

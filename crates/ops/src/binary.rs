@@ -32,6 +32,10 @@ impl Operator for Binary {
         Ok(vec![ValueType::fixed(dtype, &dims)])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(Self { function: self.function }))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 4 }
     }

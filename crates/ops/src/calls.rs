@@ -149,6 +149,9 @@ fn steps(dims: &[usize]) -> Vec<isize> {
 
 /// A tensor with its axes in another order.
 fn transpose(scope: &mut Scope<'_, '_>, x: &Traced, order: &[usize]) -> Result<Traced, Stop> {
+    if x.order() == Some(order) {
+        return scope.in_order(x, order, transpose);
+    }
     let dims: Vec<usize> = order.iter().map(|&axis| x.dims()[axis]).collect();
     // Where no axis longer than one moves, the elements stay where they are.
     let moved: Vec<usize> = order.iter().copied().filter(|&axis| x.dims()[axis] != 1).collect();

@@ -29,6 +29,10 @@ impl Operator for Cast {
         Ok(vec![ValueType::new(self.to, x.dims.clone())])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(Self { to: self.to }))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 4 }
     }

@@ -39,6 +39,11 @@ impl Operator for Concat {
         Ok(vec![ValueType::fixed(first.dtype, &dims)])
     }
 
+    fn permuted(&self, axes: &[usize]) -> Option<Box<dyn Operator>> {
+        let axis = axes.iter().position(|axis| *axis == self.axis)?;
+        Some(Box::new(Self { axis }))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         let (outer, inner) = args.outputs[0].extents.dims().split_at(self.axis);
         Work { units: outer.iter().product(), grain: 1, cost: inner.iter().product() }

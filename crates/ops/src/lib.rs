@@ -41,6 +41,7 @@ mod n_grams;
 mod pack;
 mod pack_blocks;
 mod pool;
+mod pool_images;
 mod quantize;
 mod recurrent;
 mod reduce;
@@ -102,6 +103,7 @@ pub use n_grams::NGrams;
 pub use pack::Pack;
 pub use pack_blocks::PackBlocks;
 pub use pool::{Pool, Pooling};
+pub use pool_images::PoolImages;
 pub use quantize::Quantize;
 pub use recurrent::{Cell, Recurrent, Squash};
 pub use reduce::Reduce;
@@ -174,6 +176,7 @@ pub const OPS: &[OpInfo] = &[
     pack::INFO,
     pack_blocks::INFO,
     pool::INFO,
+    pool_images::INFO,
     quantize::INFO,
     recurrent::INFO,
     reduce::INFO,
@@ -279,6 +282,7 @@ mod tests {
                 to: DType::Q4_0,
             }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
+            Box::new(PoolImages { pooling: Pooling::Average { ends: None }, windows }),
             Box::new(Quantize),
             Box::new(Recurrent {
                 cell: Cell::Rnn,

@@ -27,6 +27,10 @@ impl Operator for Unary {
         Ok(vec![ValueType::new(dtype, x.dims.clone())])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(Self { function: self.function }))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 8 }
     }

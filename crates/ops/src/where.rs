@@ -32,6 +32,10 @@ impl Operator for Where {
         Ok(vec![ValueType::fixed(x.dtype, &dims)])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(Self))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 4 }
     }

@@ -10,7 +10,10 @@ use std::sync::Arc;
 
 fn run(model: &Arc<Model>, passes: &[Pass], inputs: &[Tensor]) -> Vec<Tensor> {
     let runner = Runner::new(Arc::clone(model), sidestage_ops::lowering, 1 << 30);
-    let mut runner = runner.with_passes(passes);
+    outputs(runner.with_passes(passes), inputs)
+}
+
+fn outputs(mut runner: Runner, inputs: &[Tensor]) -> Vec<Tensor> {
     runner.begin(inputs.iter().cloned()).expect("a model that runs");
     let pool = Pool::inline();
     while runner.resume(&pool, &mut || false).expect("a model that runs") != Progress::Done {}
@@ -38,6 +41,25 @@ fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
         ("encoder of opset 17", nets::encoder(17, 2, rows), text()),
         ("encoder of opset 18", nets::encoder(18, 2, rows), text()),
     ]
+}
+
+#[test]
+fn values_that_lie_in_another_order_are_the_same() {
+    for (name, model, inputs) in models() {
+        let model = Arc::new(model);
+        let runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, 1 << 30);
+        let expected = outputs(runner.without_orders(), &inputs);
+        let mut runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, 1 << 30);
+        runner.begin(inputs.iter().cloned()).expect("a model that runs");
+        if name.starts_with("resnet") || name.starts_with("mobilenet") {
+            // The picture is transposed, and nothing behind it.
+            let nodes = runner.explain().segments.into_iter().flat_map(|segment| segment.nodes);
+            assert_eq!(nodes.filter(|node| node.op == "StridedCopy").count(), 1, "{name}");
+        }
+        for (found, expected) in outputs(runner, &inputs).iter().zip(&expected) {
+            assert_eq!(compare(found, expected, (1e-4, 1e-4)), Ok(()), "{name}");
+        }
+    }
 }
 
 #[test]

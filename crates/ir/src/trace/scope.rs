@@ -1,4 +1,4 @@
-use super::val::{At, Traced};
+use super::val::{At, Order, Traced, Transpose};
 use super::{Frame, Rounds, Stop, Val, Work, fold};
 use crate::{Attribute, BodyId, Call, Model, Operator, ValueId, ValueType, Var};
 use sidestage_tensor::{DType, Extents, Tensor};
@@ -153,6 +153,16 @@ impl<'a, 'w> Scope<'a, 'w> {
         op: impl Operator + 'static,
         inputs: &[Traced],
     ) -> Result<Vec<Traced>, Stop> {
+        if let Some(results) = self.permuted(&op, inputs)? {
+            return Ok(results);
+        }
+        let inputs =
+            inputs.iter().map(|input| self.settled(input)).collect::<Result<Vec<_>, _>>()?;
+        self.applied(Box::new(op), &inputs)
+    }
+
+    /// Applies an operator to operands that lie as their dimensions say.
+    fn applied(&mut self, op: Box<dyn Operator>, inputs: &[Traced]) -> Result<Vec<Traced>, Stop> {
         let types: Vec<&ValueType> = inputs.iter().map(|input| &input.ty).collect();
         let results = op.infer(&types)?;
         if let Some(ty) = results.iter().find(|ty| ty.dims.len() > Extents::MAX_RANK) {
@@ -160,12 +170,12 @@ impl<'a, 'w> Scope<'a, 'w> {
         }
         let known: Option<Vec<&Tensor>> = inputs.iter().map(Traced::known).collect();
         if let Some(known) = known.filter(|_| !op.has_effect()) {
-            let tensors = fold(&op, &known, &results)?;
+            let tensors = fold(&*op, &known, &results)?;
             return tensors.into_iter().map(|one| tensor(Val::known(one))).collect();
         }
         let inputs: Vec<ValueId> = inputs.iter().map(|input| self.value(input)).collect();
         let name = self.call.name.as_str();
-        let outputs = self.work.graph.apply_all(name, op, &inputs);
+        let outputs = self.work.graph.apply_boxed(name, op, &inputs);
         let outputs = outputs.map_err(|error| error.to_string())?;
         let vals = outputs.into_iter().zip(results);
         vals.map(|(id, ty)| tensor(Val::new(ty, At::Value(id)))).collect()
@@ -184,6 +194,7 @@ impl<'a, 'w> Scope<'a, 'w> {
         if dims == of.dims() {
             return Ok(of.clone());
         }
+        let of = &self.settled(of)?;
         if let At::Known(known) = &of.at {
             return tensor(Val::known(known.reshaped(dims)));
         }
@@ -192,10 +203,129 @@ impl<'a, 'w> Scope<'a, 'w> {
         tensor(Val::new(ValueType::fixed(of.dtype(), dims), At::Value(id)))
     }
 
+    // Orders. A tensor whose axes lie in another order is left so for whoever can take it as it is; who
+    // cannot gets it transposed, without asking.
+
+    /// A tensor whose elements are those of `lying`, whose dimensions are its own in the order `axes`.
+    ///
+    /// # Errors
+    /// If they are not as many, or as of `transpose`.
+    pub fn ordered(
+        &mut self,
+        lying: &Traced,
+        axes: &[usize],
+        transpose: Transpose,
+    ) -> Result<Traced, Stop> {
+        let back = inverse(axes).filter(|back| back.len() == lying.dims.len());
+        let back = back.ok_or("an order of other axes")?;
+        let moved = axes.iter().filter(|axis| lying.dims[back[**axis]] != 1);
+        let moves = !moved.is_sorted();
+        if lying.order.is_some() || !matches!(lying.at, At::Value(_)) || !moves {
+            return transpose(self, lying, &back);
+        }
+        let dims: Vec<usize> = back.iter().map(|&at| lying.dims[at]).collect();
+        let ty = ValueType::fixed(lying.dtype(), &dims);
+        let order = Some(Order { axes: axes.to_vec(), transpose });
+        let ordered = Traced { ty, dims, at: lying.at.clone(), order };
+        if self.work.trace.orders { Ok(ordered) } else { self.settled(&ordered) }
+    }
+
+    /// A tensor with its axes in the order `axes`, which lies as its dimensions then say.
+    ///
+    /// # Errors
+    /// As of `transpose`.
+    pub fn in_order(
+        &mut self,
+        tensor: &Traced,
+        axes: &[usize],
+        transpose: Transpose,
+    ) -> Result<Traced, Stop> {
+        if tensor.order() == Some(axes) {
+            return Ok(lying(tensor));
+        }
+        let tensor = self.settled(tensor)?;
+        self.transposed(&tensor, axes, transpose)
+    }
+
+    /// A tensor with its axes in the order `axes`, lying as it does.
+    ///
+    /// # Errors
+    /// If these are no axes of it, or as of `transpose`.
+    pub fn reordered(
+        &mut self,
+        tensor: &Traced,
+        axes: &[usize],
+        transpose: Transpose,
+    ) -> Result<Traced, Stop> {
+        let back = inverse(axes).filter(|back| back.len() == tensor.dims.len());
+        let back = back.ok_or("an order of other axes")?;
+        let lies: Vec<usize> = match &tensor.order {
+            Some(order) => order.axes.iter().map(|&axis| back[axis]).collect(),
+            None => back,
+        };
+        self.ordered(&lying(tensor), &lies, transpose)
+    }
+
+    /// A tensor that lies as its dimensions say.
+    ///
+    /// # Errors
+    /// As of what transposes it.
+    pub fn settled(&mut self, tensor: &Traced) -> Result<Traced, Stop> {
+        let Some(Order { axes, transpose }) = &tensor.order else { return Ok(tensor.clone()) };
+        let back = inverse(axes).ok_or("an order of other axes")?;
+        self.transposed(&lying(tensor), &back, *transpose)
+    }
+
+    /// As `transpose`, once for each value of the graph.
+    fn transposed(
+        &mut self,
+        tensor: &Traced,
+        axes: &[usize],
+        transpose: Transpose,
+    ) -> Result<Traced, Stop> {
+        let At::Value(id) = tensor.at else { return transpose(self, tensor, axes) };
+        let made = self.work.transposed.iter().find(|(of, by, _)| *of == id && by == axes);
+        if let Some((_, _, made)) = made {
+            return Ok(made.clone());
+        }
+        let made = transpose(self, tensor, axes)?;
+        self.work.transposed.push((id, axes.to_vec(), made.clone()));
+        Ok(made)
+    }
+
+    /// What an operator makes of operands of which some lie in another order, if it can be applied in
+    /// that order.
+    fn permuted(
+        &mut self,
+        op: &impl Operator,
+        inputs: &[Traced],
+    ) -> Result<Option<Vec<Traced>>, Stop> {
+        let Some(Order { axes, transpose }) = inputs.iter().find_map(|input| input.order.clone())
+        else {
+            return Ok(None);
+        };
+        let fits = |input: &Traced| input.dims.len() <= axes.len();
+        let Some(permuted) = op.permuted(&axes).filter(|_| inputs.iter().all(fits)) else {
+            return Ok(None);
+        };
+        op.infer(&inputs.iter().map(|input| &input.ty).collect::<Vec<_>>())?;
+        let mut lying = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let missing = axes.len() - input.dims.len();
+            let dims: Vec<usize> =
+                std::iter::repeat_n(1, missing).chain(input.dims.iter().copied()).collect();
+            let input = self.view(input, &dims)?;
+            lying.push(self.in_order(&input, &axes, transpose)?);
+        }
+        let results = self.applied(permuted, &lying)?;
+        let results = results.iter().map(|result| self.ordered(result, &axes, transpose));
+        results.collect::<Result<_, _>>().map(Some)
+    }
+
     /// A tensor that is known.
     pub fn constant(&self, tensor: Tensor) -> Traced {
         let ty = ValueType::fixed(tensor.dtype(), tensor.dims());
-        Traced { dims: tensor.dims().to_vec(), ty, at: At::Known(tensor) }
+        Traced { dims: tensor.dims().to_vec(), ty, at: At::Known(tensor), order: None }
     }
 
     /// A list of integers that is known.
@@ -249,6 +379,19 @@ impl<'a, 'w> Scope<'a, 'w> {
             }
         }
     }
+}
+
+/// The elements of a tensor as they lie.
+fn lying(tensor: &Traced) -> Traced {
+    let Some(Order { axes, .. }) = &tensor.order else { return tensor.clone() };
+    let dims: Vec<usize> = axes.iter().map(|&axis| tensor.dims[axis]).collect();
+    let ty = ValueType::fixed(tensor.dtype(), &dims);
+    Traced { ty, dims, at: tensor.at.clone(), order: None }
+}
+
+/// The order that takes one back; `None`: it is none.
+fn inverse(axes: &[usize]) -> Option<Vec<usize>> {
+    (0..axes.len()).map(|axis| axes.iter().position(|at| *at == axis)).collect()
 }
 
 fn tensor(val: Val) -> Result<Traced, Stop> {

@@ -1,6 +1,6 @@
 use super::val::{At, Traced};
-use super::{TraceError, Val, Work};
-use crate::{Graph, ValueId};
+use super::{Scope, Stop, TraceError, Val, Work};
+use crate::{Graph, Model, ValueId};
 use sidestage_tensor::Tensor;
 
 /// What is to be run before a trace can go on, or to its end.
@@ -48,8 +48,8 @@ impl Outcome {
 
 impl Work<'_> {
     /// Ends the graph: what is still needed goes to registers.
-    pub(super) fn finish(self, mut needs: Vec<Val>) -> Result<Segment, TraceError> {
-        let Self { trace, graph, feeds } = self;
+    pub(super) fn finish(mut self, mut needs: Vec<Val>) -> Result<Segment, TraceError> {
+        let trace = &mut *self.trace;
         let frames: Vec<_> = trace.frames.iter().map(|frame| (frame.body, frame.next)).collect();
         let (lives, model) = (trace.lives.clone(), trace.model.clone());
         let outputs: Vec<usize> = model.outputs.iter().map(|port| port.var.index()).collect();
@@ -58,6 +58,14 @@ impl Work<'_> {
                 *val = None;
             }
         }
+        if let Err(stop) = self.settle(&model, &mut needs) {
+            let problem = match stop {
+                Stop::Refused(problem) => problem,
+                Stop::Needs(_) => "an order that depends on a value".into(),
+            };
+            return Err(self.trace.refusal(problem));
+        }
+        let Self { trace, graph, feeds, .. } = self;
         let mut gives: Vec<(usize, ValueId)> = Vec::new();
         let mut registers = trace.registers;
         let mut keep = |tensor: &mut Traced| {
@@ -89,5 +97,30 @@ impl Work<'_> {
         });
         let ids: Vec<ValueId> = gives.iter().map(|(_, id)| *id).collect();
         Ok(Segment { graph: graph.finish(&ids), feeds, gives, needs: asked, outcome })
+    }
+
+    /// What is kept lies as its dimensions say.
+    fn settle(&mut self, model: &Model, needs: &mut [Val]) -> Result<(), Stop> {
+        let Some(call) = model.bodies.iter().find_map(|body| body.calls.first()) else {
+            return Ok(());
+        };
+        let mut kept = std::mem::take(&mut self.trace.env);
+        let mut rounds: Vec<_> =
+            self.trace.frames.iter_mut().map(|frame| frame.rounds.take()).collect();
+        let mut scope = Scope::new(self, model, call);
+        let mut problem = None;
+        let mut settle = |val: &mut Val| {
+            val.each(&mut |tensor| match scope.settled(tensor) {
+                Ok(settled) => *tensor = settled,
+                Err(stop) => problem = Some(stop),
+            });
+        };
+        kept.iter_mut().flatten().chain(needs).for_each(&mut settle);
+        rounds.iter_mut().flatten().for_each(|rounds| rounds.visit(&mut settle));
+        self.trace.env = kept;
+        for (frame, rounds) in self.trace.frames.iter_mut().zip(rounds) {
+            frame.rounds = rounds;
+        }
+        problem.map_or(Ok(()), Err)
     }
 }

@@ -1,3 +1,4 @@
+use super::{Scope, Stop};
 use crate::{ValueId, ValueType};
 use sidestage_tensor::{DType, Tensor};
 
@@ -18,7 +19,21 @@ pub struct Traced {
     pub(super) ty: ValueType,
     pub(super) dims: Vec<usize>,
     pub(super) at: At,
+    /// How the elements lie, if not as the dimensions say; it is then of the graph at hand.
+    pub(super) order: Option<Order>,
 }
+
+/// An order in which elements lie.
+#[derive(Clone, Debug)]
+pub(super) struct Order {
+    /// Which axis is the outermost, and so on.
+    pub(super) axes: Vec<usize>,
+    /// How it is changed.
+    pub(super) transpose: Transpose,
+}
+
+/// Applies what gives a tensor with its axes in another order.
+pub type Transpose = fn(&mut Scope<'_, '_>, &Traced, &[usize]) -> Result<Traced, Stop>;
 
 /// The type of what a model is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +84,11 @@ impl Traced {
         &self.dims
     }
 
+    /// In which order the axes lie; `None`: in their own.
+    pub fn order(&self) -> Option<&[usize]> {
+        self.order.as_ref().map(|order| order.axes.as_slice())
+    }
+
     /// The tensor itself, if it is known.
     pub fn known(&self) -> Option<&Tensor> {
         match &self.at {
@@ -81,7 +101,7 @@ impl Traced {
 impl Val {
     pub(super) fn new(ty: ValueType, at: At) -> Self {
         let dims = ty.extents(&[]).dims().to_vec();
-        Self::Tensor(Traced { ty, dims, at })
+        Self::Tensor(Traced { ty, dims, at, order: None })
     }
 
     /// A tensor that is known.

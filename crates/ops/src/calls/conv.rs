@@ -105,6 +105,25 @@ pub(super) fn five(dims: &[usize]) -> Vec<usize> {
         .collect()
 }
 
+/// The order of axes in which the channels of `[n, c, …]` come last.
+pub(super) fn channels_last(rank: usize) -> Vec<usize> {
+    let spatial = 2..rank.max(2);
+    [0].into_iter().chain(spatial).chain([1]).collect()
+}
+
+/// `[n, …, c]` with three dimensions in between.
+pub(super) fn images(scope: &mut Scope<'_, '_>, x: &Traced) -> Result<Traced, Stop> {
+    let (first, rest) = x.dims().split_at(1.min(x.dims().len()));
+    let missing = 4_usize.saturating_sub(rest.len());
+    let dims: Vec<usize> = first
+        .iter()
+        .copied()
+        .chain(std::iter::repeat_n(1, missing))
+        .chain(rest.iter().copied())
+        .collect();
+    scope.view(x, &dims)
+}
+
 /// `x` convolved as the call's attributes say.
 pub(super) fn convolved(
     scope: &mut Scope<'_, '_>,
@@ -139,8 +158,9 @@ fn of_windows(
     }
     let (dtype, rank) = (x.dtype(), x.dims().len());
     let x = cast(scope, x, DType::F32)?;
-    let x = scope.view(&x, &five(x.dims()))?;
-    let x = transpose(scope, &x, &[0, 2, 3, 4, 1])?;
+    let order = channels_last(rank);
+    let x = scope.in_order(&x, &order, transpose)?;
+    let x = images(scope, &x)?;
     let weight = cast(scope, weight, DType::F32)?;
     let finish = Finish { bias: bias.is_some(), ..Finish::default() };
     let bias = bias.map(|bias| cast(scope, &bias, DType::F32)).transpose()?;
@@ -158,9 +178,9 @@ fn of_windows(
         let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
         scope.apply(Conv { groups, outputs, windows, finish }, &operands)?
     };
-    let y = transpose(scope, &y, &[0, 4, 1, 2, 3])?;
-    let dims = [&y.dims()[..2], &y.dims()[7 - rank..]].concat();
+    let dims = [&y.dims()[..1], &y.dims()[6 - rank..]].concat();
     let y = scope.view(&y, &dims)?;
+    let y = scope.ordered(&y, &order, transpose)?;
     cast(scope, &y, dtype)
 }
 

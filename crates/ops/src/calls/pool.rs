@@ -1,6 +1,6 @@
-use super::conv::{Laid, five, windows};
-use super::{CallInfo, row};
-use crate::{Cast, Pool, Pooling};
+use super::conv::{Laid, channels_last, five, images, windows};
+use super::{CallInfo, cast, row, transpose};
+use crate::{Cast, Pool, PoolImages, Pooling};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::DType;
 
@@ -38,6 +38,17 @@ pub(super) fn pooled(
     };
     let Laid { windows, ends } = windows(scope, spatial, &kernel)?;
     let pooling = pooling(scope, ends);
+    let order = channels_last(x.dims().len());
+    let indices = scope.call().outputs.len() > 1;
+    if x.order() == Some(&order) && !indices && !matches!(pooling, Pooling::Lp { .. }) {
+        let x = scope.in_order(&x, &order, transpose)?;
+        let x = images(scope, &x)?;
+        let y = scope.apply(PoolImages { pooling, windows }, &[x])?;
+        let dims = [&y.dims()[..1], &y.dims()[6 - order.len()..]].concat();
+        let y = scope.view(&y, &dims)?;
+        let y = scope.ordered(&y, &order, transpose)?;
+        return Ok(vec![cast(scope, &y, given.dtype())?]);
+    }
     let behind = 5 - spatial.len()..5;
     let five = scope.view(&x, &five(x.dims()))?;
     let results = scope.apply_all(Pool { pooling, windows }, &[five])?;

@@ -16,7 +16,7 @@ fn transposed(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     if !sorted.into_iter().eq(0..rank) {
         return Err(Stop::Refused(format!("{order:?} is no order of {rank} axes")));
     }
-    let y = transpose(scope, &x, &order)?;
+    let y = scope.reordered(&x, &order, transpose)?;
     scope.give_tensor(0, y);
     Ok(())
 }

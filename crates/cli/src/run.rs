@@ -48,7 +48,7 @@ fn read(path: &Path) -> Result<Model, CliError> {
         let info = match looks {
             Looks::Gguf | Looks::Safetensors => error("MODEL_UNSUPPORTED", message)
                 .hint("`run` runs graph models. Use `generate` for language models."),
-            _ => error("NOT_A_MODEL", message).hint("`run` reads ONNX."),
+            _ => error("NOT_A_MODEL", message).hint("`run` reads ONNX and TensorFlow.js."),
         };
         return Err(CliError::engine(info));
     };
@@ -82,11 +82,12 @@ fn beside(folder: &Path, part: &PartPlace<'_>) -> Option<AlignedBytes> {
         return None;
     }
     let mut file = File::open(path).ok()?;
-    let end = part.offset.checked_add(part.length)?;
-    if file.metadata().ok()?.len() < end {
+    let all = file.metadata().ok()?.len();
+    let length = if part.length == PartPlace::ALL { all } else { part.length };
+    if all < part.offset.checked_add(length)? {
         return None;
     }
-    let mut bytes = AlignedBytes::zeroed(usize::try_from(part.length).ok()?).ok()?;
+    let mut bytes = AlignedBytes::zeroed(usize::try_from(length).ok()?).ok()?;
     file.seek(SeekFrom::Start(part.offset)).ok()?;
     file.read_exact(bytes.as_mut_slice()).ok()?;
     Some(bytes)

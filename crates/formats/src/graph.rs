@@ -1,6 +1,7 @@
 //! Graph models of every format: told apart by their first bytes, read as they come.
 
 use crate::onnx::{self, OnnxError};
+use crate::tfjs::{self, TfjsError};
 use sidestage_ir::Model;
 use sidestage_tensor::AlignedBytes;
 use std::fmt;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 pub enum GraphFormat {
     /// ONNX.
     Onnx,
+    /// TensorFlow.js.
+    Tfjs,
 }
 
 impl GraphFormat {
@@ -24,7 +27,11 @@ impl GraphFormat {
             [0x08, 1..=64, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..] => Some(Self::Onnx),
             // A model of which only the graph or the opsets come first.
             [0x3a | 0x42, ..] => Some(Self::Onnx),
-            _ => None,
+            _ => match head.trim_ascii_start() {
+                // An object; safetensors has no text after such a byte.
+                [b'{', b'"' | b'\n' | b'\r' | b'\t' | b' ', ..] => Some(Self::Tfjs),
+                _ => None,
+            },
         }
     }
 
@@ -32,6 +39,7 @@ impl GraphFormat {
     pub fn name(self) -> &'static str {
         match self {
             Self::Onnx => "onnx",
+            Self::Tfjs => "tfjs",
         }
     }
 }
@@ -41,6 +49,8 @@ impl GraphFormat {
 pub enum GraphReader {
     /// ONNX.
     Onnx(Box<onnx::Reader>),
+    /// TensorFlow.js.
+    Tfjs(tfjs::Reader),
 }
 
 impl GraphReader {
@@ -48,6 +58,7 @@ impl GraphReader {
     pub fn new(format: GraphFormat, length: Option<u64>) -> Self {
         match format {
             GraphFormat::Onnx => Self::Onnx(Box::new(onnx::Reader::new(length))),
+            GraphFormat::Tfjs => Self::Tfjs(tfjs::Reader::default()),
         }
     }
 
@@ -58,6 +69,7 @@ impl GraphReader {
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), GraphFileError> {
         match self {
             Self::Onnx(reader) => Ok(reader.push(bytes)?),
+            Self::Tfjs(reader) => Ok(reader.push(bytes)?),
         }
     }
 
@@ -68,6 +80,7 @@ impl GraphReader {
     pub fn finish(self) -> Result<UnplacedGraph, GraphFileError> {
         match self {
             Self::Onnx(reader) => Ok(UnplacedGraph::Onnx(reader.finish()?)),
+            Self::Tfjs(reader) => Ok(UnplacedGraph::Tfjs(Box::new(reader.finish()?))),
         }
     }
 }
@@ -77,6 +90,8 @@ impl GraphReader {
 pub enum UnplacedGraph {
     /// ONNX.
     Onnx(onnx::Unplaced),
+    /// TensorFlow.js.
+    Tfjs(Box<tfjs::Unplaced>),
 }
 
 /// Bytes of a file beside a model's first one.
@@ -86,20 +101,26 @@ pub struct PartPlace<'a> {
     pub file: &'a str,
     /// First byte.
     pub offset: u64,
-    /// Bytes.
+    /// Bytes; [`PartPlace::ALL`]: as many as the file has.
     pub length: u64,
+}
+
+impl PartPlace<'_> {
+    /// The length of a part that is a whole file, where it is not known how long that is.
+    pub const ALL: u64 = u64::MAX;
 }
 
 impl UnplacedGraph {
     /// What lies in other files, by file and offset.
     pub fn parts(&self) -> impl Iterator<Item = PartPlace<'_>> {
-        match self {
-            Self::Onnx(model) => model.parts().iter().map(|part| PartPlace {
-                file: &part.location,
-                offset: part.offset,
-                length: part.length,
-            }),
-        }
+        let (onnx, tfjs) = match self {
+            Self::Onnx(model) => (Some(model), None),
+            Self::Tfjs(model) => (None, Some(model)),
+        };
+        let onnx = onnx.into_iter().flat_map(|model| model.parts());
+        let onnx = onnx.map(|part| (part.location.as_str(), part.offset, part.length));
+        let tfjs = tfjs.into_iter().flat_map(|model| model.parts());
+        onnx.chain(tfjs).map(|(file, offset, length)| PartPlace { file, offset, length })
     }
 
     /// The model, with the bytes of [`UnplacedGraph::parts`].
@@ -109,6 +130,7 @@ impl UnplacedGraph {
     pub fn place(self, parts: Vec<Arc<AlignedBytes>>) -> Result<Model, GraphFileError> {
         match self {
             Self::Onnx(model) => Ok(model.place(parts)?),
+            Self::Tfjs(model) => Ok(model.place(&parts)?),
         }
     }
 }
@@ -119,6 +141,8 @@ impl UnplacedGraph {
 pub enum GraphFileError {
     /// Of ONNX.
     Onnx(OnnxError),
+    /// Of TensorFlow.js.
+    Tfjs(TfjsError),
 }
 
 impl From<OnnxError> for GraphFileError {
@@ -127,11 +151,18 @@ impl From<OnnxError> for GraphFileError {
     }
 }
 
+impl From<TfjsError> for GraphFileError {
+    fn from(error: TfjsError) -> Self {
+        Self::Tfjs(error)
+    }
+}
+
 impl GraphFileError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Onnx(error) => error.code(),
+            Self::Tfjs(error) => error.code(),
         }
     }
 
@@ -139,6 +170,7 @@ impl GraphFileError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Onnx(error) => error.hint(),
+            Self::Tfjs(error) => error.hint(),
         }
     }
 }
@@ -147,6 +179,7 @@ impl fmt::Display for GraphFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Onnx(error) => error.fmt(f),
+            Self::Tfjs(error) => error.fmt(f),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod npy;
 pub mod onnx;
 pub mod safetensors;
 mod summary;
+pub mod tfjs;
 mod weights;
 
 pub use manifest::{Manifest, Part, RowOrder, Split};

@@ -63,6 +63,8 @@ pub struct Port {
     pub kind: PortKind,
     /// Element type, if declared.
     pub dtype: Option<DType>,
+    /// Another one that it takes.
+    pub also: Option<DType>,
     /// Dimensions, outermost first, if declared.
     pub dims: Option<Vec<PortDim>>,
 }
@@ -75,7 +77,7 @@ impl Port {
             PortDim::Free(_) => true,
         };
         self.kind.is_tensor()
-            && self.dtype.is_none_or(|known| known == dtype)
+            && self.dtype.is_none_or(|known| known == dtype || self.also == Some(dtype))
             && self
                 .dims
                 .as_ref()
@@ -87,6 +89,9 @@ impl fmt::Display for Port {
     /// Its type and shape: `F32 [batch, 3, ?]`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.dtype.map_or("any type", DType::name))?;
+        if let Some(also) = self.also {
+            write!(f, " or {also}")?;
+        }
         let Some(dims) = &self.dims else { return Ok(()) };
         let dim = |dim: &PortDim| match dim {
             PortDim::Fixed(dim) => dim.to_string(),

@@ -40,6 +40,8 @@ pub enum Stop {
     Needs(Vec<Val>),
     /// It refuses the call: a sentence.
     Refused(String),
+    /// An operand is of a branch that is not taken, and so are the results.
+    Dead,
 }
 
 impl From<String> for Stop {
@@ -231,6 +233,10 @@ impl Trace {
                     break;
                 }
                 Err(Stop::Refused(problem)) => return Err(work.trace.refusal(problem)),
+                Err(Stop::Dead) => {
+                    let problem = "a value of a branch that is not taken".into();
+                    return Err(work.trace.refusal(problem));
+                }
             }
         }
         work.finish(needs)
@@ -276,7 +282,14 @@ impl Work<'_> {
         let body = &model.bodies[body.index()];
         let Some(call) = body.calls.get(next) else { return self.leave(&model, body) };
         let lower = (self.trace.table)(call).ok_or("")?;
-        lower(&mut Scope::new(self, &model, call))?;
+        match lower(&mut Scope::new(self, &model, call)) {
+            Err(Stop::Dead) => {
+                for var in call.outputs.iter().flatten() {
+                    self.trace.env[var.index()] = Some(Val::Dead);
+                }
+            }
+            other => other?,
+        }
         if self.trace.frames.len() == depth {
             self.trace.frames[depth - 1].next += 1;
         }

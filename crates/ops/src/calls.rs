@@ -2,7 +2,7 @@
 //! file for a family whose members differ by a function.
 //!
 //! A lowering sees the call with what is known of its operands ([`Scope`]) and applies operators.
-//! Other formats' calls are written as ONNX's.
+//! Those of TensorFlow's graphs are in [`tensorflow`].
 
 mod arg;
 mod attention;
@@ -43,6 +43,7 @@ mod softmax;
 mod split;
 mod strided;
 mod suppress;
+mod tensorflow;
 mod unique;
 
 use sidestage_ir::{Call, Lower, Scope, Stop, Traced};
@@ -116,7 +117,8 @@ pub const CALLS: &[&[CallInfo]] = &[
 
 /// The lowering of a call; `None`: the operator is not supported.
 pub fn lowering(call: &Call) -> Option<Lower> {
-    CALLS.iter().copied().flatten().find(|row| row.op == call.op).map(|row| row.lower)
+    let all = CALLS.iter().chain(tensorflow::CALLS);
+    all.copied().flatten().find(|row| row.op == call.op).map(|row| row.lower)
 }
 
 /// An axis, counted from the end if it is below 0.

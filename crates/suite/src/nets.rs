@@ -51,7 +51,13 @@ impl Net {
     pub fn input(&mut self, name: &str, dtype: DType, dims: &[usize]) -> Var {
         let var = self.model.var(name);
         let dims = Some(dims.iter().map(|dim| PortDim::Fixed(*dim)).collect());
-        self.model.inputs.push(Port { var, kind: PortKind::Tensor, dtype: Some(dtype), dims });
+        self.model.inputs.push(Port {
+            var,
+            kind: PortKind::Tensor,
+            dtype: Some(dtype),
+            also: None,
+            dims,
+        });
         var
     }
 
@@ -92,7 +98,13 @@ impl Net {
 
     /// The model, which gives these.
     pub fn finish(mut self, outputs: &[Var]) -> Model {
-        let port = |var: &Var| Port { var: *var, kind: PortKind::Tensor, dtype: None, dims: None };
+        let port = |var: &Var| Port {
+            var: *var,
+            kind: PortKind::Tensor,
+            dtype: None,
+            also: None,
+            dims: None,
+        };
         self.model.outputs = outputs.iter().map(port).collect();
         self.model
     }

@@ -65,7 +65,8 @@ fn declared(value: &Value<'_>, var: Var) -> Port {
         Dim::Free(name) => PortDim::Free((*name).into()),
     };
     let dims = value.dims.as_ref().map(|dims| dims.iter().map(dim).collect());
-    Port { var, kind: value.kind.clone(), dtype: value.dtype.and_then(DType::from_onnx), dims }
+    let dtype = value.dtype.and_then(DType::from_onnx);
+    Port { var, kind: value.kind.clone(), dtype, also: None, dims }
 }
 
 impl<'a> Builder<'a> {

@@ -35,7 +35,7 @@ impl<'a, 'w> Scope<'a, 'w> {
         self.call.inputs.len()
     }
 
-    /// An operand; `None` if it is left out.
+    /// An operand; `None` if it is left out. It may be [`Val::Dead`], which others refuse.
     pub fn optional(&self, index: usize) -> Option<Val> {
         let var = self.call.inputs.get(index).copied().flatten()?;
         self.work.trace.env[var.index()].clone()
@@ -46,8 +46,11 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// # Errors
     /// If it is left out.
     pub fn val(&self, index: usize) -> Result<Val, Stop> {
-        let missing = || Stop::Refused(format!("operand {index} is missing"));
-        self.optional(index).ok_or_else(missing)
+        match self.optional(index) {
+            None => Err(Stop::Refused(format!("operand {index} is missing"))),
+            Some(Val::Dead) => Err(Stop::Dead),
+            Some(val) => Ok(val),
+        }
     }
 
     /// An operand that is a tensor.
@@ -398,6 +401,7 @@ fn tensor(val: Val) -> Result<Traced, Stop> {
     match val {
         Val::Tensor(tensor) => Ok(tensor),
         Val::Sequence(_) => Err("a sequence where a tensor belongs".into()),
+        Val::Dead => Err(Stop::Dead),
         Val::Nothing => Err("an optional value that is not there".into()),
     }
 }

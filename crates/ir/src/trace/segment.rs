@@ -40,7 +40,7 @@ impl Outcome {
                 Self::Register(*register, dims.clone())
             }
             // What is kept has been given a register.
-            Val::Tensor(_) | Val::Nothing => Self::Nothing,
+            Val::Tensor(_) | Val::Nothing | Val::Dead => Self::Nothing,
             Val::Sequence(all) => Self::Sequence(all.iter().map(Self::of).collect()),
         }
     }

@@ -11,6 +11,8 @@ pub enum Val {
     Sequence(Vec<Val>),
     /// An optional value that is not there.
     Nothing,
+    /// A value of a branch that is not taken.
+    Dead,
 }
 
 /// A tensor while a model is traced.
@@ -125,7 +127,7 @@ impl Val {
         match self {
             Self::Tensor(tensor) => show(tensor),
             Self::Sequence(all) => all.iter_mut().for_each(|val| val.each(show)),
-            Self::Nothing => {}
+            Self::Nothing | Self::Dead => {}
         }
     }
 }

@@ -23,6 +23,18 @@ pub(super) fn sizes(
     found.ok().filter(|found| found.len() == count).ok_or_else(wrong)
 }
 
+/// How windows lie, as models say it, along each dimension.
+pub(super) struct Laying<'a> {
+    pub(super) strides: Vec<usize>,
+    pub(super) dilations: Vec<usize>,
+    /// Before each dimension, then behind each.
+    pub(super) pads: Vec<usize>,
+    /// `SAME_UPPER`, `SAME_LOWER` or `VALID`: instead of the pads.
+    pub(super) auto: &'a str,
+    /// Whether a window may reach beyond the end.
+    pub(super) ceil: bool,
+}
+
 /// The windows that a call's attributes describe (ONNX, "Conv" and the pools): over `spatial`, of
 /// `kernel`.
 pub(super) fn windows(
@@ -31,17 +43,29 @@ pub(super) fn windows(
     kernel: &[usize],
 ) -> Result<Laid, Stop> {
     let rank = spatial.len();
+    let laying = Laying {
+        strides: sizes(scope, "strides", rank, 1)?,
+        dilations: sizes(scope, "dilations", rank, 1)?,
+        pads: sizes(scope, "pads", 2 * rank, 0)?,
+        auto: scope.text("auto_pad").unwrap_or("NOTSET"),
+        ceil: scope.int("ceil_mode") == Some(1),
+    };
+    laid(laying, spatial, kernel)
+}
+
+/// Windows over `spatial`, of `kernel`.
+pub(super) fn laid(
+    Laying { strides, dilations, mut pads, auto, ceil }: Laying<'_>,
+    spatial: &[usize],
+    kernel: &[usize],
+) -> Result<Laid, Stop> {
+    let rank = spatial.len();
     if rank == 0 || rank > 3 || kernel.len() != rank {
         return Err(Stop::Refused(format!("windows of {kernel:?} over {spatial:?}")));
     }
-    let strides = sizes(scope, "strides", rank, 1)?;
-    let dilations = sizes(scope, "dilations", rank, 1)?;
-    let mut pads = sizes(scope, "pads", 2 * rank, 0)?;
     if strides.contains(&0) || dilations.contains(&0) {
         return Err("strides and dilations must be at least 1".into());
     }
-    let ceil = scope.int("ceil_mode") == Some(1);
-    let auto = scope.text("auto_pad").unwrap_or("NOTSET");
     let mut laid = Laid {
         windows: Windows {
             input: [1; 3],

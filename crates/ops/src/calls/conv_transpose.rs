@@ -85,12 +85,32 @@ pub(super) fn biased(
     scope.apply(Binary { function: Two::Add }, &[y, bias])
 }
 
-/// Each element times the weights is a window of the result.
+/// Each element of `x[n, c, …]` times `weight[c, m / groups, …]` is a window of the result, in F32.
+pub(super) fn spread(
+    scope: &mut Scope<'_, '_>,
+    [x, weight]: [&Traced; 2],
+    (groups, windows): (usize, Windows),
+) -> Result<Traced, Stop> {
+    let ([n, c, spatial @ ..], [_, per_group, ..]) = (x.dims(), weight.dims()) else {
+        return Err("x and the weights must have channels".into());
+    };
+    let rows = per_group.checked_mul(windows.taps()).ok_or("weights that are too large")?;
+    let singles = [cast(scope, x, DType::F32)?, cast(scope, weight, DType::F32)?];
+    let flat = scope.view(&singles[0], &[*n, groups, c / groups, windows.outputs()])?;
+    let weight = scope.view(&singles[1], &[groups, c / groups, rows])?;
+    let weight = transpose(scope, &weight, &[0, 2, 1])?;
+    let columns = matmul(scope, &weight, &flat)?;
+    let columns = scope.view(&columns, &[*n, groups * rows, windows.outputs()])?;
+    let y = scope.apply(Col2Im { windows }, &[columns])?;
+    let dims = [&y.dims()[..2], &y.dims()[5 - spatial.len()..]].concat();
+    scope.view(&y, &dims)
+}
+
 fn conv_transpose(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let (x, weight) = (scope.tensor(0)?, scope.tensor(1)?);
     let dtype = x.dtype();
     let wrong = || Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims()));
-    let ([n, c, spatial @ ..], [own, per_group, kernel @ ..]) = (x.dims(), weight.dims()) else {
+    let ([_, c, spatial @ ..], [own, _, kernel @ ..]) = (x.dims(), weight.dims()) else {
         return Err(wrong());
     };
     let groups = usize::try_from(scope.int("group").unwrap_or(1)).unwrap_or(0);
@@ -100,16 +120,7 @@ fn conv_transpose(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         return Err(wrong());
     }
     let windows = laid(scope, spatial, kernel)?;
-    let rows = per_group.checked_mul(windows.taps()).ok_or("weights that are too large")?;
-    let singles = [cast(scope, &x, DType::F32)?, cast(scope, &weight, DType::F32)?];
-    let flat = scope.view(&singles[0], &[*n, groups, c / groups, windows.outputs()])?;
-    let weight = scope.view(&singles[1], &[groups, c / groups, rows])?;
-    let weight = transpose(scope, &weight, &[0, 2, 1])?;
-    let columns = matmul(scope, &weight, &flat)?;
-    let columns = scope.view(&columns, &[*n, groups * rows, windows.outputs()])?;
-    let y = scope.apply(Col2Im { windows }, &[columns])?;
-    let dims = [&y.dims()[..2], &y.dims()[5 - spatial.len()..]].concat();
-    let y = scope.view(&y, &dims)?;
+    let y = spread(scope, [&x, &weight], (groups, windows))?;
     let bias = scope.optional_tensor(2)?;
     let y = biased(scope, y, bias)?;
     let y = cast(scope, &y, dtype)?;

@@ -115,7 +115,7 @@ fn contract(scope: &mut Scope<'_, '_>, a: Named, b: Named, wanted: &[char]) -> R
 }
 
 /// Sums of products whose axes have names (ONNX 12, "Einsum"; numpy's notation).
-fn einsum(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+pub(super) fn einsum(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let equation = scope.text("equation").ok_or("the equation is missing")?;
     let equation: String = equation.chars().filter(|c| !c.is_whitespace()).collect();
     let (left, right) = match equation.split_once("->") {

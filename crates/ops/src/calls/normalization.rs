@@ -206,43 +206,65 @@ fn lp(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     give(scope, &y)
 }
 
-/// `x / (bias + alpha * mean of squares)^beta`, the mean that of the channels around: those that are
-/// not there count as zeros.
 fn local_response(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let x = scope.tensor(0)?;
     let x = precise(scope, &x)?;
-    let dims = x.dims().to_vec();
-    let [n, c, ..] = *dims else { return Err(Stop::Refused(format!("x of {dims:?}"))) };
     let size = scope.int("size").and_then(|size| usize::try_from(size).ok());
     let size = size.filter(|size| *size > 0).ok_or("the size is missing")?;
-    let inner = dims[2..].iter().product::<usize>();
-    // No more than reach from the first channel to the last.
-    let most = c.saturating_sub(1);
-    let (before, behind) = (((size - 1) / 2).min(most), (size / 2).min(most));
-    let taps = before + behind + 1;
-    let squares = two(scope, Two::Mul, &x, &x)?;
-    let squares = scope.view(&squares, &[n, 1, c, 1, inner])?;
-    let windows = Windows {
-        input: [c, 1, inner],
-        output: [c, 1, inner],
-        kernel: [taps, 1, 1],
-        stride: [1; 3],
-        dilation: [1; 3],
-        pad: [before, 0, 0],
-    };
-    let pooling = Pooling::Average { ends: Some([c + taps - 1, 1, inner]) };
-    let mean = applied(scope, Pool { pooling, windows }, &[squares])?;
-    let mean = scope.view(&mean, &dims)?;
     let float = |name: &str, default: f32| f64::from(scope.float(name).unwrap_or(default));
-    let (alpha, beta) = (float("alpha", 1e-4) * taps as f64 / size as f64, float("beta", 0.75));
-    let (bias, dtype) = (float("bias", 1.0), x.dtype());
-    let [alpha, beta, bias] = [alpha, beta, bias].map(|value| scalar(scope, dtype, value));
-    let [alpha, beta, bias] = [alpha?, beta?, bias?];
-    let mean = two(scope, Two::Mul, &mean, &alpha)?;
-    let sum = two(scope, Two::Add, &mean, &bias)?;
-    let power = two(scope, Two::Pow, &sum, &beta)?;
-    let y = two(scope, Two::Div, &x, &power)?;
+    let response = Response {
+        size,
+        alpha: float("alpha", 1e-4),
+        beta: float("beta", 0.75),
+        bias: float("bias", 1.0),
+    };
+    let y = response.of(scope, &x)?;
     give(scope, &y)
+}
+
+/// `x / (bias + alpha * mean of squares)^beta`, the mean that of so many channels around: those that
+/// are not there count as zeros.
+pub(super) struct Response {
+    pub(super) size: usize,
+    pub(super) alpha: f64,
+    pub(super) beta: f64,
+    pub(super) bias: f64,
+}
+
+impl Response {
+    /// Of `[n, c, …]`.
+    pub(super) fn of(&self, scope: &mut Scope<'_, '_>, x: &Traced) -> Result<Traced, Stop> {
+        let size = self.size;
+        let dims = x.dims().to_vec();
+        let [n, c, ..] = *dims else { return Err(Stop::Refused(format!("x of {dims:?}"))) };
+        let inner = dims[2..].iter().product::<usize>();
+        // No more than reach from the first channel to the last.
+        let most = c.saturating_sub(1);
+        let (before, behind) = (((size - 1) / 2).min(most), (size / 2).min(most));
+        let taps = before + behind + 1;
+        let squares = two(scope, Two::Mul, x, x)?;
+        let squares = scope.view(&squares, &[n, 1, c, 1, inner])?;
+        let windows = Windows {
+            input: [c, 1, inner],
+            output: [c, 1, inner],
+            kernel: [taps, 1, 1],
+            stride: [1; 3],
+            dilation: [1; 3],
+            pad: [before, 0, 0],
+        };
+        let pooling = Pooling::Average { ends: Some([c + taps - 1, 1, inner]) };
+        let mean = applied(scope, Pool { pooling, windows }, &[squares])?;
+        let mean = scope.view(&mean, &dims)?;
+        let alpha = self.alpha * taps as f64 / size as f64;
+        let dtype = x.dtype();
+        let [alpha, beta, bias] =
+            [alpha, self.beta, self.bias].map(|value| scalar(scope, dtype, value));
+        let [alpha, beta, bias] = [alpha?, beta?, bias?];
+        let mean = two(scope, Two::Mul, &mean, &alpha)?;
+        let sum = two(scope, Two::Add, &mean, &bias)?;
+        let power = two(scope, Two::Pow, &sum, &beta)?;
+        two(scope, Two::Div, x, &power)
+    }
 }
 
 pub(super) const CALLS: &[CallInfo] = &[

@@ -3,7 +3,7 @@ use crate::{Concat, StridedCopy, Take};
 use sidestage_ir::{Scope, Stop, Traced};
 
 /// What lies outside.
-enum Mode {
+pub(super) enum Mode {
     Constant,
     Edge,
     Reflect,
@@ -25,7 +25,7 @@ fn part(
 }
 
 /// One axis with more before and behind; less, where the numbers are below 0.
-fn pad_axis(
+pub(super) fn pad_axis(
     scope: &mut Scope<'_, '_>,
     mut x: Traced,
     axis: usize,

@@ -6,12 +6,12 @@ use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::{DType, Tensor};
 
 /// How an axis is resized (ONNX 19, "Resize").
-struct Axis {
-    input: usize,
-    output: usize,
-    scale: f64,
+pub(super) struct Axis {
+    pub(super) input: usize,
+    pub(super) output: usize,
+    pub(super) scale: f64,
     /// Of the region of interest: where it begins and ends.
-    region: (f64, f64),
+    pub(super) region: (f64, f64),
 }
 
 impl Axis {
@@ -94,13 +94,13 @@ impl Axis {
 }
 
 /// How elements are mixed.
-struct Interpolation<'a> {
-    mode: &'a str,
-    cubic: bool,
+pub(super) struct Interpolation<'a> {
+    pub(super) mode: &'a str,
+    pub(super) cubic: bool,
     /// Of the cubic curve.
-    coefficient: f64,
-    exclude: bool,
-    antialias: bool,
+    pub(super) coefficient: f64,
+    pub(super) exclude: bool,
+    pub(super) antialias: bool,
 }
 
 impl Interpolation<'_> {
@@ -185,6 +185,48 @@ fn plan(scope: &Scope<'_, '_>, x: &Traced) -> Result<Vec<(usize, Axis)>, Stop> {
     Ok(plan)
 }
 
+/// Each element that of the operand next to it.
+pub(super) fn nearest(
+    scope: &mut Scope<'_, '_>,
+    mut x: Traced,
+    plan: Vec<(usize, Axis)>,
+    coordinates: &str,
+    rounding: &str,
+) -> Result<Traced, Stop> {
+    for (axis, how) in plan {
+        let places = scope.list(&how.nearest(coordinates, rounding)?)?;
+        x = scope.apply(Take { axis }, &[x, places])?;
+    }
+    Ok(x)
+}
+
+/// Each element (F32) mixed of those of the operand around it.
+pub(super) fn mixed(
+    scope: &mut Scope<'_, '_>,
+    mut x: Traced,
+    plan: Vec<(usize, Axis)>,
+    how: &Interpolation<'_>,
+    outside: f32,
+) -> Result<Traced, Stop> {
+    for (axis, of) in plan {
+        let weights: Vec<u8> =
+            of.weights(how)?.into_iter().flat_map(|weight| weight.to_le_bytes()).collect();
+        let weights = Tensor::new(DType::F32, &[of.input, of.output], &weights);
+        let weights = scope.constant(weights.map_err(|_| "no memory")?);
+        let (rows, mut dims) = rows_along(scope, &x, axis)?;
+        let y = matmul(scope, &rows, &weights)?;
+        if let Some(last) = dims.last_mut() {
+            *last = of.output;
+        }
+        let y = scope.view(&y, &dims)?;
+        x = back(scope, &y, axis)?;
+        if how.mode == "tf_crop_and_resize" {
+            x = extrapolate(scope, x, axis, &of, outside)?;
+        }
+    }
+    Ok(x)
+}
+
 fn resize(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let given = scope.tensor(0)?;
     let mut x = given.clone();
@@ -197,10 +239,7 @@ fn resize(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     if interpolation == "nearest" {
         let rounding = if old { "floor" } else { "round_prefer_floor" };
         let rounding = scope.text("nearest_mode").unwrap_or(rounding);
-        for (axis, how) in plan {
-            let places = scope.list(&how.nearest(coordinates, rounding)?)?;
-            x = scope.apply(Take { axis }, &[x, places])?;
-        }
+        x = nearest(scope, x, plan, coordinates, rounding)?;
         scope.give_tensor(0, x);
         return Ok(());
     }
@@ -215,22 +254,7 @@ fn resize(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         x = scope.apply(Cast { to: DType::F32 }, &[x])?;
     }
     let outside = scope.float("extrapolation_value").unwrap_or(0.0);
-    for (axis, of) in plan {
-        let weights: Vec<u8> =
-            of.weights(&how)?.into_iter().flat_map(|weight| weight.to_le_bytes()).collect();
-        let weights = Tensor::new(DType::F32, &[of.input, of.output], &weights);
-        let weights = scope.constant(weights.map_err(|_| "no memory")?);
-        let (rows, mut dims) = rows_along(scope, &x, axis)?;
-        let y = matmul(scope, &rows, &weights)?;
-        if let Some(last) = dims.last_mut() {
-            *last = of.output;
-        }
-        let y = scope.view(&y, &dims)?;
-        x = back(scope, &y, axis)?;
-        if coordinates == "tf_crop_and_resize" {
-            x = extrapolate(scope, x, axis, &of, outside)?;
-        }
-    }
+    x = mixed(scope, x, plan, &how, outside)?;
     if x.dtype() != given.dtype() {
         x = scope.apply(Cast { to: given.dtype() }, &[x])?;
     }

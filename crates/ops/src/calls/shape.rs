@@ -43,7 +43,7 @@ fn constant_of_shape(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 }
 
 /// `start, start + delta, …` up to `limit`, which is left out.
-fn range(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+pub(super) fn range(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let given = [scope.tensor(0)?, scope.tensor(1)?, scope.tensor(2)?];
     let dtype = given[0].dtype();
     let mut known = Vec::new();

@@ -76,7 +76,7 @@ fn expand(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     Ok(())
 }
 
-fn tile(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+pub(super) fn tile(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let x = scope.tensor(0)?;
     let repeats = scope.integers(1)?.ok_or("the repeats are missing")?;
     if repeats.len() != x.dims().len() || repeats.iter().any(|repeat| *repeat < 0) {

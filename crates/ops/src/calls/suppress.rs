@@ -6,7 +6,7 @@ use sidestage_kernels::Wide;
 use sidestage_tensor::{DType, Tensor};
 
 /// Low and high corner.
-type Corners = [[f32; 2]; 2];
+pub(super) type Corners = [[f32; 2]; 2];
 
 fn floats(tensor: &Tensor) -> Result<Vec<f32>, Stop> {
     let load = f64::load(tensor.dtype()).ok_or("boxes, scores and thresholds are numbers")?;
@@ -30,7 +30,7 @@ fn corners(of: &[f32], centered: bool) -> Corners {
 }
 
 /// The share of what two boxes cover that both cover.
-fn overlap(a: &Corners, b: &Corners) -> f32 {
+pub(super) fn overlap(a: &Corners, b: &Corners) -> f32 {
     let area = |[low, high]: &Corners| (high[0] - low[0]) * (high[1] - low[1]);
     let side = |at: usize| a[1][at].min(b[1][at]) - a[0][at].max(b[0][at]);
     let both = side(0).max(0.0) * side(1).max(0.0);

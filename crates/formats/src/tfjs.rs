@@ -13,6 +13,7 @@ mod error;
 mod frames;
 mod graph;
 mod json;
+mod layers;
 mod node;
 mod tensor;
 mod weights;
@@ -67,7 +68,15 @@ impl Reader {
         if topology.get("node") != &Json::Null {
             return graph::read(topology, signature, manifest);
         }
-        Err(TfjsError::malformed("model.json", "it has neither nodes nor layers"))
+        // What TensorFlow.js itself saves is the model alone.
+        let model = match topology.get("model_config") {
+            Json::Null => topology,
+            model => model,
+        };
+        if model.get("class_name") == &Json::Null {
+            return Err(TfjsError::malformed("model.json", "it has neither nodes nor layers"));
+        }
+        layers::read(model, manifest)
     }
 }
 

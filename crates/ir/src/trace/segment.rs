@@ -61,7 +61,7 @@ impl Work<'_> {
         if let Err(stop) = self.settle(&model, &mut needs) {
             let problem = match stop {
                 Stop::Refused(problem) => problem,
-                Stop::Needs(_) => "an order that depends on a value".into(),
+                Stop::Needs(_) | Stop::Dead => "an order that depends on a value".into(),
             };
             return Err(self.trace.refusal(problem));
         }

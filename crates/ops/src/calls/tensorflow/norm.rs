@@ -17,8 +17,14 @@ pub(super) fn by_channel(
 ) -> Result<Traced, Stop> {
     let mut channels = cast(scope, channels, x.dtype())?;
     let rank = x.dims().len();
-    if channels_first(scope) && rank > 2 && channels.dims().len() == 1 {
-        let mut dims = vec![1; rank - 1];
+    // Layers name the axis.
+    let at = match scope.int("axis") {
+        Some(at) => axis(at, rank)?,
+        None if channels_first(scope) && rank > 2 => 1,
+        None => rank.saturating_sub(1),
+    };
+    if at + 1 < rank && channels.dims().len() == 1 {
+        let mut dims = vec![1; rank - at];
         dims[0] = channels.dims()[0];
         channels = scope.view(&channels, &dims)?;
     }

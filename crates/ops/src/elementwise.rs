@@ -99,7 +99,7 @@ fn join(
     (inputs, outer): (&[ValueId], &Elementwise),
     at: usize,
     (operands, inner): (&[ValueId], &Elementwise),
-) -> Option<Made> {
+) -> Option<(Vec<ValueId>, Elementwise)> {
     let mut all = operands.to_vec();
     let mut sources = inner.program.sources().to_vec();
     let mut lengths = inner.lengths.clone();
@@ -130,14 +130,33 @@ fn join(
     let before = inner.program.steps().iter().map(|step| moved(step, &of_inner));
     let behind = outer.program.steps().iter().map(|step| moved(step, &of_outer));
     let program = Program::new(sources, before.chain(behind).collect())?;
-    Some(Made::new(Elementwise { program, lengths, dims: outer.dims.clone() }, all))
+    Some((all, Elementwise { program, lengths, dims: outer.dims.clone() }))
+}
+
+/// Functions with one more operand made by them, of those that nobody else reads.
+fn longer(
+    site: &Site<'_>,
+    inputs: &[ValueId],
+    outer: &Elementwise,
+) -> Option<(Vec<ValueId>, Elementwise)> {
+    let dense = |at: &usize| matches!(outer.program.sources()[*at], Source::Dense);
+    (0..inputs.len()).filter(dense).find_map(|at| {
+        let (operands, inner) =
+            site.only_here(inputs[at]).then(|| functions(site, inputs[at]))??;
+        join((inputs, outer), at, (&operands, &inner))
+    })
+}
+
+/// All functions that make a value, from the last one on longer and longer.
+pub(crate) fn chains(
+    site: &Site<'_>,
+    value: ValueId,
+) -> impl Iterator<Item = (Vec<ValueId>, Elementwise)> {
+    std::iter::successors(functions(site, value), |(inputs, outer)| longer(site, inputs, outer))
 }
 
 fn rule(site: &mut Site<'_>) -> Option<Made> {
     let (inputs, outer) = functions(site, site.output()?)?;
-    let dense = |at: &usize| matches!(outer.program.sources()[*at], Source::Dense);
-    (0..inputs.len()).filter(dense).find_map(|at| {
-        let made = site.only_here(inputs[at]).then(|| functions(site, inputs[at]))??;
-        join((&inputs, &outer), at, (&made.0, &made.1))
-    })
+    let (inputs, op) = longer(site, &inputs, &outer)?;
+    Some(Made::new(op, inputs))
 }

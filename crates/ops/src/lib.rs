@@ -201,7 +201,8 @@ pub const OPS: &[OpInfo] = &[
 ];
 
 /// The passes over graphs of models, in the order in which they are taken.
-pub const PASSES: &[Pass] = &[elementwise::PASS];
+pub const PASSES: &[Pass] =
+    &[layer_normalization::PASS, rms_normalization::PASS, unary::PASS, elementwise::PASS];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,8 @@
 use super::{CallInfo, row, scalar};
 use crate::{Binary, Unary};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Binary as Two, Unary as One};
+use sidestage_kernels::{Binary as Two, Unary as One, Wide};
+use sidestage_tensor::{DType, Tensor};
 
 type S<'a, 'w> = Scope<'a, 'w>;
 type Done = Result<(), Stop>;
@@ -86,9 +87,33 @@ fn bit_shift(scope: &mut S<'_, '_>) -> Done {
     two(scope, Two::BitShift { left })
 }
 
+/// The first element, of any type.
+fn number(tensor: &Tensor) -> Option<f64> {
+    match f64::load(tensor.dtype()) {
+        Some(load) => Some(load(tensor.bytes(), 0)),
+        None => tensor.integers()?.first().map(|first| *first as f64),
+    }
+}
+
 /// The exponent may have another type.
 fn pow(scope: &mut S<'_, '_>) -> Done {
     let (a, mut b) = (scope.tensor(0)?, scope.tensor(1)?);
+    // Squares and cubes, as norms and GELU have them: of few roundings, and much faster.
+    if a.dtype() == DType::F32
+        && b.dims().iter().all(|dim| *dim == 1)
+        && b.dims().len() <= a.dims().len()
+        && let Some(known) = b.known()
+        && let Some(power) = number(known)
+        && [2.0, 3.0].contains(&power)
+    {
+        let function = Two::Mul;
+        let mut y = scope.apply(Binary { function }, &[a.clone(), a.clone()])?;
+        if power == 3.0 {
+            y = scope.apply(Binary { function }, &[y, a])?;
+        }
+        scope.give_tensor(0, y);
+        return Ok(());
+    }
     if a.dtype() != b.dtype() {
         b = scope.apply(crate::Cast { to: a.dtype() }, &[b])?;
     }

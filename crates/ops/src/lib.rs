@@ -23,6 +23,7 @@ mod elementwise;
 mod expert_linear;
 #[cfg(test)]
 mod extremes;
+mod finish;
 mod gather;
 mod gather_elements;
 mod gather_nd;
@@ -201,8 +202,13 @@ pub const OPS: &[OpInfo] = &[
 ];
 
 /// The passes over graphs of models, in the order in which they are taken.
-pub const PASSES: &[Pass] =
-    &[layer_normalization::PASS, rms_normalization::PASS, unary::PASS, elementwise::PASS];
+pub const PASSES: &[Pass] = &[
+    layer_normalization::PASS,
+    rms_normalization::PASS,
+    unary::PASS,
+    finish::PASS,
+    elementwise::PASS,
+];
 
 #[cfg(test)]
 mod tests {

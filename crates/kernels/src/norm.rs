@@ -52,8 +52,9 @@ pub fn layer_norm(
     }
 }
 
+/// The sum of a term of each element, in eight lanes.
 #[inline(always)]
-fn sum(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+pub(crate) fn sum(x: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let (eights, rest) = x.as_chunks::<8>();
     let mut sums = [0.0; 8];
     for eight in eights {

@@ -1,16 +1,18 @@
 //! Rows whose exponentials add up to one.
 
 use crate::exp;
+use crate::norm::sum;
 
-/// `out = exp(x - max) / sum(exp(x - max))` of a row.
+/// `out = exp(x - max) / sum(exp(x - max))` of a row. The sum is of eight lanes, always in the same
+/// order.
 ///
 /// # Panics
 /// If the lengths differ.
 pub fn softmax(x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
-    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let most = largest(x);
     out.iter_mut().zip(x).for_each(|(out, x)| *out = exp(x - most));
-    let sum = out.iter().sum::<f32>();
+    let sum = sum(out, |x| x);
     out.iter_mut().for_each(|out| *out /= sum);
 }
 
@@ -20,7 +22,20 @@ pub fn softmax(x: &[f32], out: &mut [f32]) {
 /// If the lengths differ.
 pub fn log_softmax(x: &[f32], out: &mut [f32]) {
     assert_eq!(x.len(), out.len());
-    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum = x.iter().map(|x| f64::from(exp(x - most))).sum::<f64>().ln() as f32;
+    let most = largest(x);
+    out.iter_mut().zip(x).for_each(|(out, x)| *out = exp(x - most));
+    let sum = f64::from(sum(out, |x| x)).ln() as f32;
     out.iter_mut().zip(x).for_each(|(out, x)| *out = x - most - sum);
+}
+
+/// The largest of some numbers; what is none is passed over.
+fn largest(x: &[f32]) -> f32 {
+    let mut most = [f32::NEG_INFINITY; 8];
+    let (eights, rest) = x.as_chunks::<8>();
+    for eight in eights {
+        for lane in 0..8 {
+            most[lane] = if eight[lane] > most[lane] { eight[lane] } else { most[lane] };
+        }
+    }
+    most.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }

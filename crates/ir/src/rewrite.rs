@@ -79,7 +79,12 @@ impl Site<'_> {
 
     /// Whether no other node reads a value, and no caller.
     pub fn only_here(&self, value: ValueId) -> bool {
-        self.readers.get(self.graph.root(value).index()) == Some(&1)
+        self.readers(value) == 1
+    }
+
+    /// How many nodes read a value or a view of it; one more if the caller does.
+    pub fn readers(&self, value: ValueId) -> usize {
+        self.readers.get(self.graph.root(value).index()).copied().unwrap_or(0)
     }
 
     /// What a value is a view of; itself, if it is none.

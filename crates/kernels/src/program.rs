@@ -15,6 +15,8 @@ const REGISTERS: usize = 16;
 pub enum Source {
     /// One behind the other.
     Dense,
+    /// As those, but the operand begins with the first one that is computed.
+    Part,
     /// All the same.
     One,
     /// By steps.
@@ -28,6 +30,17 @@ pub enum Step {
     Unary(Unary, usize),
     /// Of two.
     Binary(Binary, [usize; 2]),
+}
+
+impl Step {
+    /// The same function of other values.
+    #[must_use]
+    pub fn with(self, place: impl Fn(usize) -> usize) -> Self {
+        match self {
+            Self::Unary(function, of) => Self::Unary(function, place(of)),
+            Self::Binary(function, of) => Self::Binary(function, of.map(place)),
+        }
+    }
 }
 
 /// Functions of `f32` elements, one after another. What the last step makes is the result.
@@ -75,21 +88,19 @@ impl Program {
     pub fn run(&self, operands: &[&[f32]], first: usize, out: &mut [f32]) {
         assert_eq!(operands.len(), self.sources.len(), "an operand for each source");
         let mut registers = [[0.0_f32; BLOCK]; REGISTERS];
-        let mut at = first;
-        for out in out.chunks_mut(BLOCK) {
-            self.block(operands, at, &mut registers, out);
-            at += out.len();
+        for (index, out) in out.chunks_mut(BLOCK).enumerate() {
+            self.block(operands, (first, index * BLOCK), &mut registers, out);
         }
     }
 
     fn block(
         &self,
         operands: &[&[f32]],
-        first: usize,
+        (start, done): (usize, usize),
         registers: &mut [[f32; BLOCK]; REGISTERS],
         out: &mut [f32],
     ) {
-        let count = out.len();
+        let (first, count) = (start + done, out.len());
         for (register, (source, operand)) in
             registers.iter_mut().zip(self.sources.iter().zip(operands))
         {
@@ -105,7 +116,8 @@ impl Program {
             let value = |of: usize| -> (&[f32], isize) {
                 match self.sources.get(of) {
                     Some(Source::Dense) => (&operands[of][first..first + count], 1),
-                    Some(Source::One) => (&operands[of][..1], 0),
+                    Some(Source::Part) => (&operands[of][done..done + count], 1),
+                Some(Source::One) => (&operands[of][..1], 0),
                     _ => (&before[of][..count], 1),
                 }
             };

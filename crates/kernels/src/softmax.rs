@@ -16,6 +16,14 @@ pub fn softmax(x: &[f32], out: &mut [f32]) {
     out.iter_mut().for_each(|out| *out /= sum);
 }
 
+/// As [`softmax`], in place.
+pub fn softmax_in_place(x: &mut [f32]) {
+    let most = largest(x);
+    x.iter_mut().for_each(|x| *x = exp(*x - most));
+    let sum = sum(x, |x| x);
+    x.iter_mut().for_each(|x| *x /= sum);
+}
+
 /// `out = x - max - ln(sum(exp(x - max)))` of a row.
 ///
 /// # Panics

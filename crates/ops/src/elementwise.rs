@@ -123,12 +123,8 @@ fn join(
         Some(place) => *place,
         None => first + value - places.len(),
     };
-    let moved = |step: &Step, to: &dyn Fn(usize) -> usize| match *step {
-        Step::Unary(function, of) => Step::Unary(function, to(of)),
-        Step::Binary(function, of) => Step::Binary(function, of.map(to)),
-    };
-    let before = inner.program.steps().iter().map(|step| moved(step, &of_inner));
-    let behind = outer.program.steps().iter().map(|step| moved(step, &of_outer));
+    let before = inner.program.steps().iter().map(|step| step.with(of_inner));
+    let behind = outer.program.steps().iter().map(|step| step.with(of_outer));
     let program = Program::new(sources, before.chain(behind).collect())?;
     Some((all, Elementwise { program, lengths, dims: outer.dims.clone() }))
 }

@@ -19,6 +19,7 @@ mod deform_im2col;
 mod depthwise_conv;
 mod det;
 mod dft;
+mod dot_product_attention;
 mod elementwise;
 mod expert_linear;
 #[cfg(test)]
@@ -84,6 +85,7 @@ pub use deform_im2col::DeformIm2Col;
 pub use depthwise_conv::DepthwiseConv;
 pub use det::Det;
 pub use dft::Dft;
+pub use dot_product_attention::DotProductAttention;
 pub use elementwise::Elementwise;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
@@ -157,6 +159,7 @@ pub const OPS: &[OpInfo] = &[
     depthwise_conv::INFO,
     det::INFO,
     dft::INFO,
+    dot_product_attention::INFO,
     elementwise::INFO,
     expert_linear::INFO,
     gather::INFO,
@@ -203,6 +206,7 @@ pub const OPS: &[OpInfo] = &[
 
 /// The passes over graphs of models, in the order in which they are taken.
 pub const PASSES: &[Pass] = &[
+    dot_product_attention::PASS,
     layer_normalization::PASS,
     rms_normalization::PASS,
     unary::PASS,
@@ -252,6 +256,7 @@ mod tests {
             Box::new(DepthwiseConv { windows, finish }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
+            Box::new(DotProductAttention { keys: 1, values: 1, functions: None, masked: false }),
             Box::new(Elementwise {
                 program: Program::new(vec![Source::Dense], vec![step]).unwrap(),
                 lengths: vec![6],

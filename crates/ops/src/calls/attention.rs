@@ -1,7 +1,7 @@
 use super::matmul::matmul;
 use super::softmax::along;
-use super::{CallInfo, expand, row, scalar, transpose};
-use crate::{Binary, Cast, Concat, Unary, Where};
+use super::{CallInfo, cast, expand, row, scalar, transpose};
+use crate::{Binary, Concat, Unary, Where};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Binary as Two, Unary as One};
 use sidestage_tensor::{DType, Tensor};
@@ -83,7 +83,7 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     if wanted == 2 {
         scope.give_tensor(3, scores.clone());
     }
-    let precise = scope.apply(Cast { to: DType::F32 }, &[scores])?;
+    let precise = cast(scope, &scores, DType::F32)?;
     let shares = along(scope, &precise, 3, false)?;
     // A row of which everything is masked has no shares.
     let shares = {
@@ -91,11 +91,11 @@ fn attention(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         let zero = scalar(scope, DType::F32, 0.0)?;
         scope.apply(Where, &[odd, zero, shares])?
     };
-    let shares = scope.apply(Cast { to: dtype }, &[shares])?;
+    let shares = cast(scope, &shares, dtype)?;
     if wanted == 3 {
         scope.give_tensor(3, shares.clone());
     }
-    let v = if v.dtype() == dtype { v } else { scope.apply(Cast { to: dtype }, &[v])? };
+    let v = cast(scope, &v, dtype)?;
     let mut y = matmul(scope, &shares, &v)?;
     if flat {
         let wide = y.dims()[3];

@@ -117,7 +117,7 @@ impl Program {
                 match self.sources.get(of) {
                     Some(Source::Dense) => (&operands[of][first..first + count], 1),
                     Some(Source::Part) => (&operands[of][done..done + count], 1),
-                Some(Source::One) => (&operands[of][..1], 0),
+                    Some(Source::One) => (&operands[of][..1], 0),
                     _ => (&before[of][..count], 1),
                 }
             };

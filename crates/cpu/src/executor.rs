@@ -1,4 +1,4 @@
-use crate::memory::{Arena, ArenaCells, State};
+use crate::memory::{Arena, ArenaCells, States};
 use crate::together::{MOST, together};
 use crate::{OpTimes, Weights};
 use bytemuck::Pod;
@@ -59,7 +59,7 @@ pub struct Executor {
     plan: Plan,
     weights: Weights,
     arena: Arena,
-    states: Vec<State>,
+    states: States,
     symbols: Vec<usize>,
     /// For each node, where those end that may run at once with it.
     together: Vec<usize>,
@@ -72,7 +72,7 @@ struct Memory<'a> {
     plan: &'a Plan,
     weights: &'a Weights,
     cells: ArenaCells<'a>,
-    states: &'a [State],
+    states: &'a States,
     symbols: &'a [usize],
 }
 
@@ -101,7 +101,7 @@ impl<'a> Memory<'a> {
                     extents,
                     bytes: self.plan.graph.constants[index].bytes(),
                 }),
-                Place::State(index) => Operand::Pages(self.states[index].cells()),
+                Place::State(index) => Operand::Pages(self.states.cells(index)),
             });
         }
         let mut outputs: SmallVec<[TensorOut<'a>; 2]> = SmallVec::new();
@@ -152,7 +152,7 @@ impl Executor {
             weights.arrange(index, ty.dtype, ty.extents(&[]).dims(), bytes);
         }
         let arena = Arena::new(plan.arena_bytes)?;
-        let states = plan.states.iter().map(|_| State::default()).collect();
+        let states = States::new(plan.states.len());
         let symbols = vec![0; plan.graph.symbols.len()];
         let (together, node) = (together(&plan), plan.graph.nodes.len());
         Ok(Self { plan, weights, arena, states, symbols, together, node, unit: 0 })
@@ -165,7 +165,7 @@ impl Executor {
 
     /// Bytes of the arena and of the states' pages.
     pub fn memory(&self) -> (usize, usize) {
-        (self.arena.bytes(), self.states.iter().map(State::bytes).sum())
+        (self.arena.bytes(), self.states.bytes())
     }
 
     /// Grows every state to at least `pages` pages.
@@ -173,11 +173,11 @@ impl Executor {
     /// # Errors
     /// The allocator's refusal; what was there stays.
     pub fn reserve_pages(&mut self, pages: usize) -> Result<(), TryReserveError> {
-        for (state, id) in self.states.iter_mut().zip(&self.plan.states) {
-            let bytes = self.plan.graph.value(*id).ty.bytes(&self.symbols).unwrap_or(0);
-            state.grow(pages, bytes)?;
-        }
-        Ok(())
+        let bytes = |state: usize| {
+            let ty = &self.plan.graph.value(self.plan.states[state]).ty;
+            ty.bytes(&self.symbols).unwrap_or(0)
+        };
+        self.states.grow(pages, bytes)
     }
 
     /// Copies one page of every state over another.
@@ -185,9 +185,7 @@ impl Executor {
     /// # Panics
     /// If a page is not there.
     pub fn copy_page(&mut self, from: usize, to: usize) {
-        for state in &mut self.states {
-            state.copy_page(from, to);
-        }
+        self.states.copy_page(from, to);
     }
 
     /// Starts a run in which the symbols have these values; an unfinished one is given up.

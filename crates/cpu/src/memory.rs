@@ -54,40 +54,78 @@ impl<'a> ArenaCells<'a> {
     }
 }
 
-/// The pages of one state, kept from run to run.
+/// The pages of all states, kept from run to run.
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    pages: Vec<AlignedBytes>,
-    cells: Vec<SharedOut<'static, u8>>,
+pub(crate) struct States {
+    slabs: Vec<AlignedBytes>,
+    /// Of each state its pages.
+    pages: Vec<Vec<SharedOut<'static, u8>>>,
 }
 
-impl State {
-    /// Grows to `count` pages of `bytes` each.
-    pub(crate) fn grow(&mut self, count: usize, bytes: usize) -> Result<(), TryReserveError> {
-        while self.pages.len() < count {
-            self.pages.try_reserve(1)?;
-            self.cells.try_reserve(1)?;
-            let mut page = AlignedBytes::zeroed(bytes)?;
-            let start = page.as_mut_slice().as_mut_ptr();
-            // SAFETY: the page's heap bytes do not move and are dropped with `self`; `cells` hands
-            // them out only for a borrow of `self`, and nothing else touches them.
-            self.cells.push(unsafe { SharedOut::from_raw(start, bytes) });
-            self.pages.push(page);
+impl States {
+    /// A page of the processor's memory. Where the pages of a state are whole ones they lie on their
+    /// borders, over which no processor reads ahead.
+    const BORDER: usize = 4096;
+
+    pub(crate) fn new(count: usize) -> Self {
+        Self { slabs: Vec::new(), pages: (0..count).map(|_| Vec::new()).collect() }
+    }
+
+    /// Grows each state to `count` pages of its number of bytes. What is new lies in one allocation, a
+    /// state's pages side by side.
+    pub(crate) fn grow(
+        &mut self,
+        count: usize,
+        bytes: impl Fn(usize) -> usize,
+    ) -> Result<(), TryReserveError> {
+        let more: Vec<usize> =
+            self.pages.iter().map(|pages| count.saturating_sub(pages.len())).collect();
+        let room = |state: usize| bytes(state).next_multiple_of(64);
+        let all = more.iter().enumerate().fold(0usize, |all, (state, more)| {
+            all.saturating_add(more.saturating_mul(room(state)))
+        });
+        if all == 0 {
+            return Ok(());
         }
+        self.slabs.try_reserve(1)?;
+        for (pages, &more) in self.pages.iter_mut().zip(&more) {
+            pages.try_reserve(more)?;
+        }
+        let mut slab = AlignedBytes::zeroed(all.saturating_add(Self::BORDER))?;
+        let start = slab.as_mut_slice().as_mut_ptr();
+        let mut at = start.align_offset(Self::BORDER).min(Self::BORDER);
+        for (state, &more) in more.iter().enumerate() {
+            for _ in 0..more {
+                // SAFETY: the part lies in the slab, whose heap bytes do not move and are dropped with
+                // `self`; `pages` hands it out only for a borrow of `self`, and nothing else touches it.
+                let page = unsafe { SharedOut::from_raw(start.add(at), bytes(state)) };
+                self.pages[state].push(page);
+                at += room(state);
+            }
+        }
+        self.slabs.push(slab);
         Ok(())
     }
 
+    /// Copies one page of every state over another.
     pub(crate) fn copy_page(&mut self, from: usize, to: usize) {
-        if let Ok([from, to]) = self.pages.get_disjoint_mut([from, to]) {
-            to.as_mut_slice().copy_from_slice(from.as_slice());
+        if from == to {
+            return;
+        }
+        for pages in &mut self.pages {
+            let (from, to) = (pages[from], pages[to]);
+            // SAFETY: two pages do not overlap, and `self` is borrowed alone.
+            let (from, to) = unsafe { (from.read(0..from.len()), to.part(0..to.len())) };
+            to.copy_from_slice(from);
         }
     }
 
-    pub(crate) fn cells(&self) -> &[SharedOut<'_, u8>] {
-        &self.cells
+    /// The pages of a state.
+    pub(crate) fn cells(&self, state: usize) -> &[SharedOut<'_, u8>] {
+        &self.pages[state]
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.pages.iter().map(AlignedBytes::len).sum()
+        self.pages.iter().flatten().map(SharedOut::len).sum()
     }
 }

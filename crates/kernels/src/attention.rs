@@ -1,7 +1,7 @@
 //! Attention of a few rows over a cache held in pages.
 //!
-//! Scores and sums are the same [`product`]: keys and values lie so that four lanes are four
-//! results ([`crate::kv`]). A row's positions are taken in chunks of [`KV_CHUNK`], counted from
+//! Scores and sums are the same [`product`]: keys and values lie so that lanes are results
+//! ([`crate::kv`]). A row's positions are taken in chunks of [`KV_CHUNK`], counted from
 //! position 0, each with a softmax of its own; chunks are merged in order. So a row's result depends
 //! neither on the rows beside it nor on who computes which chunk.
 
@@ -10,13 +10,14 @@ mod softmax;
 
 use crate::kv::{KV_PAGE, SCALED};
 use crate::lanes::{Lanes, Native};
-use product::{Four, product};
+use product::{Eight, Sums, product};
 use sidestage_tensor::DType;
 pub use softmax::merge_attention;
 use softmax::{Factors, NOTHING, add, soften};
 use std::array::from_fn;
 use std::cell::RefCell;
 use std::f32::consts::LOG2_E;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Positions of a chunk: four pages, which a decode step reads side by side.
@@ -29,8 +30,11 @@ const TILE: usize = 32;
 /// From so many vectors on a page is widened once for all of them.
 const WIDEN: usize = 9;
 
-/// Groups of four positions in a page.
-const GROUPS: usize = KV_PAGE / 4;
+/// Groups of eight positions in a page.
+const GROUPS: usize = KV_PAGE / 8;
+
+/// Pages of a chunk.
+const PAGES: usize = KV_CHUNK / KV_PAGE;
 
 /// The keys and values of one head of one sequence.
 #[derive(Clone, Copy)]
@@ -103,9 +107,9 @@ pub(crate) fn attention_by<L: Lanes>(
             let vectors = first..vectors.min(first + TILE);
             let chunks = chunks.clone();
             match args.dtype {
-                DType::F32 => tile::<L, [f32; 4]>(args, queries, vectors, chunks, scratch, out),
-                DType::F16 => tile::<L, [u16; 4]>(args, queries, vectors, chunks, scratch, out),
-                _ => tile::<L, [i8; 4]>(args, queries, vectors, chunks, scratch, out),
+                DType::F32 => tile::<L, [f32; 8]>(args, queries, vectors, chunks, scratch, out),
+                DType::F16 => tile::<L, [u16; 8]>(args, queries, vectors, chunks, scratch, out),
+                _ => tile::<L, [i8; 8]>(args, queries, vectors, chunks, scratch, out),
             }
         }
     });
@@ -120,7 +124,7 @@ struct Scratch {
     /// Of each vector the sum of the chunk's values by their weights.
     sums: Vec<f32>,
     /// One head of a page, widened.
-    wide: Vec<[f32; 4]>,
+    wide: Vec<[f32; 8]>,
 }
 
 impl Scratch {
@@ -137,28 +141,28 @@ struct Head<'a, E> {
     scales: &'a [[u8; 8]],
 }
 
-impl<'a, E: Four> Head<'a, E> {
+impl<'a, E: Eight> Head<'a, E> {
     fn new(bytes: &'a [u8], head_dim: usize) -> Self {
-        let elements = head_dim.next_multiple_of(4) * KV_PAGE;
-        let (data, scales) = bytes.split_at(elements / 4 * size_of::<E>());
+        let elements = head_dim.next_multiple_of(8) * KV_PAGE;
+        let (data, scales) = bytes.split_at(elements / 8 * size_of::<E>());
         Self { data: bytemuck::cast_slice(data), scales: scales.as_chunks().0 }
     }
 
     /// The same head, widened.
-    fn widened<'b, L: Lanes>(self, wide: &'b mut Vec<[f32; 4]>) -> Head<'b, E::Wide>
+    fn widened<'b, L: Lanes>(self, wide: &'b mut Vec<[f32; 8]>) -> Head<'b, E::Wide>
     where
         'a: 'b,
     {
-        wide.resize(self.data.len(), [0.0; 4]);
+        wide.resize(self.data.len(), [0.0; 8]);
         let wide: &mut [E::Wide] = bytemuck::cast_slice_mut(wide);
-        for (wide, four) in wide.iter_mut().zip(self.data) {
-            *wide = four.wide::<L>();
+        for (wide, eight) in wide.iter_mut().zip(self.data) {
+            *wide = eight.wide::<L>();
         }
         Head { data: wide, scales: self.scales }
     }
 }
 
-fn tile<L: Lanes, E: Four>(
+fn tile<L: Lanes, E: Eight>(
     args: &Attention<'_>,
     queries: &Queries<'_>,
     vectors: Range<usize>,
@@ -167,7 +171,7 @@ fn tile<L: Lanes, E: Four>(
     out: &mut [f32],
 ) {
     let (head_dim, count) = (args.head_dim, vectors.len());
-    let padded = head_dim.next_multiple_of(4);
+    let padded = head_dim.next_multiple_of(8);
     let Scratch { q, scores, sums, wide } = scratch;
     // The factor of keys goes to both sides, so that neither query nor product leaves the range.
     let after = if E::FACTOR == 1.0 { 1.0 } else { 65536.0 };
@@ -194,11 +198,16 @@ fn tile<L: Lanes, E: Four>(
             continue;
         }
         let (pages, positions) = (start / KV_PAGE..end / KV_PAGE, end - start);
+        let of = |heads: &[&[u8]]| -> u8 {
+            let heads = &heads[pages.start - args.first_page..pages.end - args.first_page];
+            heads.iter().map(|head| touch(head)).fold(0, |all, byte| all ^ byte)
+        };
+        black_box(of(args.keys) ^ of(args.values));
         // Of keys four pages at once, of a wide tile one, so that it stays in the cache.
         let step = if count < WIDEN { pages.len() } else { 1 };
         scores.resize(TILE * KV_CHUNK, 0.0);
         for at in pages.clone().step_by(step) {
-            let heads: [Head<'_, E>; 4] = from_fn(|i| {
+            let heads: [Head<'_, E>; PAGES] = from_fn(|i| {
                 Head::new(args.keys[(at + i).min(pages.end - 1) - args.first_page], head_dim)
             });
             let column = (at - pages.start) * KV_PAGE;
@@ -213,12 +222,12 @@ fn tile<L: Lanes, E: Four>(
         for (v, scores) in scores.chunks_exact_mut(KV_CHUNK).take(count).enumerate() {
             let seen = seen(v).start.max(start)..seen(v).end.min(end).max(start);
             let seen = seen.start.min(seen.end) - start..seen.end - start;
-            softmaxes[v] = soften(&mut scores[..positions], seen, factors, args.softcap);
+            softmaxes[v] = soften::<L>(&mut scores[..positions], seen, factors, args.softcap);
         }
         sums.clear();
         sums.resize(count * padded, 0.0);
         for at in pages.clone().step_by(step) {
-            let heads: [Head<'_, E>; 4] = from_fn(|i| {
+            let heads: [Head<'_, E>; PAGES] = from_fn(|i| {
                 Head::new(args.values[(at + i).min(pages.end - 1) - args.first_page], head_dim)
             });
             let weights = &scores[(at - pages.start) * KV_PAGE..];
@@ -233,9 +242,19 @@ fn tile<L: Lanes, E: Four>(
         let outs = out.chunks_exact_mut(partial_len(head_dim));
         for ((out, sums), softmax) in outs.zip(sums).zip(softmaxes) {
             let (all, state) = out.split_at_mut(head_dim);
-            add(all, state, &sums[..head_dim], softmax);
+            add::<L>(all, state, &sums[..head_dim], softmax);
         }
     }
+}
+
+/// Reads a byte of each of the first eight cache lines of 4,096 bytes. Where a page of memory begins a
+/// processor waits for each line until it has seen some, and only then reads ahead: for all pages of a
+/// chunk at once it waits but once. Of a cache of 94 MB a layer took 385 µs instead of 455, near caches
+/// lose nothing; 4 and 16 lines gave less.
+#[inline(always)]
+fn touch(head: &[u8]) -> u8 {
+    let lines = head.chunks(4096).flat_map(|page| page.iter().step_by(64).take(8));
+    lines.fold(0, |all, byte| all ^ byte)
 }
 
 /// `rows` rows of `width` values times a factor, four rows interleaved; the last may be fewer.
@@ -249,30 +268,32 @@ fn in_fours<'a>(
     to.resize(rows * width, 0.0);
     for (four, to) in to.chunks_mut(4 * width).enumerate() {
         let rows = to.len() / width;
-        for r in 0..rows {
-            let to = to.iter_mut().skip(r).step_by(rows);
-            for (to, x) in to.zip(row(4 * four + r)) {
-                *to = x * factor;
+        let from: [&[f32]; 4] = from_fn(|r| &row(4 * four + r.min(rows - 1))[..width]);
+        for (i, to) in to.chunks_exact_mut(rows).enumerate() {
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = from[i] * factor;
             }
         }
     }
 }
 
-/// Calls `$kernel` for the vectors of a four, with as many streams as leave registers for operands.
-/// Kernels stay functions of their own: inlined all into one, those for bytes took 1.4 times as long.
+/// Calls `$kernel` for the vectors of a four, with so many streams of eight columns that a kernel has
+/// six to eight accumulators: with twelve V8 keeps two of them in memory, which takes longer than what
+/// six wait for. Kernels stay functions of their own: inlined all into one, those for bytes took 1.4
+/// times as long.
 macro_rules! by_count {
     ($L:ident, $E:ident, $rows:expr, $kernel:ident($($arg:expr),*)) => {
         match $rows {
-            4 => $kernel::<$L, $E, 4, 2>($($arg),*),
-            3 => $kernel::<$L, $E, 3, 4>($($arg),*),
-            2 => $kernel::<$L, $E, 2, 4>($($arg),*),
+            4 => $kernel::<$L, $E, 4, 1>($($arg),*),
+            3 => $kernel::<$L, $E, 3, 1>($($arg),*),
+            2 => $kernel::<$L, $E, 2, 2>($($arg),*),
             _ => $kernel::<$L, $E, 1, 4>($($arg),*),
         }
     };
 }
 
 /// The scores of these pages, from a column of the chunk on.
-fn all_scores<L: Lanes, E: Four>(
+fn all_scores<L: Lanes, E: Eight>(
     q: &[f32],
     pages: &[Head<'_, E>],
     head_dim: usize,
@@ -288,34 +309,21 @@ fn all_scores<L: Lanes, E: Four>(
 }
 
 #[inline(never)]
-fn some_scores<L: Lanes, E: Four, const Q: usize, const S: usize>(
+fn some_scores<L: Lanes, E: Eight, const Q: usize, const S: usize>(
     q: &[f32],
     pages: &[Head<'_, E>],
     scores: &mut [f32],
 ) {
     let (q, _) = q.as_chunks::<Q>();
-    let mut put = |column: usize, four: [L::F; Q]| {
-        for (q, four) in four.into_iter().enumerate() {
-            scores[q * KV_CHUNK + column..][..4].copy_from_slice(&L::store(four));
-        }
-    };
-    for (i, pages) in pages.chunks(S).enumerate() {
-        // Streams are the same group of several pages, or several groups of a page.
-        if pages.len() == S {
-            for group in 0..GROUPS {
-                let sums = key_product::<L, E, Q, S>(q, from_fn(|s| (pages[s], group)));
-                for s in 0..S {
-                    put((i * S + s) * KV_PAGE + 4 * group, sums.map(|sums| sums[s]));
-                }
-            }
-            continue;
-        }
-        for (s, page) in pages.iter().enumerate() {
-            for group in (0..GROUPS).step_by(S) {
-                let sums = key_product::<L, E, Q, S>(q, from_fn(|s| (*page, group + s)));
-                for of in 0..S {
-                    let column = (i * S + s) * KV_PAGE + 4 * (group + of);
-                    put(column, sums.map(|sums| sums[of]));
+    // Pages in turn, so that memory is read in as many streams.
+    for group in (0..GROUPS).step_by(S) {
+        for (page, head) in pages.iter().enumerate() {
+            let sums = key_product::<L, E, Q, S>(q, head, group);
+            for (q, sums) in sums.into_iter().enumerate() {
+                for (s, [low, high]) in sums.into_iter().enumerate() {
+                    let at = q * KV_CHUNK + page * KV_PAGE + 8 * (group + s);
+                    let (fours, _) = scores[at..].as_chunks_mut::<4>();
+                    (fours[0], fours[1]) = (L::store(low), L::store(high));
                 }
             }
         }
@@ -324,23 +332,28 @@ fn some_scores<L: Lanes, E: Four, const Q: usize, const S: usize>(
 
 /// Scores of `S` groups of positions.
 #[inline(always)]
-fn key_product<L: Lanes, E: Four, const Q: usize, const S: usize>(
+fn key_product<L: Lanes, E: Eight, const Q: usize, const S: usize>(
     q: &[[f32; Q]],
-    groups: [(Head<'_, E>, usize); S],
-) -> [[L::F; S]; Q] {
-    let streams = groups.map(|(head, group)| &head.data[group * q.len()..][..q.len()]);
+    head: &Head<'_, E>,
+    group: usize,
+) -> Sums<L::F, Q, S> {
+    let zeros = [[[L::splat(0.0); 2]; S]; Q];
+    let streams: [&[E]; S] = from_fn(|s| &head.data[(group + s) * q.len()..][..q.len()]);
     if !E::SCALED {
-        return product::<L, E, Q, S>(q.len(), |_, i| q[i], streams);
+        return product::<L, E, Q, S>(q.len(), |i| q[i], streams, zeros);
     }
-    let mut sums = [[L::splat(0.0); S]; Q];
+    let mut sums = zeros;
     for (block, q) in q.chunks(SCALED).enumerate() {
         let streams = streams.map(|stream| &stream[block * SCALED..]);
-        let products = product::<L, E, Q, S>(q.len(), |_, i| q[i], streams);
+        let products = product::<L, E, Q, S>(q.len(), |i| q[i], streams, zeros);
         for s in 0..S {
-            let (head, group) = groups[s];
-            let scale = L::load_f16(&head.scales[block * GROUPS + group]);
-            for q in 0..Q {
-                sums[q][s] = L::madd(products[q][s], scale, sums[q][s]);
+            for half in 0..2 {
+                let scale = &head.scales[2 * (block * GROUPS + group + s) + half];
+                let scale = L::load_f16(scale);
+                for q in 0..Q {
+                    let sum = &mut sums[q][s][half];
+                    *sum = L::madd(products[q][s][half], scale, *sum);
+                }
             }
         }
     }
@@ -348,7 +361,7 @@ fn key_product<L: Lanes, E: Four, const Q: usize, const S: usize>(
 }
 
 /// Adds the values of these pages to the sums; `weights` begin with those of the first page.
-fn all_sums<L: Lanes, E: Four>(
+fn all_sums<L: Lanes, E: Eight>(
     weights: &[f32],
     pages: &[Head<'_, E>],
     padded: usize,
@@ -363,72 +376,66 @@ fn all_sums<L: Lanes, E: Four>(
 type Weights<'a, const Q: usize> = [&'a [f32; KV_PAGE]; Q];
 
 #[inline(never)]
-fn some_sums<L: Lanes, E: Four, const Q: usize, const S: usize>(
+fn some_sums<L: Lanes, E: Eight, const Q: usize, const S: usize>(
     weights: &[f32],
     pages: &[Head<'_, E>],
     sums: &mut [f32],
 ) {
-    let padded = sums.len() / Q;
-    let mut add = |group: usize, products: [L::F; Q]| {
-        for (q, product) in products.into_iter().enumerate() {
-            let (four, _) = sums[q * padded + 4 * group..].as_chunks_mut::<4>();
-            four[0] = L::store(L::add(L::load(&four[0]), product));
-        }
+    let groups = sums.len() / Q / 8;
+    let of = |page: usize| -> Weights<'_, Q> {
+        from_fn(|q| &weights[q * KV_CHUNK + page * KV_PAGE..].as_chunks().0[0])
     };
-    // Groups of four dimensions that have one scale.
-    let block = if E::SCALED { SCALED / 4 } else { padded / 4 };
-    let mut scaled = [[[0.0; KV_PAGE]; Q]; S];
-    for (at, pages) in pages.chunks(S).enumerate() {
-        let of = |s: usize| -> Weights<'_, Q> {
-            from_fn(|q| &weights[q * KV_CHUNK + (at * S + s) * KV_PAGE..].as_chunks().0[0])
-        };
-        for first in (0..padded / 4).step_by(block) {
-            if E::SCALED {
-                for (s, (page, scaled)) in pages.iter().zip(&mut scaled).enumerate() {
-                    times_scales::<L, Q>(of(s), &page.scales[first..], scaled);
-                }
+    // Groups of eight dimensions that have one scale.
+    let block = if E::SCALED { SCALED / 8 } else { groups };
+    let mut scaled = [[[0.0; KV_PAGE]; Q]; PAGES];
+    for first in (0..groups).step_by(block) {
+        if E::SCALED {
+            let scales = first / block * (KV_PAGE / 4);
+            for (page, (head, scaled)) in pages.iter().zip(&mut scaled).enumerate() {
+                times_scales::<L, Q>(of(page), &head.scales[scales..], scaled);
             }
-            let of = |s: usize| if E::SCALED { scaled[s].each_ref() } else { of(s) };
-            let stream = |s: usize, group: usize| &pages[s].data[group * KV_PAGE..][..KV_PAGE];
-            // As with keys: a group of several pages, or several groups of a page.
-            if pages.len() == S {
-                let weights: [Weights<'_, Q>; S] = from_fn(of);
-                for group in first..first + block {
-                    let products = value_product::<L, E, Q, S>(weights, |s| stream(s, group));
-                    for s in 0..S {
-                        add(group, products.map(|products| products[s]));
-                    }
-                }
-                continue;
-            }
-            for page in 0..pages.len() {
-                let weights = [of(page); S];
-                let several = block / S * S;
-                for group in (first..first + several).step_by(S) {
-                    let products =
-                        value_product::<L, E, Q, S>(weights, |s| stream(page, group + s));
-                    for s in 0..S {
-                        add(group + s, products.map(|products| products[s]));
-                    }
-                }
-                for group in first + several..first + block {
-                    let products =
-                        value_product::<L, E, Q, 1>([weights[0]], |_| stream(page, group));
-                    add(group, products.map(|products| products[0]));
-                }
+        }
+        let of = |page: usize| if E::SCALED { scaled[page].each_ref() } else { of(page) };
+        let (several, end) = (first + block / S * S, first + block);
+        for group in (first..several).step_by(S) {
+            value_product::<L, E, Q, S>(of, pages, group, sums);
+        }
+        if S > 1 {
+            for group in several..end {
+                value_product::<L, E, Q, 1>(of, pages, group, sums);
             }
         }
     }
 }
 
-/// Sums of `S` groups of dimensions over the positions of a page.
+/// Adds to `S` groups of dimensions, page by page.
 #[inline(always)]
-fn value_product<'a, L: Lanes, E: Four, const Q: usize, const S: usize>(
-    weights: [Weights<'_, Q>; S],
-    stream: impl Fn(usize) -> &'a [E],
-) -> [[L::F; S]; Q] {
-    let left = |s: usize, i: usize| weights[s].map(|weights: &[f32; KV_PAGE]| weights[i]);
-    product::<L, E, Q, S>(KV_PAGE, left, from_fn(stream))
+fn value_product<'a, L: Lanes, E: Eight, const Q: usize, const S: usize>(
+    weights: impl Fn(usize) -> Weights<'a, Q>,
+    pages: &[Head<'_, E>],
+    group: usize,
+    sums: &mut [f32],
+) {
+    let padded = sums.len() / Q;
+    let at = |q: usize, s: usize| q * padded + 8 * (group + s);
+    let mut all: Sums<L::F, Q, S> = from_fn(|q| {
+        from_fn(|s| {
+            let (fours, _) = sums[at(q, s)..].as_chunks::<4>();
+            [L::load(&fours[0]), L::load(&fours[1])]
+        })
+    });
+    for (page, head) in pages.iter().enumerate() {
+        let weights = weights(page);
+        let streams = from_fn(|s| &head.data[(group + s) * KV_PAGE..][..KV_PAGE]);
+        let left = |i: usize| weights.map(|weights| weights[i]);
+        all = product::<L, E, Q, S>(KV_PAGE, left, streams, all);
+    }
+    for (q, all) in all.into_iter().enumerate() {
+        for (s, [low, high]) in all.into_iter().enumerate() {
+            let (fours, _) = sums[at(q, s)..].as_chunks_mut::<4>();
+            (fours[0], fours[1]) = (L::store(low), L::store(high));
+        }
+    }
 }
 
 /// The weights times the scales of a block of dimensions.

@@ -1,6 +1,9 @@
 //! `exp` without branches or calls, so that loops over it vectorise on every target and every
 //! build gives the same bits.
 
+use crate::lanes::Lanes;
+use std::array::from_fn;
+
 /// 1.5 * 2^23: adding it rounds to an integer and leaves that in the low bits.
 const MAGIC: f32 = 12_582_912.0;
 
@@ -35,23 +38,29 @@ pub fn exp(x: f32) -> f32 {
 ///
 /// Method and coefficients: Cephes `exp2f`.
 #[inline(always)]
-pub(crate) fn exp2(x: f32) -> f32 {
-    let x = if x < -125.0 { -125.0 } else { x };
-    let shifted = x + MAGIC;
-    let r = x - (shifted - MAGIC);
-    let p = 1.535_336_2e-4 * r + 1.339_887_4e-3;
-    let p = p * r + 9.618_437e-3;
-    let p = p * r + 5.550_332_4e-2;
-    let p = p * r + 2.402_264_8e-1;
-    let p = p * r + 6.931_472e-1;
-    let p = p * r + 1.0;
-    // The integer is in the low bits of `shifted`; all others leave at the top.
-    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+pub(crate) fn exp2<L: Lanes, const N: usize>(x: [L::F; N]) -> [L::F; N] {
+    const COEFFICIENTS: [f32; 6] =
+        [1.339_887_4e-3, 9.618_437e-3, 5.550_332_4e-2, 2.402_264_8e-1, 6.931_472e-1, 1.0];
+    let (least, magic) = (L::splat(-125.0), L::splat(MAGIC));
+    // What is not a number stays so.
+    let x = x.map(|x| L::max(x, least));
+    let shifted = x.map(|x| L::add(x, magic));
+    let r: [L::F; N] = from_fn(|i| L::sub(x[i], L::sub(shifted[i], magic)));
+    let mut p = [L::splat(1.535_336_2e-4); N];
+    for next in COEFFICIENTS {
+        p = from_fn(|i| L::madd(p[i], r[i], L::splat(next)));
+    }
+    from_fn(|i| L::mul(p[i], L::power(shifted[i])))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{exp, exp2};
+    use super::exp;
+    use crate::lanes::{Lanes, Native};
+
+    fn exp2(x: f32) -> f32 {
+        Native::store(super::exp2::<Native, 1>([Native::splat(x)])[0])[0]
+    }
 
     #[test]
     fn powers_of_two_are_within_two_ulp_of_the_exact_value() {

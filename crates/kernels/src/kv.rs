@@ -1,8 +1,8 @@
 //! How keys and values lie in the pages of the cache.
 //!
-//! A page holds [`KV_PAGE`] positions, one key head after the other. A head's keys lie as `[8 groups
-//! of positions][head_dim][4 positions]`, its values as `[groups of dimensions][32 positions]
-//! [4 dimensions]`. So four lanes are four results, positions for scores and dimensions for sums,
+//! A page holds [`KV_PAGE`] positions, one key head after the other. A head's keys lie as `[4 groups
+//! of positions][head_dim][8 positions]`, its values as `[groups of dimensions][32 positions]
+//! [8 dimensions]`. So lanes are results, positions for scores and dimensions for sums,
 //! and both are read from end to end without a sum across lanes. `Q8_0` has the bytes of a head in
 //! that order and then its scales, a binary16 number for each 32 dimensions of a position: `[groups
 //! of 32 dimensions][32 positions]`.
@@ -25,7 +25,7 @@ pub fn kv_elements(dtype: DType, head_dim: usize) -> Option<usize> {
         DType::Q8_0 => head_dim.is_multiple_of(SCALED),
         _ => false,
     };
-    whole.then(|| head_dim.next_multiple_of(4).saturating_mul(KV_PAGE))
+    whole.then(|| head_dim.next_multiple_of(8).saturating_mul(KV_PAGE))
 }
 
 /// Which of the two a page holds.
@@ -41,8 +41,8 @@ impl KvKind {
     /// Where value `i` of a position lies among the elements of a head.
     fn at(self, head_dim: usize, position: usize, i: usize) -> usize {
         match self {
-            Self::Keys => (position / 4 * head_dim + i) * 4 + position % 4,
-            Self::Values => (i / 4 * KV_PAGE + position) * 4 + i % 4,
+            Self::Keys => (position / 8 * head_dim + i) * 8 + position % 8,
+            Self::Values => (i / 8 * KV_PAGE + position) * 8 + i % 8,
         }
     }
 }

@@ -49,6 +49,10 @@ pub(crate) trait Lanes {
     fn add(a: Self::F, b: Self::F) -> Self::F;
     fn sub(a: Self::F, b: Self::F) -> Self::F;
     fn mul(a: Self::F, b: Self::F) -> Self::F;
+    /// `b` where it is larger, else `a`; so a `b` that is not a number is left out.
+    fn max(a: Self::F, b: Self::F) -> Self::F;
+    /// `2^n` for the integer `n` in the low bits of `1.5 * 2^23 + n`, where that is a normal number.
+    fn power(shifted: Self::F) -> Self::F;
     /// `a * b + c`, rounded once or twice.
     fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `value`, or `least` where that is larger; what is no number stays.
@@ -77,8 +81,10 @@ pub(crate) trait Lanes {
     }
     /// Four finite little-endian binary16 numbers divided by 2^112, which spares a multiplication.
     fn load_shifted_f16(from: &[u8; 8]) -> Self::F;
-    /// Four signed bytes.
-    fn load_i8(from: &[i8; 4]) -> Self::F;
+    /// As `load_shifted_f16`, eight of them.
+    fn load_eight_shifted_f16(from: &[u8; 16]) -> [Self::F; 2];
+    /// Eight signed bytes.
+    fn load_i8(from: &[i8; 8]) -> [Self::F; 2];
     /// Four little-endian binary16 numbers, exactly if they are finite.
     #[inline(always)]
     fn scales(from: &[u8; 8]) -> Self::F {

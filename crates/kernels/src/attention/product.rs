@@ -1,52 +1,53 @@
-//! The one inner loop of attention: a few vectors times streams of four columns.
+//! The one inner loop of attention: a few vectors times streams of eight columns.
 
 use crate::lanes::Lanes;
 use bytemuck::Pod;
 
-/// Elements of the cache, four of which a kernel takes at once.
-pub(super) trait Four: Pod {
-    /// What [`Four::widen`] leaves out.
+/// Elements of the cache, eight of which a kernel takes at once.
+pub(super) trait Eight: Pod {
+    /// What [`Eight::widen`] leaves out.
     const FACTOR: f32 = 1.0;
     /// Whether there are scales beside the elements.
     const SCALED: bool = false;
     /// The same elements, widened once for many vectors.
-    type Wide: Four;
+    type Wide: Eight;
 
-    /// The numbers as `f32`, divided by [`Four::FACTOR`].
-    fn widen<L: Lanes>(&self) -> L::F;
+    /// The numbers as `f32`, divided by [`Eight::FACTOR`].
+    fn widen<L: Lanes>(&self) -> [L::F; 2];
 
-    /// [`Four::widen`], to be kept.
+    /// [`Eight::widen`], to be kept.
     fn wide<L: Lanes>(&self) -> Self::Wide {
-        bytemuck::cast(L::store(self.widen::<L>()))
+        bytemuck::cast(self.widen::<L>().map(L::store))
     }
 }
 
-impl Four for [f32; 4] {
+impl Eight for [f32; 8] {
     type Wide = Self;
 
     #[inline(always)]
-    fn widen<L: Lanes>(&self) -> L::F {
-        L::load(self)
+    fn widen<L: Lanes>(&self) -> [L::F; 2] {
+        let fours: &[[f32; 4]; 2] = bytemuck::cast_ref(self);
+        [L::load(&fours[0]), L::load(&fours[1])]
     }
 }
 
 /// Binary16.
-impl Four for [u16; 4] {
+impl Eight for [u16; 8] {
     const FACTOR: f32 = f32::from_bits((127 + 112) << 23);
-    type Wide = [f32; 4];
+    type Wide = [f32; 8];
 
     #[inline(always)]
-    fn widen<L: Lanes>(&self) -> L::F {
-        L::load_shifted_f16(bytemuck::cast_ref(self))
+    fn widen<L: Lanes>(&self) -> [L::F; 2] {
+        L::load_eight_shifted_f16(bytemuck::cast_ref(self))
     }
 }
 
-impl Four for [i8; 4] {
+impl Eight for [i8; 8] {
     const SCALED: bool = true;
     type Wide = Levels;
 
     #[inline(always)]
-    fn widen<L: Lanes>(&self) -> L::F {
+    fn widen<L: Lanes>(&self) -> [L::F; 2] {
         L::load_i8(self)
     }
 }
@@ -54,35 +55,40 @@ impl Four for [i8; 4] {
 /// Bytes, widened.
 #[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(transparent)]
-pub(super) struct Levels([f32; 4]);
+pub(super) struct Levels([f32; 8]);
 
-impl Four for Levels {
+impl Eight for Levels {
     const SCALED: bool = true;
     type Wide = Self;
 
     #[inline(always)]
-    fn widen<L: Lanes>(&self) -> L::F {
-        L::load(&self.0)
+    fn widen<L: Lanes>(&self) -> [L::F; 2] {
+        self.0.widen::<L>()
     }
 }
 
-/// `Q` vectors times `S` streams of `n` fours: each result starts at 0 and adds its products in
-/// order. `left(s, i)` are the vectors' values for place `i` of stream `s`.
-///
-/// Eight to twelve results at once hide the latency of an addition and leave registers for the
-/// operands.
+/// Of `Q` vectors and `S` streams of eight columns the results, two fours each.
+pub(super) type Sums<F, const Q: usize, const S: usize> = [[[F; 2]; S]; Q];
+
+/// Adds `Q` vectors times `S` streams of `n` eights to the sums, in order. `left(i)` are the vectors'
+/// values for place `i`.
 #[inline(always)]
-pub(super) fn product<L: Lanes, E: Four, const Q: usize, const S: usize>(
+pub(super) fn product<L: Lanes, E: Eight, const Q: usize, const S: usize>(
     n: usize,
-    left: impl Fn(usize, usize) -> [f32; Q],
+    left: impl Fn(usize) -> [f32; Q],
     right: [&[E]; S],
-) -> [[L::F; S]; Q] {
+    mut sums: Sums<L::F, Q, S>,
+) -> Sums<L::F, Q, S> {
     let right = right.map(|right| &right[..n]);
-    let mut sums = [[L::splat(0.0); S]; Q];
+    #[allow(clippy::needless_range_loop, reason = "a place of every stream")]
     for i in 0..n {
+        let left = left(i);
         unrolled!(S, s => {
-            let (left, right) = (left(s, i).map(L::splat), right[s][i].widen::<L>());
-            unrolled!(Q, q => sums[q][s] = L::madd(left[q], right, sums[q][s]));
+            let [low, high] = right[s][i].widen::<L>();
+            unrolled!(Q, q => {
+                let (left, [a, b]) = (L::splat(left[q]), sums[q][s]);
+                sums[q][s] = [L::madd(left, low, a), L::madd(left, high, b)];
+            });
         });
     }
     sums

@@ -41,6 +41,15 @@ impl Lanes for Portable {
         from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|i| if b[i] > a[i] { b[i] } else { a[i] })
+    }
+    #[inline(always)]
+    fn power(shifted: Self::F) -> Self::F {
+        // All bits but the integer's leave at the top.
+        shifted.map(|s| f32::from_bits((s.to_bits() << 23).wrapping_add(127 << 23)))
+    }
+    #[inline(always)]
     fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         from_fn(|i| a[i] * b[i] + c[i])
     }
@@ -70,8 +79,13 @@ impl Lanes for Portable {
         })
     }
     #[inline(always)]
-    fn load_i8(from: &[i8; 4]) -> Self::F {
-        from.map(f32::from)
+    fn load_eight_shifted_f16(from: &[u8; 16]) -> [Self::F; 2] {
+        let fours: &[[u8; 8]; 2] = bytemuck::cast_ref(from);
+        fours.each_ref().map(Self::load_shifted_f16)
+    }
+    #[inline(always)]
+    fn load_i8(from: &[i8; 8]) -> [Self::F; 2] {
+        bytemuck::cast(from.map(f32::from))
     }
     #[inline(always)]
     fn load_bf16(from: &[u8; 8]) -> Self::F {

@@ -74,6 +74,18 @@ impl Lanes for Sse2 {
         sse2!(_mm_mul_ps(a, b))
     }
     #[inline(always)]
+    fn max(a: Self::F, b: Self::F) -> Self::F {
+        // The second operand is the result unless the first is larger.
+        sse2!(_mm_max_ps(b, a))
+    }
+    #[inline(always)]
+    fn power(shifted: Self::F) -> Self::F {
+        sse2!({
+            let integers = _mm_slli_epi32::<23>(_mm_castps_si128(shifted));
+            _mm_castsi128_ps(_mm_add_epi32(integers, _mm_set1_epi32(127 << 23)))
+        })
+    }
+    #[inline(always)]
     fn madd(a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         sse2!(_mm_add_ps(_mm_mul_ps(a, b), c))
     }
@@ -142,12 +154,24 @@ impl Lanes for Sse2 {
         })
     }
     #[inline(always)]
-    fn load_i8(from: &[i8; 4]) -> Self::F {
+    fn load_eight_shifted_f16(from: &[u8; 16]) -> [Self::F; 2] {
+        sse2!({
+            let halves = load_bytes(from);
+            let kept = _mm_set1_epi16(0x8fff_u16 as i16);
+            let high = _mm_and_si128(_mm_srai_epi16::<3>(halves), kept);
+            let low = _mm_slli_epi16::<13>(halves);
+            [_mm_unpacklo_epi16(low, high), _mm_unpackhi_epi16(low, high)]
+                .map(|four| _mm_castsi128_ps(four))
+        })
+    }
+    #[inline(always)]
+    fn load_i8(from: &[i8; 8]) -> [Self::F; 2] {
         sse2!({
             // A byte four times, shifted down with its sign.
-            let bytes = _mm_cvtsi32_si128(bytemuck::cast(*from));
+            let bytes = _mm_loadl_epi64(from.as_ptr().cast());
             let twice = _mm_unpacklo_epi8(bytes, bytes);
-            _mm_cvtepi32_ps(_mm_srai_epi32::<24>(_mm_unpacklo_epi16(twice, twice)))
+            [_mm_unpacklo_epi16(twice, twice), _mm_unpackhi_epi16(twice, twice)]
+                .map(|four| _mm_cvtepi32_ps(_mm_srai_epi32::<24>(four)))
         })
     }
     #[inline(always)]

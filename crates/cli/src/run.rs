@@ -20,7 +20,9 @@ use std::sync::Arc;
 const LIMIT: usize = isize::MAX as usize;
 
 pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
-    let model = Arc::new(read(&args.model)?);
+    let mut model = read(&args.model)?;
+    sidestage_ops::arrange(&mut model);
+    let model = Arc::new(model);
     let runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, LIMIT);
     let mut runner = runner.with_passes(sidestage_ops::PASSES);
     runner.check().map_err(refused)?;

@@ -21,5 +21,5 @@ pub use plan::{Place, Plan};
 pub use rewrite::{Made, Pass, Rule, Site};
 pub use trace::{
     Given, Lower, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError, Traced,
-    Transpose, Val,
+    Transpose, Val, computed,
 };

@@ -13,6 +13,7 @@ mod scope;
 mod segment;
 mod val;
 
+pub use fold::computed;
 pub(crate) use fold::fold;
 pub use scope::Scope;
 pub use segment::{Outcome, Segment};

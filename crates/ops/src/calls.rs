@@ -5,6 +5,7 @@
 //! Those of TensorFlow's graphs are in [`tensorflow`].
 
 mod arg;
+mod arrange;
 mod attention;
 mod cast;
 mod compress;
@@ -46,6 +47,7 @@ mod suppress;
 mod tensorflow;
 mod unique;
 
+pub use arrange::arrange;
 use sidestage_ir::{Call, Lower, Scope, Stop, Traced};
 
 /// A row of the table of calls.

@@ -14,6 +14,7 @@ mod col2im;
 mod combine_experts;
 mod concat;
 mod conv;
+mod conv_weights;
 mod cumulative;
 mod deform_im2col;
 mod depthwise_conv;
@@ -74,12 +75,13 @@ pub use arg::Arg;
 pub use attention::{Attention, AttentionParts};
 pub use binary::Binary;
 pub use bit_cast::BitCast;
-pub use calls::{CALLS, CallInfo, lowering};
+pub use calls::{CALLS, CallInfo, arrange, lowering};
 pub use cast::Cast;
 pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;
 pub use concat::Concat;
 pub use conv::Conv;
+pub use conv_weights::ConvWeights;
 pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
 pub use depthwise_conv::DepthwiseConv;
@@ -154,6 +156,7 @@ pub const OPS: &[OpInfo] = &[
     combine_experts::INFO,
     concat::INFO,
     conv::INFO,
+    conv_weights::INFO,
     cumulative::INFO,
     deform_im2col::INFO,
     depthwise_conv::INFO,
@@ -251,6 +254,7 @@ mod tests {
             Box::new(CombineExperts),
             Box::new(Concat { axis: 0 }),
             Box::new(Conv { groups: 1, outputs: 1, windows, finish }),
+            Box::new(ConvWeights { groups: 1 }),
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(DeformIm2Col { groups: 1, windows }),
             Box::new(DepthwiseConv { windows, finish }),

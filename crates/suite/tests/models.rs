@@ -18,13 +18,14 @@ fn data() -> Option<PathBuf> {
     folder
 }
 
-/// A runner of the model as it stands, and one that rewrites it.
+/// A runner of the model as it stands, and one that rewrites it, whose weights are arranged.
 fn runners(path: &Path) -> [Runner; 2] {
     let bytes = std::fs::read(path).expect("the model is there");
-    let model = Arc::new(format::read(&bytes).expect("a model"));
-    [&[], sidestage_ops::PASSES].map(|passes| {
-        Runner::new(Arc::clone(&model), sidestage_ops::lowering, 1 << 30).with_passes(passes)
-    })
+    let model = format::read(&bytes).expect("a model");
+    let mut arranged = model.clone();
+    sidestage_ops::arrange(&mut arranged);
+    let runner = |model| Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
+    [runner(model), runner(arranged).with_passes(sidestage_ops::PASSES)]
 }
 
 /// Runs a model with inputs by their names. Gives the outputs in order.

@@ -1,7 +1,7 @@
 //! Models of real shapes, as exporters write them, give the same with passes and without.
 
 use sidestage_cpu::{Progress, Runner, Value};
-use sidestage_ir::{Model, Pass};
+use sidestage_ir::{Call, Model, Pass};
 use sidestage_pool::Pool;
 use sidestage_suite::nets::{self, floats, integers, random};
 use sidestage_suite::onnx::compare;
@@ -41,6 +41,30 @@ fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
         ("encoder of opset 17", nets::encoder(17, 2, rows), text()),
         ("encoder of opset 18", nets::encoder(18, 2, rows), text()),
     ]
+}
+
+#[test]
+fn arranged_weights_stand_in_the_place_of_the_files_and_give_the_same() {
+    for (name, model, inputs) in models() {
+        let before = constants(&model);
+        let mut arranged = model.clone();
+        sidestage_ops::arrange(&mut arranged);
+        let expected = run(&Arc::new(model), &[], &inputs);
+        // Panels that are not full have zeros.
+        let after = constants(&arranged);
+        assert!(after <= before + before / 8, "{name}: {after} bytes of {before}");
+        let calls = || arranged.bodies.iter().flat_map(|body| &body.calls);
+        let is_product = |call: &&Call| ["Conv", "Gemm", "MatMul"].contains(&call.op.as_str());
+        let is_done = |call: &&Call| call.attribute("sidestage.arranged").is_some();
+        let (products, done) =
+            (calls().filter(is_product).count(), calls().filter(is_done).count());
+        assert!(done > 0 && done >= products / 2, "{name}: {done} of {products}");
+        assert_eq!(run(&Arc::new(arranged), &[], &inputs), expected, "{name}");
+    }
+}
+
+fn constants(model: &Model) -> usize {
+    model.constants.iter().map(|(_, tensor)| tensor.bytes().len()).sum()
 }
 
 #[test]

@@ -1,6 +1,17 @@
 use crate::{Args, Operand, Operator, ValueType};
 use sidestage_tensor::{AlignedBytes, SharedOut, Tensor, TensorOut};
 
+/// What an operator makes of tensors that are known.
+///
+/// # Errors
+/// Its refusal, or if there is no memory.
+pub fn computed(op: &dyn Operator, inputs: &[&Tensor]) -> Result<Vec<Tensor>, String> {
+    let types: Vec<ValueType> =
+        inputs.iter().map(|input| ValueType::fixed(input.dtype(), input.dims())).collect();
+    let results = op.infer(&types.iter().collect::<Vec<_>>())?;
+    fold(op, inputs, &results)
+}
+
 /// Runs an operator whose operands are all known.
 pub(crate) fn fold(
     op: &dyn Operator,

@@ -1,5 +1,6 @@
+use super::arrange::arranged_dims;
 use super::{CallInfo, cast, expand, row, scalar, steps, transpose};
-use crate::{Concat, Conv, DepthwiseConv, Finish, Pack, StridedCopy, Unary};
+use crate::{Concat, Conv, ConvWeights, DepthwiseConv, Finish, StridedCopy, Unary};
 use sidestage_ir::{Operator, Scope, Stop, Traced};
 use sidestage_kernels::{Unary as One, Windows};
 use sidestage_tensor::DType;
@@ -155,27 +156,41 @@ pub(super) fn convolved(
     weight: &Traced,
     bias: Option<Traced>,
 ) -> Result<Traced, Stop> {
-    if x.dims().len() < 3 || weight.dims().len() != x.dims().len() {
-        return Err(Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims())));
-    }
-    let Laid { windows, .. } = windows(scope, &x.dims()[2..], &weight.dims()[2..])?;
     let groups = usize::try_from(scope.int("group").unwrap_or(1)).unwrap_or(0);
-    of_windows(scope, x, weight, bias, (groups, windows))
+    let arranged = arranged_dims(scope)?;
+    let dims = arranged.clone().unwrap_or_else(|| weight.dims().to_vec());
+    if x.dims().len() < 3 || dims.len() != x.dims().len() {
+        return Err(Stop::Refused(format!("x of {:?}, weights of {dims:?}", x.dims())));
+    }
+    let Laid { windows, .. } = windows(scope, &x.dims()[2..], &dims[2..])?;
+    let weight = if arranged.is_some() { weight.clone() } else { read(scope, weight, groups)? };
+    of_windows(scope, x, (&weight, &dims), bias, (groups, windows))
 }
 
-/// `x[n, c, …]` convolved with `weight[m, c / groups, …]`, both in one type.
+/// Weights as they are read.
+fn read(scope: &mut Scope<'_, '_>, weight: &Traced, groups: usize) -> Result<Traced, Stop> {
+    let [outputs, per, taps @ ..] = weight.dims() else {
+        return Err(Stop::Refused(format!("weights of {:?}", weight.dims())));
+    };
+    let dims = [*outputs, *per, taps.iter().product()];
+    let weight = cast(scope, weight, DType::F32)?;
+    let weight = scope.view(&weight, &dims)?;
+    scope.apply(ConvWeights { groups }, &[weight])
+}
+
+/// `x[n, c, …]` convolved with weights of `dims`, `[m, c / groups, …]`, as they are read.
 fn of_windows(
     scope: &mut Scope<'_, '_>,
     x: &Traced,
-    weight: &Traced,
+    (weight, dims): (&Traced, &[usize]),
     bias: Option<Traced>,
     (groups, windows): (usize, Windows),
 ) -> Result<Traced, Stop> {
-    let wrong = || Stop::Refused(format!("x of {:?}, weights of {:?}", x.dims(), weight.dims()));
-    let ([_, channels, ..], [outputs, per, ..]) = (x.dims(), weight.dims()) else {
+    let wrong = || Stop::Refused(format!("x of {:?}, weights of {dims:?}", x.dims()));
+    let ([_, channels, ..], [outputs, per, ..]) = (x.dims(), dims) else {
         return Err(wrong());
     };
-    let (outputs, per, taps) = (*outputs, *per, windows.taps());
+    let (outputs, per) = (*outputs, *per);
     let whole = groups > 0 && outputs.is_multiple_of(groups);
     if !whole || per.checked_mul(groups) != Some(*channels) {
         return Err(wrong());
@@ -185,21 +200,12 @@ fn of_windows(
     let order = channels_last(rank);
     let x = scope.in_order(&x, &order, transpose)?;
     let x = images(scope, &x)?;
-    let weight = cast(scope, weight, DType::F32)?;
     let finish = Finish { bias: bias.is_some(), ..Finish::default() };
     let bias = bias.map(|bias| cast(scope, &bias, DType::F32)).transpose()?;
-    let y = if per == 1 && groups == outputs {
-        let weight = scope.view(&weight, &[outputs, taps])?;
-        let weight = transpose(scope, &weight, &[1, 0])?;
-        let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
+    let operands: Vec<Traced> = [x, weight.clone()].into_iter().chain(bias).collect();
+    let y = if (ConvWeights { groups }).depthwise(outputs, per) {
         scope.apply(DepthwiseConv { windows, finish }, &operands)?
     } else {
-        let n = outputs / groups;
-        let weight = scope.view(&weight, &[groups, n, per, taps])?;
-        let weight = transpose(scope, &weight, &[0, 1, 3, 2])?;
-        let weight = scope.view(&weight, &[groups, n, taps * per])?;
-        let weight = scope.apply(Pack { transposed: true }, &[weight])?;
-        let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
         scope.apply(Conv { groups, outputs, windows, finish }, &operands)?
     };
     let dims = [&y.dims()[..1], &y.dims()[6 - rank..]].concat();
@@ -246,7 +252,8 @@ fn causal(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let all = scope.apply(Concat { axis: 2 }, &[past, x.clone()])?;
     let Laid { windows, .. } = windows(scope, &all.dims()[2..], &[taps])?;
     let bias = scope.optional_tensor(2)?;
-    let mut y = of_windows(scope, &all, &weight, bias, (c, windows))?;
+    let read = read(scope, &weight, c)?;
+    let mut y = of_windows(scope, &all, (&read, weight.dims()), bias, (c, windows))?;
     if matches!(scope.text("activation"), Some("silu" | "swish")) {
         y = applied(scope, Unary { function: One::Swish(1.0) }, &[y])?;
     }

@@ -27,7 +27,7 @@ pub(crate) enum Command {
     Tokenize(TokenizeArgs),
     /// Prints what a chat template makes of a context
     Render(RenderArgs),
-    /// Runs a model of arrays once: an ONNX file
+    /// Runs a model of arrays once: a file of ONNX or TFLite, or a model.json of TensorFlow.js
     Run(RunArgs),
     /// Says what is in a model file
     Inspect(InspectArgs),
@@ -242,7 +242,7 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
-    /// Model: a GGUF file, or a Hugging Face folder
+    /// Model: a file of GGUF, ONNX or TFLite, a model.json of TensorFlow.js, or a Hugging Face folder
     pub(crate) model: PathBuf,
     /// Everything in the headers, as JSON
     #[arg(long)]

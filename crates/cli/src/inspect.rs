@@ -1,5 +1,6 @@
 //! `sidestage inspect`: what the headers of a model's files say.
 
+mod graph;
 mod values;
 
 use crate::args::InspectArgs;
@@ -38,6 +39,9 @@ struct Inspect {
 }
 
 pub(crate) fn run(args: &InspectArgs) -> Result<(), CliError> {
+    if let Some(format) = graph::format(&args.model)? {
+        return graph::run(&args.model, format, args.json);
+    }
     let found = if args.model.is_dir() { folder(&args.model)? } else { gguf(&args.model)? };
     let mut text = if args.json { as_json(&found).to_string() + "\n" } else { as_text(&found) };
     // Reported after the contents: a person inspects broken files to see what is in them.

@@ -37,7 +37,8 @@ fn refused(error: RunError) -> CliError {
     CliError::engine(sidestage_engine::error(error.code(), error.to_string()))
 }
 
-fn read(path: &Path) -> Result<Model, CliError> {
+/// Reads a graph model with the weights that lie beside it.
+pub(crate) fn read(path: &Path) -> Result<Model, CliError> {
     let unreadable = |error| CliError::Unreadable { path: path.into(), error };
     let broken = |error: GraphFileError| {
         let info = sidestage_engine::error(error.code(), error.to_string());
@@ -50,7 +51,7 @@ fn read(path: &Path) -> Result<Model, CliError> {
         let info = match looks {
             Looks::Gguf | Looks::Safetensors => error("MODEL_UNSUPPORTED", message)
                 .hint("`run` runs graph models. Use `generate` for language models."),
-            _ => error("NOT_A_MODEL", message).hint("`run` reads ONNX and TensorFlow.js."),
+            _ => error("NOT_A_MODEL", message).hint("`run` reads ONNX, TFLite and TensorFlow.js."),
         };
         return Err(CliError::engine(info));
     };

@@ -2,6 +2,7 @@
 
 use crate::onnx::{self, OnnxError};
 use crate::tfjs::{self, TfjsError};
+use crate::tflite::{self, TfliteError};
 use sidestage_ir::Model;
 use sidestage_tensor::AlignedBytes;
 use std::fmt;
@@ -14,6 +15,8 @@ pub enum GraphFormat {
     Onnx,
     /// TensorFlow.js.
     Tfjs,
+    /// TFLite.
+    Tflite,
 }
 
 impl GraphFormat {
@@ -23,6 +26,7 @@ impl GraphFormat {
     /// What a file's first bytes say. `None`: they are those of no graph model.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
+            [_, _, _, _, b'T', b'F', b'L', b'3', ..] => Some(Self::Tflite),
             // `ir_version`, which writers put first, and the next field's key (`onnx.proto`).
             [0x08, 1..=64, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42, ..] => Some(Self::Onnx),
             // A model of which only the graph or the opsets come first.
@@ -40,6 +44,7 @@ impl GraphFormat {
         match self {
             Self::Onnx => "onnx",
             Self::Tfjs => "tfjs",
+            Self::Tflite => "tflite",
         }
     }
 }
@@ -51,6 +56,8 @@ pub enum GraphReader {
     Onnx(Box<onnx::Reader>),
     /// TensorFlow.js.
     Tfjs(tfjs::Reader),
+    /// TFLite.
+    Tflite(tflite::Reader),
 }
 
 impl GraphReader {
@@ -59,6 +66,7 @@ impl GraphReader {
         match format {
             GraphFormat::Onnx => Self::Onnx(Box::new(onnx::Reader::new(length))),
             GraphFormat::Tfjs => Self::Tfjs(tfjs::Reader::default()),
+            GraphFormat::Tflite => Self::Tflite(tflite::Reader::new(length)),
         }
     }
 
@@ -70,6 +78,7 @@ impl GraphReader {
         match self {
             Self::Onnx(reader) => Ok(reader.push(bytes)?),
             Self::Tfjs(reader) => Ok(reader.push(bytes)?),
+            Self::Tflite(reader) => Ok(reader.push(bytes)?),
         }
     }
 
@@ -81,6 +90,7 @@ impl GraphReader {
         match self {
             Self::Onnx(reader) => Ok(UnplacedGraph::Onnx(reader.finish()?)),
             Self::Tfjs(reader) => Ok(UnplacedGraph::Tfjs(Box::new(reader.finish()?))),
+            Self::Tflite(reader) => Ok(UnplacedGraph::Tflite(Box::new(reader.finish()?))),
         }
     }
 }
@@ -92,6 +102,8 @@ pub enum UnplacedGraph {
     Onnx(onnx::Unplaced),
     /// TensorFlow.js.
     Tfjs(Box<tfjs::Unplaced>),
+    /// TFLite, all of which lies in one file.
+    Tflite(Box<Model>),
 }
 
 /// Bytes of a file beside a model's first one.
@@ -116,6 +128,7 @@ impl UnplacedGraph {
         let (onnx, tfjs) = match self {
             Self::Onnx(model) => (Some(model), None),
             Self::Tfjs(model) => (None, Some(model)),
+            Self::Tflite(_) => (None, None),
         };
         let onnx = onnx.into_iter().flat_map(|model| model.parts());
         let onnx = onnx.map(|part| (part.location.as_str(), part.offset, part.length));
@@ -131,6 +144,7 @@ impl UnplacedGraph {
         match self {
             Self::Onnx(model) => Ok(model.place(parts)?),
             Self::Tfjs(model) => Ok(model.place(&parts)?),
+            Self::Tflite(model) => Ok(*model),
         }
     }
 }
@@ -143,6 +157,8 @@ pub enum GraphFileError {
     Onnx(OnnxError),
     /// Of TensorFlow.js.
     Tfjs(TfjsError),
+    /// Of TFLite.
+    Tflite(TfliteError),
 }
 
 impl From<OnnxError> for GraphFileError {
@@ -157,12 +173,19 @@ impl From<TfjsError> for GraphFileError {
     }
 }
 
+impl From<TfliteError> for GraphFileError {
+    fn from(error: TfliteError) -> Self {
+        Self::Tflite(error)
+    }
+}
+
 impl GraphFileError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Onnx(error) => error.code(),
             Self::Tfjs(error) => error.code(),
+            Self::Tflite(error) => error.code(),
         }
     }
 
@@ -171,6 +194,7 @@ impl GraphFileError {
         match self {
             Self::Onnx(error) => error.hint(),
             Self::Tfjs(error) => error.hint(),
+            Self::Tflite(error) => error.hint(),
         }
     }
 }
@@ -180,6 +204,7 @@ impl fmt::Display for GraphFileError {
         match self {
             Self::Onnx(error) => error.fmt(f),
             Self::Tfjs(error) => error.fmt(f),
+            Self::Tflite(error) => error.fmt(f),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod onnx;
 pub mod safetensors;
 mod summary;
 pub mod tfjs;
+pub mod tflite;
 mod weights;
 
 pub use manifest::{Manifest, Part, RowOrder, Split};

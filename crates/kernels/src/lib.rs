@@ -23,6 +23,7 @@ mod elementwise;
 mod epilogue;
 mod exp;
 mod experts;
+mod fixed;
 mod gemm;
 mod grid;
 mod groups;
@@ -53,6 +54,7 @@ pub use elementwise::{add, gelu_erf, gelu_glu, gelu_tanh, mul, scale, softcap, s
 pub use epilogue::{Activation, Epilogue};
 pub use exp::exp;
 pub use experts::{select_experts, weighted_sum};
+pub use fixed::{Multiplier, dot_i16};
 pub use gemm::{Gemm, PANEL, gemm, pack, panels};
 pub use groups::{GROUP, arrange, embed, grouped_rows};
 pub use kv::{KV_PAGE, KvKind, kv_elements, kv_write};

@@ -2,7 +2,7 @@
 //! file for a family whose members differ by a function.
 //!
 //! A lowering sees the call with what is known of its operands ([`Scope`]) and applies operators.
-//! Those of TensorFlow's graphs are in [`tensorflow`].
+//! Those of TensorFlow's graphs are in [`tensorflow`], those of TFLite in [`tflite`].
 
 mod arg;
 mod arrange;
@@ -45,6 +45,7 @@ mod split;
 mod strided;
 mod suppress;
 mod tensorflow;
+mod tflite;
 mod unique;
 
 pub use arrange::arrange;
@@ -114,6 +115,23 @@ pub const CALLS: &[&[CallInfo]] = &[
     split::CALLS,
     strided::CALLS,
     suppress::CALLS,
+    tflite::control::CALLS,
+    tflite::conv::CALLS,
+    tflite::dense::CALLS,
+    tflite::detect::CALLS,
+    tflite::elementwise::CALLS,
+    tflite::gather::CALLS,
+    tflite::indices::CALLS,
+    tflite::layout::CALLS,
+    tflite::pad::CALLS,
+    tflite::pool::CALLS,
+    tflite::quantize::CALLS,
+    tflite::recurrent::CALLS,
+    tflite::reduce::CALLS,
+    tflite::resize::CALLS,
+    tflite::shape::CALLS,
+    tflite::slice::CALLS,
+    tflite::softmax::CALLS,
     unique::CALLS,
 ];
 

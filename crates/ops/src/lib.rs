@@ -18,6 +18,7 @@ mod conv_weights;
 mod cumulative;
 mod deform_im2col;
 mod depthwise_conv;
+mod dequantize_affine;
 mod det;
 mod dft;
 mod dot_product_attention;
@@ -46,6 +47,9 @@ mod pack_blocks;
 mod pool;
 mod pool_images;
 mod quantize;
+mod quantize_affine;
+mod quantized_binary;
+mod quantized_conv;
 mod recurrent;
 mod reduce;
 mod rms_normalization;
@@ -57,6 +61,7 @@ mod rules;
 mod scale;
 mod scatter;
 mod select_experts;
+mod sequence_lstm;
 mod short_convolution;
 mod soft_cap;
 mod softmax;
@@ -85,6 +90,7 @@ pub use conv_weights::ConvWeights;
 pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
 pub use depthwise_conv::DepthwiseConv;
+pub use dequantize_affine::DequantizeAffine;
 pub use det::Det;
 pub use dft::Dft;
 pub use dot_product_attention::DotProductAttention;
@@ -110,6 +116,9 @@ pub use pack_blocks::PackBlocks;
 pub use pool::{Pool, Pooling};
 pub use pool_images::PoolImages;
 pub use quantize::Quantize;
+pub use quantize_affine::QuantizeAffine;
+pub use quantized_binary::{QuantizedBinary, QuantizedFunction};
+pub use quantized_conv::QuantizedConv;
 pub use recurrent::{Cell, Recurrent, Squash};
 pub use reduce::Reduce;
 pub use rms_normalization::RmsNormalization;
@@ -119,6 +128,7 @@ pub use rotary_embedding::{RopeStyle, RotaryEmbedding};
 pub use scale::Scale;
 pub use scatter::{Places, Scatter};
 pub use select_experts::SelectExperts;
+pub use sequence_lstm::SequenceLstm;
 pub use short_convolution::ShortConvolution;
 pub use soft_cap::SoftCap;
 pub use softmax::Softmax;
@@ -160,6 +170,7 @@ pub const OPS: &[OpInfo] = &[
     cumulative::INFO,
     deform_im2col::INFO,
     depthwise_conv::INFO,
+    dequantize_affine::INFO,
     det::INFO,
     dft::INFO,
     dot_product_attention::INFO,
@@ -185,6 +196,9 @@ pub const OPS: &[OpInfo] = &[
     pool::INFO,
     pool_images::INFO,
     quantize::INFO,
+    quantize_affine::INFO,
+    quantized_binary::INFO,
+    quantized_conv::INFO,
     recurrent::INFO,
     reduce::INFO,
     rms_normalization::INFO,
@@ -194,6 +208,7 @@ pub const OPS: &[OpInfo] = &[
     scale::INFO,
     scatter::INFO,
     select_experts::INFO,
+    sequence_lstm::INFO,
     short_convolution::INFO,
     soft_cap::INFO,
     softmax::INFO,
@@ -238,6 +253,7 @@ mod tests {
         };
         let (finish, plan) = (Finish::default(), sidestage_kernels::Dft::new(1, false));
         let step = Step::Unary(sidestage_kernels::Unary::Abs, 0);
+        let one = sidestage_kernels::Multiplier::new(1.0);
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
             RoiAlign { output: [1; 2], scale: 1.0, samples: 1, largest: false, half_pixel: true };
@@ -258,6 +274,7 @@ mod tests {
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(DeformIm2Col { groups: 1, windows }),
             Box::new(DepthwiseConv { windows, finish }),
+            Box::new(DequantizeAffine { scale: 1.0, zero: 0 }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
             Box::new(DotProductAttention { keys: 1, values: 1, functions: None, masked: false }),
@@ -300,6 +317,23 @@ mod tests {
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(PoolImages { pooling: Pooling::Average { ends: None }, windows }),
             Box::new(Quantize),
+            Box::new(QuantizeAffine { to: DType::I8, scale: 1.0, zero: 0, limits: [-128, 127] }),
+            Box::new(QuantizedBinary {
+                function: QuantizedFunction::Product,
+                zeros: [0; 2],
+                last: one,
+                zero: 0,
+                limits: [-128, 127],
+            }),
+            Box::new(QuantizedConv {
+                groups: 1,
+                windows,
+                spread: [1; 2],
+                x_zero: 0,
+                multipliers: vec![one],
+                zero: 0,
+                limits: [-128, 127],
+            }),
             Box::new(Recurrent {
                 cell: Cell::Rnn,
                 reverse: false,
@@ -314,6 +348,14 @@ mod tests {
             Box::new(Scale { factor: 2.0 }),
             Box::new(Scatter { places: Places::Slices, reduction: None }),
             Box::new(SelectExperts { used: 2, normalized: true }),
+            Box::new(SequenceLstm {
+                reverse: false,
+                coupled: false,
+                normalized: false,
+                projected: false,
+                clips: [0.0; 2],
+                function: Squash::Tanh,
+            }),
             Box::new(ShortConvolution),
             Box::new(SoftCap { cap: 30.0 }),
             Box::new(Softmax { log: false }),
@@ -379,7 +421,8 @@ mod tests {
             "Softmax",
         ];
         let rest = ["Pack", "StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
-        of_models.iter().chain(&more).chain(&rest).any(|known| *known == name)
+        let affine = ["DequantizeAffine", "QuantizeAffine", "QuantizedBinary"];
+        of_models.iter().chain(&more).chain(&affine).chain(&rest).any(|known| *known == name)
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub enum Squash {
 
 impl Squash {
     #[inline(always)]
-    fn of(self, x: f32) -> f32 {
+    pub(crate) fn of(self, x: f32) -> f32 {
         match self {
             Self::Affine(alpha, beta) => alpha * x + beta,
             Self::Elu(alpha) if x < 0.0 => alpha * x.exp_m1(),

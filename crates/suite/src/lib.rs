@@ -4,3 +4,4 @@ pub mod nets;
 pub mod npz;
 pub mod onnx;
 pub mod tfjs;
+pub mod tflite;

@@ -9,6 +9,10 @@ pub(super) fn run(function: Unary, x: &[f32], out: &mut [f32]) -> bool {
     match function {
         Unary::Abs => map(x, out, f32::abs),
         Unary::Ceil => map(x, out, f32::ceil),
+        Unary::Clip(least, most) => map(x, out, |x| {
+            let x = if x < least { least } else { x };
+            if x > most { most } else { x }
+        }),
         Unary::Elu(alpha) => map(x, out, |x| if x < 0.0 { alpha * exp_m1(x) } else { x }),
         Unary::Erf => map(x, out, erf),
         Unary::Exp => map(x, out, exp),

@@ -18,6 +18,8 @@ pub enum Unary {
     Ceil,
     /// `max(0, x) + min(0, alpha * (exp(x / alpha) - 1))`.
     Celu(f32),
+    /// Cut to the least and the most.
+    Clip(f32, f32),
     Cos,
     Cosh,
     /// `alpha * (exp(x) - 1)` below 0.
@@ -127,6 +129,15 @@ impl Unary {
             Self::Atan => x.atan(),
             Self::Atanh => x.atanh(),
             Self::Ceil => x.ceil(),
+            Self::Clip(least, most) => {
+                if x < least.into() {
+                    least.into()
+                } else if x > most.into() {
+                    most.into()
+                } else {
+                    x
+                }
+            }
             Self::Celu(alpha) => {
                 let alpha = f64::from(alpha);
                 x.max(0.0) + (alpha * (x / alpha).exp_m1()).min(0.0)

@@ -2,13 +2,12 @@
 
 use super::{CallInfo, axis, row};
 use crate::Take;
-use sidestage_ir::{Scope, Stop};
+use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::{DType, Tensor};
 
-/// The indices of what is not 0, a row for each dimension.
-fn non_zero(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let x = scope.tensor(0)?;
-    let known = scope.known(&x)?;
+/// Which elements are not 0.
+pub(super) fn full(scope: &Scope<'_, '_>, x: &Traced) -> Result<Vec<usize>, Stop> {
+    let known = scope.known(x)?;
     let size = known.dtype().block_bytes();
     // Both zeros of a number with a fraction are 0: all bits but the sign's.
     let float = matches!(known.dtype(), DType::F16 | DType::BF16 | DType::F32 | DType::F64);
@@ -17,7 +16,13 @@ fn non_zero(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         rest.iter().any(|byte| *byte != 0) || if float { last & 127 != 0 } else { last != 0 }
     };
     let elements = known.bytes().chunks_exact(size).enumerate();
-    let found: Vec<usize> = elements.filter(|(_, one)| full(one)).map(|(at, _)| at).collect();
+    Ok(elements.filter(|(_, one)| full(one)).map(|(at, _)| at).collect())
+}
+
+/// The indices of what is not 0, a row for each dimension.
+fn non_zero(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let x = scope.tensor(0)?;
+    let found = full(scope, &x)?;
     let mut bytes = Vec::with_capacity(found.len() * x.dims().len() * 8);
     let mut step: usize = x.dims().iter().product();
     for &dim in x.dims() {

@@ -12,7 +12,7 @@ pub(super) fn body(scope: &Scope<'_, '_>, name: &str) -> Result<BodyId, Stop> {
     }
 }
 
-fn truth(scope: &Scope<'_, '_>, val: &Val) -> Result<bool, Stop> {
+pub(super) fn truth(scope: &Scope<'_, '_>, val: &Val) -> Result<bool, Stop> {
     let Val::Tensor(tensor) = val else { return Err("a condition must be a tensor".into()) };
     let known = scope.known(tensor)?;
     match known.bytes() {
@@ -114,7 +114,7 @@ pub(super) fn stack(scope: &mut Scope<'_, '_>, list: &[Val], at: i64) -> Result<
     }
 }
 
-fn repeat(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+pub(super) fn repeat(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let id = body(scope, "body")?;
     let most = match scope.integers(0)? {
         None => None,

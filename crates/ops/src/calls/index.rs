@@ -24,7 +24,11 @@ fn gather_nd(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 }
 
 /// `[…, 1]` indices, each as a row of `depth` truth values, one of them true.
-fn one_of(scope: &mut Scope<'_, '_>, indices: &Traced, depth: usize) -> Result<Traced, Stop> {
+pub(super) fn one_of(
+    scope: &mut Scope<'_, '_>,
+    indices: &Traced,
+    depth: usize,
+) -> Result<Traced, Stop> {
     let all: Vec<i64> = (0..depth as i64).collect();
     let all = scope.list(&all)?;
     scope.apply(Binary { function: Two::Equal }, &[indices.clone(), all])

@@ -77,6 +77,17 @@ pub(super) fn pad_axis(
     scope.apply(Take { axis }, &[x, places])
 }
 
+/// One axis with a value before and behind.
+pub(super) fn filled(
+    scope: &mut Scope<'_, '_>,
+    x: Traced,
+    axis: usize,
+    around: (i64, i64),
+    value: &Traced,
+) -> Result<Traced, Stop> {
+    pad_axis(scope, x, axis, around, &Mode::Constant, value)
+}
+
 /// ONNX 11: the pads are an operand; before, an attribute.
 fn pad(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let mut x = scope.tensor(0)?;

@@ -2,7 +2,7 @@
 
 use super::{CallInfo, axis, row, steps, transpose};
 use crate::StridedCopy;
-use sidestage_ir::{Scope, Stop};
+use sidestage_ir::{Scope, Stop, Traced};
 
 fn transposed(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let x = scope.tensor(0)?;
@@ -76,16 +76,19 @@ fn expand(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     Ok(())
 }
 
-pub(super) fn tile(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let x = scope.tensor(0)?;
-    let repeats = scope.integers(1)?.ok_or("the repeats are missing")?;
+/// Each axis repeated as often as is said.
+pub(super) fn tiled(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    repeats: &[i64],
+) -> Result<Traced, Stop> {
     if repeats.len() != x.dims().len() || repeats.iter().any(|repeat| *repeat < 0) {
         return Err(Stop::Refused(format!("repeats {repeats:?} of {:?}", x.dims())));
     }
     // Each axis is walked through as often as it is repeated: two axes, where it is.
     let (mut dims, mut all, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for ((&dim, step), repeat) in x.dims().iter().zip(steps(x.dims())).zip(repeats) {
-        let repeat = repeat as usize;
+        let repeat = *repeat as usize;
         if repeat != 1 {
             dims.push(repeat);
             all.push(0);
@@ -94,8 +97,14 @@ pub(super) fn tile(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         all.push(step);
         last.push(dim.checked_mul(repeat).ok_or("the result is too large")?);
     }
-    let y = scope.apply(StridedCopy { dims, start: 0, steps: all }, &[x])?;
-    let y = scope.view(&y, &last)?;
+    let y = scope.apply(StridedCopy { dims, start: 0, steps: all }, std::slice::from_ref(x))?;
+    scope.view(&y, &last)
+}
+
+pub(super) fn tile(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let x = scope.tensor(0)?;
+    let repeats = scope.integers(1)?.ok_or("the repeats are missing")?;
+    let y = tiled(scope, &x, &repeats)?;
     scope.give_tensor(0, y);
     Ok(())
 }

@@ -19,16 +19,13 @@ fn order<W: Wide + PartialOrd>(dtype: DType, a: &[u8], b: &[u8]) -> Ordering {
     elements.map(one).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
 }
 
-fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let mut x = scope.tensor(0)?;
-    let at = match scope.int("axis") {
-        Some(at) => axis(at, x.dims().len())?,
-        None => {
-            x = scope.view(&x, &[x.dims().iter().product()])?;
-            0
-        }
-    };
-    let known = scope.known(&x)?;
+/// The slices along an axis that are the same, in order of size; each group's first one comes first.
+pub(super) fn groups(
+    scope: &Scope<'_, '_>,
+    x: &Traced,
+    at: usize,
+) -> Result<Vec<Vec<usize>>, Stop> {
+    let known = scope.known(x)?;
     let (dtype, count) = (x.dtype(), x.dims()[at]);
     let compare = match wide_kind(dtype).ok_or("elements must be plain")? {
         WideKind::Float => order::<f64>,
@@ -45,7 +42,6 @@ fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let slices: Vec<Vec<u8>> = (0..count).map(slice).collect();
     let mut sorted: Vec<usize> = (0..count).collect();
     sorted.sort_by(|&a, &b| compare(dtype, &slices[a], &slices[b]));
-    // Each group's members, the first to come first.
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for at in sorted {
         match groups.last_mut() {
@@ -53,6 +49,20 @@ fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
             _ => groups.push(vec![at]),
         }
     }
+    Ok(groups)
+}
+
+fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let mut x = scope.tensor(0)?;
+    let at = match scope.int("axis") {
+        Some(at) => axis(at, x.dims().len())?,
+        None => {
+            x = scope.view(&x, &[x.dims().iter().product()])?;
+            0
+        }
+    };
+    let mut groups = groups(scope, &x, at)?;
+    let count = x.dims()[at];
     if scope.int("sorted") == Some(0) {
         groups.sort_by_key(|group| group[0]);
     }

@@ -97,6 +97,7 @@ pub(super) fn read(
     }
     let outputs = outputs(&walk.nodes, signature.get("outputs"))?;
     let places: Vec<Place> = outputs.iter().map(|output| output.place).collect();
+    places.iter().for_each(|place| walk.nodes.want(*place));
     builder.walk(&mut walk, &places, &mut body)?;
     for output in outputs {
         builder.output(&output, &walk, &mut body)?;
@@ -348,6 +349,8 @@ impl<'a> Builder<'a> {
             return Ok(var);
         }
         let tensor = tensor(node.name, node.attributes.get("value").get("tensor"))?;
+        // A large one may be said in few words.
+        self.count(tensor.len() / 64)?;
         let var = self.model.var(node.name);
         self.model.constants.push((var, tensor));
         Ok(var)
@@ -388,6 +391,7 @@ impl<'a> Builder<'a> {
             inner.nodes.place(name, node.name)
         });
         let results = results.collect::<Result<Vec<Place>, _>>()?;
+        results.iter().for_each(|place| inner.nodes.want(*place));
         self.walk(&mut inner, &results, body)?;
         self.depth -= 1;
         results.into_iter().map(|place| inner.get(place, node.name)).collect()

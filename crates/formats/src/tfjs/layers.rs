@@ -17,6 +17,8 @@ const ONNX: i64 = 21;
 /// Most models in models, and layers in all.
 const DEEPEST: usize = 16;
 const MOST: usize = 1 << 16;
+/// How often the list of layers is gone through: files have them in an order in which once is enough.
+const MOST_ROUNDS: usize = 256;
 
 struct Builder<'a> {
     model: Model,
@@ -198,7 +200,26 @@ impl<'a> Builder<'a> {
                 left.push((layer, at, places(call)));
             }
         }
+        // A model has been called once before it is a layer. Keras does not count that; where a model's
+        // calls are counted from 1 on, it was counted.
+        let outputs = places(config.get("output_layers"));
+        let named = left.iter().flat_map(|(.., operands)| operands).chain(&outputs);
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (name, call, _) in named {
+            let last = last.entry(*name).or_default();
+            *last = (*last).max(*call);
+        }
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        for (layer, ..) in &left {
+            *counts.entry(layer.name()).or_default() += 1;
+        }
+        let shift = |name: &str| usize::from(last.get(name) == counts.get(name));
+        let mut rounds = 0;
         while !left.is_empty() {
+            rounds += 1;
+            if rounds > MOST_ROUNDS {
+                return Err(TfjsError::Nesting);
+            }
             let before = left.len();
             let mut waiting = Vec::new();
             for (layer, at, operands) in left {
@@ -209,7 +230,7 @@ impl<'a> Builder<'a> {
                     None => waiting.push((layer, at, operands)),
                     Some(vals) => {
                         let results = self.layer(&layer, vals)?;
-                        known.insert((layer.name(), at), results);
+                        known.insert((layer.name(), at + shift(layer.name())), results);
                     }
                 }
             }
@@ -218,13 +239,11 @@ impl<'a> Builder<'a> {
             }
             left = waiting;
         }
-        let outputs =
-            places(config.get("output_layers")).into_iter().map(|(name, call, result)| {
-                let var = known.get(&(name, call)).and_then(|vars| vars.get(result));
-                let missing =
-                    || TfjsError::Undefined { name: name.into(), node: "the outputs".into() };
-                Ok((*var.ok_or_else(missing)?, name.to_owned()))
-            });
+        let outputs = outputs.into_iter().map(|(name, call, result)| {
+            let var = known.get(&(name, call)).and_then(|vars| vars.get(result));
+            let missing = || TfjsError::Undefined { name: name.into(), node: "the outputs".into() };
+            Ok((*var.ok_or_else(missing)?, name.to_owned()))
+        });
         outputs.collect()
     }
 

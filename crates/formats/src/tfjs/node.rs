@@ -84,9 +84,15 @@ impl<'a> Nodes<'a> {
         if result < 1 << 16 { Ok((at, result)) } else { Err(undefined()) }
     }
 
+    /// A result that is wanted from outside.
+    pub(super) fn want(&mut self, (node, result): Place) {
+        self.results[node] = self.results[node].max(result + 1);
+    }
+
     /// What a place is, behind nodes that only hand it on.
     pub(super) fn behind(&self, mut place: Place) -> Place {
-        for _ in 0..self.list.len() {
+        // More would be a ring, or a waste of time.
+        for _ in 0..64 {
             match (self.list[place.0].op, self.operands[place.0].first()) {
                 ("Identity" | "StopGradient" | "Snapshot", Some(before)) => place = *before,
                 _ => break,

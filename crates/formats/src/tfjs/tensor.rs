@@ -6,7 +6,7 @@ use super::json::Json;
 use sidestage_tensor::{AlignedBytes, DType, Extents, Tensor};
 
 /// More elements are not made of one number.
-const MOST: usize = 1 << 26;
+const MOST: usize = 1 << 20;
 
 /// In the type that is computed with.
 pub(super) fn tensor(name: &str, json: &Json) -> Result<Tensor, TfjsError> {

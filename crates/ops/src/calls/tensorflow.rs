@@ -103,6 +103,9 @@ fn sizes(scope: &S<'_, '_>, index: usize) -> Result<Vec<usize>, Stop> {
 fn numbers(scope: &S<'_, '_>, index: usize) -> Result<Vec<f64>, Stop> {
     let tensor = scope.tensor(index)?;
     let known = scope.known(&tensor)?;
+    if let Some(whole) = known.integers() {
+        return Ok(whole.into_iter().map(|number| number as f64).collect());
+    }
     let load = f64::load(known.dtype()).ok_or("an operand must be numbers")?;
     Ok((0..known.len()).map(|at| load(known.bytes(), at)).collect())
 }

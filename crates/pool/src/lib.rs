@@ -55,8 +55,19 @@ impl Pool {
     }
 
     /// Threads in the pool, the caller included.
-    pub fn threads(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.team.threads()
+    }
+
+    /// Those of them that work: all, unless [`Pool::set_threads`] said otherwise.
+    pub fn threads(&self) -> usize {
+        self.team.working()
+    }
+
+    /// Lets `count` threads work, at least one and at most all, after the job going on, if any. The
+    /// others sleep. Not to be called from inside a part, which it would wait for.
+    pub fn set_threads(&self, count: usize) {
+        self.team.set_working(count);
     }
 
     /// Whether every thread of the pool has come.
@@ -75,7 +86,7 @@ impl Pool {
     /// If a part panics, after all parts have ended; if a thread is gone ([`Pool::fail`]), at once.
     pub fn run(&self, parts: usize, f: &(dyn Fn(usize) + Sync)) {
         let all = || (0..parts).for_each(f);
-        if !(2..=MAX_PARTS).contains(&parts) || self.team.threads() == 1 {
+        if !(2..=MAX_PARTS).contains(&parts) || self.team.working() == 1 {
             return all();
         }
         let Some(mut turn) = self.team.take_turn() else { return all() };
@@ -123,7 +134,7 @@ impl Drop for Pool {
 
 impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Pool({})", self.threads())
+        write!(f, "Pool({} of {})", self.threads(), self.size())
     }
 }
 

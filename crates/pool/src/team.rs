@@ -20,7 +20,7 @@ struct Line<T>(T);
 
 /// What the threads share.
 ///
-/// The parts of a job lie in as many slots as there are threads, side by side in each. A part is
+/// The parts of a job lie in as many slots as there are threads at work, side by side in each. A part is
 /// claimed by raising its slot's count; a thread claims those of its own slot, which no other core
 /// looks at meanwhile, and then what is left in the others'. It looks at the job only after it has
 /// claimed a part of it: until that part has ended the caller waits and the job stays. So a thread
@@ -44,6 +44,8 @@ pub(crate) struct Team {
     /// A thread is gone without having raised `ended`; it never will.
     broken: AtomicBool,
     workers: Bed,
+    /// Where the threads sleep that have no part in any job.
+    bench: Bed,
     caller: Bed,
 }
 
@@ -52,6 +54,8 @@ pub(crate) struct Team {
 struct Post {
     /// Its number and how many parts it has.
     state: AtomicU64,
+    /// How many threads do it, the first ones. Changes only while the job put up has no parts.
+    working: AtomicUsize,
     job: UnsafeCell<Option<Job>>,
 }
 
@@ -70,6 +74,10 @@ impl State {
 
     fn word(self) -> u64 {
         self.job << 16 | u64::from(self.parts)
+    }
+
+    fn next(self, parts: u16) -> Self {
+        Self { job: self.job + 1, parts }
     }
 }
 
@@ -96,7 +104,7 @@ impl Team {
             present: Mutex::new(present),
             complete: AtomicBool::new(threads == 1),
             turn: Mutex::default(),
-            post: Line::default(),
+            post: Line(Post { working: AtomicUsize::new(threads), ..Post::default() }),
             slots: (0..threads).map(|_| Line::default()).collect(),
             ended: Line::default(),
             panic: Mutex::new(None),
@@ -104,12 +112,29 @@ impl Team {
             over: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             workers: Bed::default(),
+            bench: Bed::default(),
             caller: Bed::default(),
         }
     }
 
     pub(crate) fn threads(&self) -> usize {
         self.threads
+    }
+
+    /// How many of them do the jobs.
+    pub(crate) fn working(&self) -> usize {
+        self.post.0.working.load(Ordering::SeqCst)
+    }
+
+    /// Lets the first `count` threads do the jobs from now on.
+    pub(crate) fn set_working(&self, count: usize) {
+        let _turn = lock(&self.turn);
+        let Post { state, working, .. } = &self.post.0;
+        // A job without parts comes between: see `serve`.
+        state.store(State::of(state.load(Ordering::Relaxed)).next(0).word(), Ordering::SeqCst);
+        working.store(count.clamp(1, self.threads), Ordering::SeqCst);
+        self.workers.wake();
+        self.bench.wake();
     }
 
     pub(crate) fn complete(&self) -> bool {
@@ -137,17 +162,17 @@ impl Team {
         // SAFETY: only the lifetime changes; this returns after the last use, panics of parts are
         // caught.
         let job: Job = unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), Job>(f) };
-        let Post { state, job: place } = &self.post.0;
+        let Post { state, working, job: place } = &self.post.0;
         // SAFETY: the turn is ours and no part is claimed, so nobody reads it.
         unsafe { *place.get() = Some(job) };
         if self.resting.load(Ordering::Relaxed) {
             self.resting.store(false, Ordering::Relaxed);
         }
-        let new = State { job: State::of(state.load(Ordering::Relaxed)).job + 1, parts };
+        let new = State::of(state.load(Ordering::Relaxed)).next(parts);
         state.store(new.word(), Ordering::SeqCst);
         self.workers.wake();
         let mut here = 0;
-        self.work(0, new, |ended| here += ended);
+        self.work(0, working.load(Ordering::Relaxed), new, |ended| here += ended);
         *turn.ended = turn.ended.wrapping_add(usize::from(parts) - here);
         let all = || self.ended.0.load(Ordering::SeqCst) == *turn.ended;
         let broken = || self.broken.load(Ordering::SeqCst);
@@ -158,12 +183,12 @@ impl Team {
     }
 
     /// Does parts of a job while there are any, first those of thread `index`. `ended` is told how
-    /// many, soon after they have ended.
-    fn work(&self, index: usize, state: State, mut ended: impl FnMut(usize)) {
-        for at in 0..self.threads {
-            let slot = (index + at) % self.threads;
+    /// many, soon after they have ended. `threads`: how many do this job.
+    fn work(&self, index: usize, threads: usize, state: State, mut ended: impl FnMut(usize)) {
+        for at in 0..threads {
+            let slot = (index + at) % threads;
             let mut count = 0;
-            while let Some(part) = self.claim(slot, state) {
+            while let Some(part) = self.claim(slot, threads, state) {
                 // SAFETY: a part is claimed and has not ended, so the caller waits in `run` and
                 // neither changes the cell nor lets the closure go.
                 let job = unsafe { *self.post.0.job.get() };
@@ -184,8 +209,8 @@ impl Team {
 
     /// The next part of a slot; none if all are claimed, as they are when the job is over: then the
     /// slot counts to the end of this job, or is at a later one.
-    fn claim(&self, slot: usize, State { job, parts }: State) -> Option<usize> {
-        let first = |slot| usize::from(parts) * slot / self.threads;
+    fn claim(&self, slot: usize, threads: usize, State { job, parts }: State) -> Option<usize> {
+        let first = |slot| usize::from(parts) * slot / threads;
         let claimed = |word| match State::of(word) {
             State { job: of, parts } if of == job => Some(parts),
             earlier => (earlier.job < job).then_some(0),
@@ -224,15 +249,23 @@ impl Team {
         // The first job begins only when all are present, so this thread has missed none.
         let mut seen = State::of(0);
         loop {
+            let over = || self.over.load(Ordering::SeqCst);
+            self.bench.wait(|| index < self.working() || over(), || true);
             let newest = || State::of(self.post.0.state.load(Ordering::SeqCst));
-            let changed = || newest() != seen || self.over.load(Ordering::SeqCst);
-            self.workers.wait(changed, || self.resting.load(Ordering::Relaxed));
+            let tired = || self.resting.load(Ordering::Relaxed);
+            self.workers.wait(|| newest() != seen || over(), tired);
             let state = newest();
             if state == seen {
                 return;
             }
             seen = state;
-            self.work(index, state, |ended| {
+            let threads = self.working();
+            // If the job is still the same, so was the number of threads when it was put up, or the job
+            // has no parts.
+            if newest() != state || index >= threads {
+                continue;
+            }
+            self.work(index, threads, state, |ended| {
                 self.ended.0.fetch_add(ended, Ordering::SeqCst);
                 self.caller.wake();
             });
@@ -248,6 +281,7 @@ impl Team {
         let _turn = lock(&self.turn);
         self.over.store(true, Ordering::SeqCst);
         self.workers.wake();
+        self.bench.wake();
     }
 }
 

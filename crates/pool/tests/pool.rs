@@ -137,6 +137,67 @@ fn threads_sleep_when_there_is_nothing_to_do() {
 }
 
 #[test]
+fn as_many_threads_work_as_are_let() {
+    let pool = Pool::native(4);
+    wait_for(&pool);
+    for (count, works) in [(1, 1), (3, 3), (2, 2), (4, 4), (0, 1), (9, 4), (2, 2)] {
+        pool.set_threads(count);
+        assert_eq!((pool.threads(), pool.size()), (works, 4));
+        let all_here = Barrier::new(works);
+        pool.run(works, &|_| {
+            all_here.wait();
+        });
+        let mut threads = each_once(&pool, 64);
+        threads.sort_by_key(|thread| format!("{thread:?}"));
+        threads.dedup();
+        assert!(threads.len() <= works, "{} threads worked, not {works}", threads.len());
+    }
+}
+
+#[test]
+fn jobs_between_which_the_number_of_threads_changes_lose_nothing() {
+    let pool = Pool::native(4);
+    wait_for(&pool);
+    let sum = AtomicUsize::new(0);
+    for round in 1..=3_000 {
+        if round % 3 == 0 {
+            pool.set_threads(1 + round % 4);
+        }
+        let parts = round % 7;
+        pool.run(parts, &|part| {
+            sum.fetch_add(part + 1, Ordering::Relaxed);
+        });
+        assert_eq!(sum.swap(0, Ordering::Relaxed), parts * (parts + 1) / 2);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[allow(clippy::disallowed_methods, reason = "a limit for a test that would fail")]
+fn threads_that_do_not_work_sleep_while_others_do() {
+    let pool = Pool::external(3);
+    std::thread::scope(|scope| {
+        for (index, name) in [(1, "pool-at-work"), (2, "pool-on-bench")] {
+            let thread = std::thread::Builder::new().name(name.into());
+            let pool = &pool;
+            thread.spawn_scoped(scope, move || worker_main(pool, index)).unwrap();
+        }
+        wait_for(&pool);
+        pool.set_threads(2);
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let mut jobs = 0;
+        // It does not wake between the jobs of the others either.
+        while jobs < 1_000 && std::time::Instant::now() < end {
+            each_once(&pool, 6);
+            jobs = if asleep("pool-on-bench") { jobs + 1 } else { 0 };
+        }
+        pool.shut_down();
+        assert!(jobs > 0, "it spins for ever");
+        assert_eq!(jobs, 1_000, "it does not stay asleep");
+    });
+}
+
+#[test]
 fn sleeping_threads_wake_for_the_next_job() {
     let pool = Pool::native(3);
     wait_for(&pool);

@@ -235,6 +235,7 @@ impl Host {
                     assert!(self.locked.remove(&key), "{key} is given back twice");
                     self.asked.retain(|of| *of != key);
                 }
+                Effect::Remember { figure } => assert!(figure.threads <= figure.of),
                 Effect::Record { key, entry } => self.record(key, entry),
                 Effect::Drop { key } => {
                     self.stop_keeping(&key);

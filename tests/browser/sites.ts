@@ -76,6 +76,9 @@ if (typeof FileSystemFileHandle === "function")
 const NO_CACHES = `
 Object.defineProperty(self, "caches", { get: () => { throw new DOMException("not here", "SecurityError"); } });
 `;
+/** Before the worker's script: a machine of so many cores. */
+const cores = (count: number): string =>
+  `Object.defineProperty(navigator, "hardwareConcurrency", { get: () => ${count} });`;
 /** A page that may load models from elsewhere. */
 const open = {
   "content-security-policy": POLICY.replace("connect-src 'self'", "connect-src *"),
@@ -134,6 +137,12 @@ export const sites: Record<string, Site> = {
         "content-security-policy": POLICY.replace("worker-src 'self'", "worker-src 'none'"),
       },
     },
+  },
+  "one-core": { headers: isolated, edit: { [WORKER]: (text) => cores(1) + text } },
+  "three-cores": { headers: isolated, edit: { [WORKER]: (text) => cores(3) + text } },
+  "isolated-memory": {
+    headers: isolated,
+    edit: { [WORKER]: (text) => cores(2) + NO_FILES + NO_CACHES + text },
   },
   hooked: { headers: strict, edit: { [WORKER]: (text) => HOOKS + text } },
   "threads-hang": { headers: isolated, edit: { [WORKER]: (text) => HANGS + text } },

@@ -1,4 +1,5 @@
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use sidestage_engine::protocol::Threads;
 use sidestage_text::Now;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -124,9 +125,9 @@ pub(crate) struct GenerateArgs {
     /// Type of the KV cache's elements: f32, f16 or q8_0; default: f16
     #[arg(long, value_name = "TYPE")]
     pub(crate) kv_type: Option<String>,
-    /// Threads; default: all cores
-    #[arg(long, value_name = "N")]
-    pub(crate) threads: Option<u32>,
+    /// Threads, or "auto": as many as are measured to be the fastest; default: all cores
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<Threads>,
     /// Print where the time went, operator by operator, to standard error
     #[arg(long)]
     pub(crate) profile: bool,
@@ -259,6 +260,16 @@ fn bias(text: &str) -> Result<(u32, f32), String> {
 fn input(text: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("it reads NAME=FILE.npy")?;
     Ok((name.into(), path.into()))
+}
+
+fn threads(text: &str) -> Result<Threads, String> {
+    match text {
+        "auto" => Ok(Threads::AUTO),
+        _ => text
+            .parse()
+            .map(Threads::Count)
+            .map_err(|_| "a whole number is needed, or \"auto\"".to_owned()),
+    }
 }
 
 fn time(text: &str) -> Result<Now, String> {

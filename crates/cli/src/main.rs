@@ -7,6 +7,7 @@
 mod args;
 mod decoder;
 mod error;
+mod figure;
 mod generate;
 mod inspect;
 mod logits;

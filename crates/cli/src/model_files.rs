@@ -50,6 +50,11 @@ impl ModelFiles {
         Ok(Self { files })
     }
 
+    /// Where they are.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Names and sizes, as the engine takes them.
     pub(crate) fn held(&self) -> Vec<HeldFile> {
         self.files.iter().map(|(_, held)| held.clone()).collect()

@@ -1,10 +1,11 @@
 //! The engine's host on this machine: carries out its effects on files.
 
 use crate::error::CliError;
+use crate::figure;
 use crate::model_files::ModelFiles;
 use sidestage_engine::protocol::{
     Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Origin,
-    Outcome, Profile, Prompt, Request,
+    Outcome, Profile, Prompt, Request, Threads,
 };
 use sidestage_engine::{Clock, Engine, TextRoom, error};
 use sidestage_pool::Pool;
@@ -28,6 +29,8 @@ pub(crate) struct Session {
     engine: Engine<TextRoom<Call>>,
     model: u32,
     requests: u32,
+    /// How many threads work, and why where that was measured.
+    pub(crate) threads: String,
 }
 
 impl Session {
@@ -35,14 +38,23 @@ impl Session {
     ///
     /// # Errors
     /// [`CliError::Unreadable`]; [`CliError::Engine`] for a model that cannot be run.
-    pub(crate) fn load(files: &ModelFiles, options: LoadOptions) -> Result<Self, CliError> {
+    pub(crate) fn load(files: &ModelFiles, mut options: LoadOptions) -> Result<Self, CliError> {
         let mut server = Server::new();
         let call: Call = Box::new(move |op, message| server.call(op, message));
         let start = Instant::now();
         let clock: Clock = Box::new(move || start.elapsed().as_secs_f64() * 1000.0);
-        let pool = Arc::new(pool(options.threads));
+        let threads = match options.threads {
+            Some(Threads::Count(count)) => Some(count),
+            Some(Threads::Auto(_)) => {
+                options.measured = figure::recall(files);
+                let sure = options.measured.as_ref().filter(|figure| figure.sure);
+                sure.map(|figure| figure.threads)
+            }
+            None => None,
+        };
+        let pool = Arc::new(pool(threads));
         let engine = Engine::new(TextRoom::new(call, now), clock, pool);
-        let mut session = Self { engine, model: 1, requests: 1 };
+        let mut session = Self { engine, model: 1, requests: 1, threads: String::new() };
         let source = ModelSource::Held { files: files.held() };
         session.engine.request(Request::Load { id: session.model, source, options });
         match session.settle(session.model, Some(files), &mut |_| Ok(()))? {
@@ -50,6 +62,7 @@ impl Session {
                 for warning in model.warnings {
                     eprintln!("{}: {}", warning.code, warning.message);
                 }
+                session.threads = model.threads_reason.unwrap_or_else(|| model.threads.to_string());
                 Ok(session)
             }
             _ => Err(unanswered()),
@@ -112,6 +125,11 @@ impl Session {
                     Effect::Cancel { stream } => {
                         reading = reading.filter(|open| open.stream != stream);
                     }
+                    Effect::Remember { figure } => {
+                        if let Some(files) = files {
+                            figure::remember(files, figure);
+                        }
+                    }
                     Effect::Post { event } => match event {
                         Event::Done { id, outcome } if id == request => return Ok(outcome),
                         Event::Error { id, error } if id.is_none_or(|id| id == request) => {
@@ -166,8 +184,12 @@ struct Reading {
 pub(crate) fn pool(threads: Option<u32>) -> Pool {
     // More threads than any machine has would only cost memory.
     const MOST: usize = 256;
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     Pool::native(threads.map_or_else(cores, |n| n as usize).clamp(1, MOST))
+}
+
+/// The cores that this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The time for templates that print the date, in UTC: std knows no local time.

@@ -7,7 +7,8 @@ mod program;
 use program::{Ended, Folder, run};
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("SIDESTAGE_TESTDATA").map(PathBuf::from);
@@ -84,6 +85,77 @@ fn generate_takes_a_folder() {
     let ended = run(&[&["generate", "--model", &folder, "--dtype", "q9"], &args[..]].concat(), b"");
     assert_eq!(ended.code, Some(1));
     assert!(ended.stderr.contains("INVALID_OPTION"), "{}", ended.stderr);
+}
+
+#[test]
+fn threads_are_measured_and_remembered() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "F32");
+    let folder = Folder::new();
+    let generate = |threads: &str| {
+        let args = ["--prompt", "Once", "--greedy", "--max-tokens", "20", "--profile"];
+        let generate = ["generate", "--model", &model, "--threads", threads];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sidestage"));
+        command.args(generate).args(args);
+        for name in ["XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"] {
+            command.env(name, folder.path());
+        }
+        let output = command.output().expect("its end");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = generate("1");
+    let first = generate("auto");
+    // Fewer threads than cores are measured twice.
+    assert!(generate("auto").2.contains("threads: measured"));
+    let second = generate("auto");
+    assert!(one.0 && first.0 && second.0, "{}{}{}", one.2, first.2, second.2);
+    assert_eq!((&first.1, &second.1), (&one.1, &one.1));
+    assert!(one.2.contains("threads: 1\n"), "{}", one.2);
+    if cores > 1 {
+        assert!(first.2.contains("threads: measured: "), "{}", first.2);
+    }
+    assert!(second.2.contains("threads: measured at an earlier load: "), "{}", second.2);
+    // A file that was cut off is none.
+    let kept = files(folder.path());
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    fs::write(&kept[0], "{\"program\":").expect("a file");
+    assert!(!generate("auto").2.contains("earlier"));
+    generate("auto");
+    assert!(generate("auto").2.contains("earlier"), "it is written anew");
+    for wrong in ["fast", "1.5", "NaN", "-1"] {
+        let (fine, _, error) = generate(wrong);
+        assert!(!fine && error.starts_with("INVALID_OPTION: "), "{wrong}: {error}");
+    }
+    assert!(generate("0").2.starts_with("INVALID_OPTION: threads = 0"));
+}
+
+/// Every file in a folder and those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("one").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn two_threads_on_one_processor_come_to_their_end() {
+    let Some(data) = data() else { return };
+    let model = model(&data, "F32");
+    let generate = |threads: &str| {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", env!("CARGO_BIN_EXE_sidestage"), "generate", "--model", &model]);
+        command.args(["--prompt", "Once upon a time", "--greedy", "--threads", threads]);
+        command.args(["--max-tokens", "200", "--ignore-eos"]).output()
+    };
+    let Ok(one) = generate("1") else {
+        return println!("taskset is not there: left out");
+    };
+    for threads in ["2", "auto"] {
+        let many = generate(threads).expect("its end");
+        assert!(many.status.success(), "{}", String::from_utf8_lossy(&many.stderr));
+        assert_eq!(many.stdout, one.stdout, "{threads}");
+    }
 }
 
 #[test]

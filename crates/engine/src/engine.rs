@@ -87,6 +87,7 @@ impl<T: Text> Engine<T> {
             Request::Metrics { id, profile, .. } => self.answer(id, |session, _| {
                 let metrics = Metrics {
                     memory: session.memory(),
+                    threads: session.info.threads,
                     open_requests: session.jobs.len() as u32,
                     profile: session.record(profile),
                     ..session.metrics.clone()
@@ -142,10 +143,9 @@ impl<T: Text> Engine<T> {
             let error = error("MODEL_BUSY", "this engine has a model already");
             return self.post(Event::Error { id: Some(id), error });
         }
-        let threads = self.pool.threads() as u32;
         let (text, orders) = (&mut self.text, &mut self.orders);
         let mut hands = Hands { text, orders, effects: &mut self.effects, now };
-        let mut load = match Load::new(id, source, options, threads, now) {
+        let mut load = match Load::new(id, source, options, now) {
             Ok(load) => load,
             Err(error) => return self.post(Event::Error { id: Some(id), error }),
         };
@@ -188,7 +188,7 @@ impl<T: Text> Engine<T> {
     fn finish_load(&mut self) {
         let State::Loading(load) = std::mem::replace(&mut self.state, State::Empty) else { return };
         let id = load.id;
-        match load.finish(&self.clock, &mut self.effects) {
+        match load.finish(&self.clock, &self.pool, &mut self.effects) {
             Ok(session) => {
                 let outcome = Outcome::Loaded { model: session.info.clone() };
                 self.state = State::Ready(Box::new(session));

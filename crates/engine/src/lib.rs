@@ -15,6 +15,7 @@ mod profile;
 pub mod protocol;
 mod session;
 mod text;
+mod threads;
 mod warnings;
 
 pub use engine::{Clock, Engine};

@@ -35,7 +35,6 @@ pub(crate) struct Load {
     pub(crate) id: u32,
     source: ModelSource,
     options: Options,
-    threads: u32,
     started: f64,
     meter: Meter,
     stage: Stage,
@@ -76,14 +75,12 @@ impl Load {
         id: u32,
         source: ModelSource,
         options: LoadOptions,
-        threads: u32,
         now: f64,
     ) -> Result<Self, ErrorInfo> {
         Ok(Self {
             id,
             source,
             options: Options::check(options)?,
-            threads,
             started: now,
             meter: Meter::new("", None, now),
             stage: Stage::None,

@@ -11,7 +11,10 @@ mod host;
 mod load;
 
 pub use host::{CacheEntry, Completion, Effect, Method, Origin};
-pub use load::{HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress};
+pub use load::{
+    Auto, HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress, Threads,
+    ThreadsFigure,
+};
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
@@ -414,6 +417,11 @@ pub enum Stage {
 pub struct Metrics {
     /// Milliseconds the load took.
     pub load_ms: f64,
+    /// Threads used.
+    pub threads: u32,
+    /// Milliseconds of the load in which was measured how many threads are the fastest; 0: that was
+    /// known, or not asked for.
+    pub measure_ms: f64,
     /// Bytes read from the source.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub bytes_read: u64,
@@ -494,7 +502,7 @@ pub struct Capabilities {
     pub relaxed_simd: bool,
     /// Whether the engine may use several threads.
     pub threads: bool,
-    /// Why not, if not.
+    /// Why not, if not. Of a model whose threads were measured, what that gave.
     pub threads_reason: Option<String>,
     /// `crossOriginIsolated` inside the worker.
     pub cross_origin_isolated: bool,

@@ -1,5 +1,5 @@
 import { invalidOption, SidestageError } from "./errors.js";
-import { flag, knownOnly, numberIn, signalOf, wholeIn } from "./options.js";
+import { flag, knownOnly, numberIn, shown, signalOf, wholeIn } from "./options.js";
 import type { LoadOptions, Progress } from "./protocol.js";
 
 /** The life of a model's worker. */
@@ -42,8 +42,11 @@ export interface LoadModelOptions {
   wasmUrl?: string | URL | undefined;
   /** `auto` (default) or `cpu`. */
   device?: "auto" | "cpu" | "webgpu" | undefined;
-  /** Threads, where the browser allows several; default: one less than there are cores. */
-  threads?: number | undefined;
+  /**
+   * Threads, where the browser allows several; default: one less than there are cores. `auto`: as
+   * many as are measured to be the fastest, up to one for each core; that is remembered.
+   */
+  threads?: number | "auto" | undefined;
   /** Positions a conversation may have; default: the model's own, at most 4096. */
   contextLength?: number | undefined;
   /** Base URL of `hf:` sources. */
@@ -116,6 +119,7 @@ const KNOWN_WORKER: ReadonlySet<string> = new Set<keyof WorkerOptions>([
 ]);
 
 const LONGEST_TIMER = 2 ** 31 - 1;
+const MOST_THREADS = 1024;
 
 /** Checks the options of `loadModel`; URLs are relative to the page, `base`. */
 export function checkLoad(given: LoadModelOptions, base: string | undefined): CheckedLoad {
@@ -150,7 +154,8 @@ export function checkLoad(given: LoadModelOptions, base: string | undefined): Ch
     wasmUrl: urlOf("wasmUrl", given.wasmUrl, base),
     engine: {
       contextLength: wholeIn("contextLength", given.contextLength, 1, 2 ** 32 - 1) ?? null,
-      threads: wholeIn("threads", given.threads, 1, 1024) ?? null,
+      threads: threadsOf(given.threads),
+      measured: null,
       device: deviceOf(given.device),
       hubUrl: urlOf("hubUrl", given.hubUrl, base) ?? null,
       hubToken: tokenOf(given.hubToken),
@@ -169,6 +174,23 @@ export function checkLoad(given: LoadModelOptions, base: string | undefined): Ch
     timeout: ms("timeout"),
     startTimeout: ms("startTimeout") ?? 20_000,
   };
+}
+
+function threadsOf(threads: unknown): number | "auto" | null {
+  if (threads === undefined || threads === null) return null;
+  if (threads === "auto" || isCount(threads)) return threads;
+  throw new SidestageError(
+    "INVALID_OPTION",
+    `\`threads\` must be "auto" or a whole number from 1 to ${MOST_THREADS}, not ${shown(threads)}`,
+    {
+      hint: "Leave it out for one less than there are cores.",
+      detail: { option: "threads" },
+    },
+  );
+}
+
+function isCount(threads: unknown): threads is number {
+  return Number.isInteger(threads) && Number(threads) >= 1 && Number(threads) <= MOST_THREADS;
 }
 
 function deviceOf(device: unknown): string {

@@ -125,7 +125,8 @@ export function numberIn(
   return value;
 }
 
-function shown(value: unknown): string {
+/** A value as a message names it. */
+export function shown(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : typeof value;
 }
 

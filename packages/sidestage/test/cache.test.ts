@@ -22,6 +22,7 @@ class FakeBackend implements CacheBackend {
   readonly name = "opfs";
   readonly files = new Map<string, number[]>();
   readonly records = new Map<string, CacheEntry>();
+  readonly notes = new Map<string, string>();
   room = Infinity;
 
   lookup(key: string): Promise<CacheEntry | null> {
@@ -52,7 +53,17 @@ class FakeBackend implements CacheBackend {
     return Promise.resolve();
   }
 
+  noted(key: string): Promise<string | null> {
+    return Promise.resolve(this.notes.get(key) ?? null);
+  }
+
+  note(key: string, text: string): Promise<void> {
+    this.notes.set(key, text);
+    return Promise.resolve();
+  }
+
   drop(key: string): Promise<void> {
+    this.notes.delete(key);
     this.files.delete(key);
     this.records.delete(key);
     return Promise.resolve();

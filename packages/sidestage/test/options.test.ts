@@ -185,6 +185,11 @@ test("every impossible option of a load is refused by name", () => {
     ["wasmUrl", { wasmUrl: "http://" }],
     ["device", { device: "cuda" }],
     ["threads", { threads: 0 }],
+    ["threads", { threads: 1.5 }],
+    ["threads", { threads: NaN }],
+    ["threads", { threads: 1025 }],
+    ["threads", { threads: "fast" }],
+    ["threads", { threads: "4" }],
     ["contextLength", { contextLength: -4 }],
     ["hubUrl", { hubUrl: "http://" }],
     ["memoryLimit", { memoryLimit: 0 }],
@@ -207,6 +212,19 @@ test("every impossible option of a load is refused by name", () => {
     refuses("INVALID_OPTION", option, () => checkLoad(given as LoadModelOptions, BASE));
   }
   refuses("DEVICE_UNAVAILABLE", undefined, () => checkLoad({ device: "webgpu" }, BASE));
+});
+
+test("threads: a number or `auto`; what is refused is told what to do", () => {
+  const of = (threads: unknown) =>
+    checkLoad({ threads } as LoadModelOptions, BASE).engine.threads;
+  assert.deepEqual([undefined, null, 1, 1024, "auto"].map(of), [null, null, 1, 1024, "auto"]);
+  for (const threads of ["fast", 0, 1.5, NaN]) {
+    assert.throws(
+      () => of(threads),
+      (error: SidestageError) =>
+        /"auto" or a whole number/.test(error.message) && Boolean(error.hint),
+    );
+  }
 });
 
 test("sources: relative to the page, held ones named and measured, the rest refused", () => {

@@ -12,7 +12,7 @@ class Pretended extends EventTarget {
   readonly got: ToWorker["type"][] = [];
   /** The last load and the threads that it asked for. */
   load = 0;
-  threads: number | null = null;
+  threads: number | "auto" | null = null;
   terminated = false;
 
   constructor(readonly answers = true) {

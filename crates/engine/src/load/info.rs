@@ -4,15 +4,19 @@ use super::{Load, Stage};
 use crate::error::error;
 use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo};
 use crate::session::Session;
+use crate::threads;
 use crate::warnings::slow_weights;
 use sidestage_lm::{Decoder, Memory};
+use sidestage_pool::Pool;
 use sidestage_store::{Kind, Phase};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 impl Load {
     /// The model, when its last weight is in place.
     pub(crate) fn finish(
         mut self,
         clock: &dyn Fn() -> f64,
+        pool: &Pool,
         effects: &mut Vec<Effect>,
     ) -> Result<Session, ErrorInfo> {
         let prepare = self.meter.enter(Phase::Prepare, clock());
@@ -26,12 +30,18 @@ impl Load {
         let files: Vec<String> =
             weights.files.iter().map(|file| file.reading.wanted().file.clone()).collect();
         let warnings = self.warnings(&weights);
+        let hash = self.hash(&weights);
         let (manifest, plan) = (weights.manifest, weights.plan);
         let name = manifest.metadata.get_str("general.name").ok().flatten();
         let name = name.or(files.first().map(String::as_str)).unwrap_or_default().to_owned();
         let (config, memory) = (plan.config.clone(), plan.memory);
         let context_length = plan.context_length as u32;
-        let decoder = Decoder::new(plan, weights.placement.into_weights())?;
+        let mut decoder = Decoder::new(plan, weights.placement.into_weights())?;
+        let found = match self.options.auto {
+            None => threads::Found::default(),
+            Some(earlier) => threads::find(hash, earlier, &mut decoder, pool, clock),
+        };
+        effects.extend(found.figure.map(|figure| Effect::Remember { figure }));
         let load_ms = clock() - self.started;
         let text = weights.text;
         let [bytes_read, cached_bytes, downloaded_bytes] = self.done;
@@ -47,7 +57,8 @@ impl Load {
             has_tokenizer: text.is_some(),
             has_chat_template: text.as_ref().is_some_and(|text| text.has_chat_template),
             device: "cpu".into(),
-            threads: self.threads,
+            threads: pool.threads() as u32,
+            threads_reason: found.reason,
             memory: memory_plan(memory),
             load_ms,
             files,
@@ -61,8 +72,21 @@ impl Load {
         effects.push(ready);
         let mut session = Session::new(info, decoder, text, weights.defaults.unwrap_or_default());
         session.metrics.load_ms = load_ms;
+        session.metrics.measure_ms = found.ms;
         session.metrics.bytes_read = bytes_read;
         Ok(session)
+    }
+
+    /// Of what the model's speed hangs on.
+    fn hash(&self, weights: &super::Weights) -> String {
+        let mut hasher = DefaultHasher::new();
+        let dtype = self.options.dtype.map(|dtype| dtype.name());
+        (self.options.decoder.kv_type.name(), dtype).hash(&mut hasher);
+        for (name, bytes) in weights.plan.weights() {
+            let dtype = weights.manifest.weights.get(name).map(|tensor| tensor.dtype.name());
+            (name, bytes, dtype).hash(&mut hasher);
+        }
+        format!("{:016x}", hasher.finish())
     }
 
     /// What the app should know though nothing failed.

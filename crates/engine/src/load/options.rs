@@ -1,5 +1,5 @@
 use crate::error::error;
-use crate::protocol::{ErrorInfo, LoadOptions};
+use crate::protocol::{ErrorInfo, LoadOptions, Threads, ThreadsFigure};
 use sidestage_formats::huggingface::TARGETS;
 use sidestage_lm::{DecoderOptions, KvType};
 use sidestage_store::CacheMode;
@@ -15,6 +15,8 @@ pub(super) struct Options {
     pub(super) cache_key: Option<String>,
     pub(super) dtype: Option<DType>,
     pub(super) memory_limit: Option<u64>,
+    /// To be measured; with what an earlier load found.
+    pub(super) auto: Option<Option<ThreadsFigure>>,
 }
 
 impl Options {
@@ -33,7 +35,7 @@ impl Options {
         if options.context_length == Some(0) {
             return Err(invalid("contextLength", "0".into(), "at least 1"));
         }
-        if options.threads == Some(0) {
+        if options.threads == Some(Threads::Count(0)) {
             return Err(invalid("threads", "0".into(), "at least 1"));
         }
         let kv_type = match options.kv_type {
@@ -61,6 +63,7 @@ impl Options {
             cache_key: options.cache_key,
             dtype,
             memory_limit: options.memory_limit,
+            auto: (options.threads == Some(Threads::AUTO)).then_some(options.measured),
         })
     }
 }

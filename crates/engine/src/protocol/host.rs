@@ -1,7 +1,7 @@
 //! What passes between the engine and its host: the worker's JavaScript, the native command, a
 //! test. A page sees nothing of it.
 
-use super::Event;
+use super::{Event, ThreadsFigure};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -67,6 +67,11 @@ pub enum Effect {
     Drop {
         /// The key.
         key: String,
+    },
+    /// Keep this for the next load of the same model on this machine, if it can be.
+    Remember {
+        /// What was measured.
+        figure: ThreadsFigure,
     },
     /// Give the key's lock back.
     Release {

@@ -34,6 +34,46 @@ pub struct HeldFile {
     pub size: u64,
 }
 
+/// How many threads a model gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Threads {
+    /// So many.
+    Count(u32),
+    /// As many of those that were started as are measured to be the fastest.
+    Auto(Auto),
+}
+
+impl Threads {
+    /// As [`Threads::Auto`], which has a word of its own on the wire.
+    pub const AUTO: Self = Self::Auto(Auto::Auto);
+}
+
+/// The word `auto`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Auto {
+    /// The only one.
+    Auto,
+}
+
+/// What was measured of a model's threads: the next load of it on the same machine need not measure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadsFigure {
+    /// Shapes and types of the model's weights, as a hash that this build makes: its speed hangs on
+    /// nothing else.
+    pub model: String,
+    /// The threads that were the fastest.
+    pub threads: u32,
+    /// Of so many that there were.
+    pub of: u32,
+    /// Whether that is settled. What else the machine does hides what more threads would bring, so
+    /// fewer than there were are measured once more, by the next load.
+    pub sure: bool,
+}
+
 /// How to load a model.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
@@ -41,8 +81,12 @@ pub struct HeldFile {
 pub struct LoadOptions {
     /// Positions a conversation may have; default: the model's own, at most 4096.
     pub context_length: Option<u32>,
-    /// Threads; default `max(1, cores - 1)`. The worker gives the number it really started.
-    pub threads: Option<u32>,
+    /// Threads; default `max(1, cores - 1)`. The worker gives the number it really started, or `auto`
+    /// if the engine is to find out how many of those are the fastest.
+    #[cfg_attr(feature = "typescript", ts(type = "number | \"auto\" | null"))]
+    pub threads: Option<Threads>,
+    /// What an earlier load with `auto` measured; the worker fills it in.
+    pub measured: Option<ThreadsFigure>,
     /// `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`.
     pub device: Option<String>,
     /// Base URL of `hf:` sources.
@@ -95,6 +139,8 @@ pub struct ModelInfo {
     pub device: String,
     /// Threads used.
     pub threads: u32,
+    /// Why so many, where that was measured.
+    pub threads_reason: Option<String>,
     /// Memory it takes.
     pub memory: MemoryPlan,
     /// Milliseconds from the request to here.

@@ -4,7 +4,7 @@
 use crate::host::{Host, Reply, greedy, ids, raw};
 use crate::model::{self, Shape};
 use serde_json::{Value, json};
-use sidestage_engine::protocol::{ErrorInfo, LoadOptions, Outcome, Prompt, Request};
+use sidestage_engine::protocol::{ErrorInfo, LoadOptions, Outcome, Prompt, Request, Threads};
 
 /// Loads what cannot be loaded; afterwards the same engine loads a good model and answers.
 fn refused(reply: &Reply) -> ErrorInfo {
@@ -284,7 +284,7 @@ fn load_options_that_cannot_be() {
     for (option, options) in [
         ("device", LoadOptions { device: Some("tpu".into()), ..default() }),
         ("contextLength", LoadOptions { context_length: Some(0), ..default() }),
-        ("threads", LoadOptions { threads: Some(0), ..default() }),
+        ("threads", LoadOptions { threads: Some(Threads::Count(0)), ..default() }),
     ] {
         let mut host = Host::new();
         let id = host.start_load(options);

@@ -4,7 +4,7 @@ use crate::model;
 use crate::watch::Watch;
 use sidestage_engine::protocol::{
     Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, HeldFile, LoadOptions,
-    ModelInfo, ModelSource, Origin, Outcome, Prompt, Request, Segment,
+    ModelInfo, ModelSource, Origin, Outcome, Prompt, Request, Segment, ThreadsFigure,
 };
 use sidestage_engine::{Engine, TextRoom};
 use sidestage_pool::Pool;
@@ -36,6 +36,8 @@ pub(crate) struct Host {
     pub(crate) reading: Option<u32>,
     /// Every reading there was, and its URL.
     pub(crate) fetched: Vec<(u32, Option<String>)>,
+    /// What is to be kept of the number of threads.
+    pub(crate) remembered: Option<ThreadsFigure>,
     /// First byte that was asked for last.
     pub(crate) offset: usize,
     /// The file that was asked for last, of those that are held.
@@ -96,6 +98,7 @@ impl Host {
             watch: Watch::default(),
             reading: None,
             fetched: Vec::new(),
+            remembered: None,
             offset: 0,
             held: None,
             locked: BTreeSet::new(),
@@ -331,6 +334,7 @@ impl Host {
                     self.fetched.push((stream, url));
                     assert_eq!(self.reading.replace(stream), None, "two readings at once");
                 }
+                Effect::Remember { figure } => self.remembered = Some(figure),
                 Effect::Cancel { stream } => {
                     self.reading = self.reading.filter(|open| *open != stream);
                 }

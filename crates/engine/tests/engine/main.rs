@@ -17,4 +17,5 @@ mod reuse;
 #[path = "../../../lm/tests/decoder/scarcity.rs"]
 mod scarcity;
 mod sharing;
+mod threads;
 mod watch;

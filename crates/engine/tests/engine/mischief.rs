@@ -193,6 +193,7 @@ impl World {
                     self.cache.entry(key).or_default().1 = Some(entry);
                 }
                 Effect::Drop { key } => drop(self.cache.remove(&key)),
+                Effect::Remember { .. } => {}
                 Effect::Cancel { stream } => drop(self.open.remove(&stream)),
                 Effect::Fetch { stream, from, offset, keep, method, .. } => {
                     self.open.insert(stream);

@@ -29,7 +29,7 @@ fn a_conversation_without_room() {
     };
     let expected = host().generate(ids(tokens("a", 100)), greedy(9));
     let mut host = host();
-    host.watch.events.reserve(1000);
+    host.watch.reserve(1000);
     // The cache's pages are the only large things an answer needs.
     let refused = with_at_most(4000, || host.try_generate(ids(tokens("a", 100)), greedy(9)));
     assert_eq!(refused.expect_err("no room").code, "OUT_OF_MEMORY");

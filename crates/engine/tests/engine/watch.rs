@@ -36,6 +36,12 @@ pub(crate) fn id(event: &Event) -> Option<u32> {
 }
 
 impl Watch {
+    /// Makes room for so many events and requests.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.events.reserve(count);
+        self.courses.reserve(count);
+    }
+
     /// A request is on its way.
     pub(crate) fn asked(&mut self, request: &Request) {
         let mut course = Course::default();

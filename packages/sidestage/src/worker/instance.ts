@@ -11,6 +11,7 @@ import type {
 import type { FromWorker, HeldFiles, ToWorker } from "../wire.js";
 import { CacheAccess } from "./cache/access.js";
 import type { ChosenCache } from "./cache/backend.js";
+import { Figures } from "./cache/figures.js";
 import { Engine } from "./engine.js";
 import { infoOf } from "./errors.js";
 import { variantOf } from "./features.js";
@@ -59,6 +60,9 @@ export class Instance {
   #wake: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   #capabilities: Capabilities;
+  #figures: Figures | undefined;
+  /** Ends when what was measured has been kept. */
+  #remembered: Promise<void> | undefined;
 
   constructor(load: Load, host: InstanceHost) {
     const { held, ...rest } = load;
@@ -121,12 +125,23 @@ export class Instance {
         hint: "Use Chrome 91, Firefox 89 or Safari 16.4, or newer.",
       });
     }
-    const wanted = options.threads ?? Math.max(1, capabilities.cores - 1);
+    const { cores } = capabilities;
+    const several = variantOf(capabilities.relaxedSimd, true);
+    const auto = options.threads === "auto" && capabilities.threads && cores > 1;
+    if (auto) {
+      const machine = { variant: several, cores };
+      this.#figures = new Figures(this.#host.cache.backend, machine, source, options);
+    }
+    const measured = (await this.#figures?.recall()) ?? null;
+    // With all cores' threads it can be measured how many are the fastest.
+    const most = options.threads === "auto" ? cores : options.threads;
+    const sure = measured?.sure ? measured.threads : null;
+    const wanted = sure ?? most ?? Math.max(1, cores - 1);
     const limit = Math.min(options.memoryLimit ?? LARGEST, LARGEST);
     const begin = (threads: number): Promise<Engine> =>
       Engine.start({
         modules,
-        variant: variantOf(capabilities.relaxedSimd, threads > 1),
+        variant: threads > 1 ? several : variantOf(capabilities.relaxedSimd, false),
         threads,
         script,
         limit,
@@ -149,10 +164,9 @@ export class Instance {
       return;
     }
     this.#engine = engine;
-    const alone =
-      options.threads === null
-        ? `of ${capabilities.cores} cores one is left to the page`
-        : "one thread was asked for";
+    const left =
+      cores > 1 ? `of ${cores} cores one is left to the page` : "the machine has one core";
+    const alone = typeof options.threads === "number" ? "one thread was asked for" : left;
     this.#capabilities = {
       ...capabilities,
       threads: threads > 1,
@@ -164,7 +178,12 @@ export class Instance {
         type: "load",
         id,
         source,
-        options: { ...options, threads, memoryLimit: limit },
+        options: {
+          ...options,
+          threads: auto && threads === wanted ? "auto" : threads,
+          measured,
+          memoryLimit: limit,
+        },
       }),
     );
     const early = this.#early;
@@ -272,6 +291,9 @@ export class Instance {
         return this.#cache.drop(effect.key);
       case "release":
         return this.#cache.release(effect.key);
+      case "remember":
+        this.#remembered = this.#figures?.remember(effect.figure);
+        return;
     }
   }
 
@@ -287,6 +309,7 @@ export class Instance {
     if (event.type === "done" && event.outcome.kind === "loaded") {
       event.outcome.model.handle = this.#load.id;
       this.#tellCache(event.outcome.model);
+      this.#tellThreads(event.outcome.model);
       // The weights are in place; what they came from need not stay.
       this.#held = [];
       this.#whenKept(() => this.#host.post({ ...event, capabilities: this.#capabilities }));
@@ -304,12 +327,17 @@ export class Instance {
   // away, is so before.
   #whenKept(tell: () => void): void {
     void Promise.resolve()
-      .then(() => this.#cache.settled())
+      .then(() => Promise.all([this.#cache.settled(), this.#remembered]))
       .then(() => {
         if (this.#closed) return;
         this.#open.delete(this.#load.id);
         tell();
       });
+  }
+
+  #tellThreads({ threads, threadsReason }: ModelInfo): void {
+    if (threadsReason === null) return;
+    this.#capabilities = { ...this.#capabilities, threads: threads > 1, threadsReason };
   }
 
   #tellCache(model: ModelInfo): void {

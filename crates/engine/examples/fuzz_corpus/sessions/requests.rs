@@ -4,7 +4,7 @@ use super::defaults;
 use crate::session::{Session, World};
 use crate::{Seeds, model};
 use serde_json::json;
-use sidestage_engine::protocol::{GenerateOptions, LoadOptions, Prompt, Request, Segment};
+use sidestage_engine::protocol::{GenerateOptions, LoadOptions, Prompt, Request, Segment, Threads};
 
 /// A prompt of text, streamed.
 pub(super) fn generate(session: &mut Session, text: &str, options: GenerateOptions) {
@@ -94,7 +94,7 @@ pub(super) fn all(seeds: &mut Seeds) {
         LoadOptions { device: text("webgpu"), ..defaults() },
         LoadOptions { device: text("abacus"), ..defaults() },
         LoadOptions { context_length: Some(0), ..defaults() },
-        LoadOptions { threads: Some(0), ..defaults() },
+        LoadOptions { threads: Some(Threads::Count(0)), ..defaults() },
         LoadOptions { kv_type: text("q9"), ..defaults() },
         LoadOptions { dtype: text("q9"), ..defaults() },
         LoadOptions { cache: text("often"), ..defaults() },

@@ -15,7 +15,11 @@ export interface CacheBackend {
   open(key: string): Promise<CacheWriter>;
   /** Writes the record; `entry.bytes` are held then. */
   record(key: string, entry: CacheEntry): Promise<void>;
-  /** Throws record and bytes away. */
+  /** A text that was noted under the key, if any. Notes need no lock. */
+  noted(key: string): Promise<string | null>;
+  /** Notes a text under the key, which need not be a file's. */
+  note(key: string, text: string): Promise<void>;
+  /** Throws record, bytes and note away. */
   drop(key: string): Promise<void>;
   /** The bytes from `offset` to the end. */
   read(key: string, offset: number): Promise<ReadableStream<Uint8Array>>;

@@ -2,6 +2,7 @@ import { SidestageError } from "../../errors.js";
 import type { CachedModel, StorageReport } from "../../wire.js";
 import type { ChosenCache, Kept } from "./backend.js";
 import { type Release, takeLock } from "./locks.js";
+import { figureKey } from "./figures.js";
 import { estimate } from "./room.js";
 
 /** What a hub said of a model is kept beside its files, but is none of them. */
@@ -43,6 +44,7 @@ export async function deleteModel({ backend }: ChosenCache, source: string): Pro
       await backend?.drop(key);
       bytes += entry.bytes;
     }
+    await backend?.drop(figureKey(source));
     return bytes;
   } finally {
     for (const release of locks) await release();

@@ -12,9 +12,10 @@ import {
 const FOLDER = "sidestage";
 const BYTES = ".bytes";
 const RECORD = ".json";
+const NOTE = ".note";
 
 /**
- * Files in the origin private file system: `HASH.bytes` and `HASH.json`. A handle that locks a file
+ * Files in the origin private file system: `HASH.bytes`, `HASH.json` and `HASH.note`. A handle that locks a file
  * is open only while it is written; readers see the file through `getFile`.
  */
 export class OpfsCache implements CacheBackend {
@@ -62,21 +63,20 @@ export class OpfsCache implements CacheBackend {
   }
 
   async record(key: string, entry: CacheEntry): Promise<void> {
-    const file = await this.#file((await nameOf(key)) + RECORD, true);
-    const handle = await file.createSyncAccessHandle();
-    try {
-      const text = writeRecord(key, entry);
-      // One write that covers the old text: a worker that dies here leaves the old record or the new.
-      // It is not flushed: a machine that fails before it is on the disk leaves the old one or none,
-      // and either only costs bytes of the network. The weights are on the disk before it.
-      writeAll(handle, new TextEncoder().encode(text.padEnd(handle.getSize())), 0);
-    } finally {
-      handle.close();
-    }
+    await this.#write((await nameOf(key)) + RECORD, writeRecord(key, entry));
+  }
+
+  async noted(key: string): Promise<string | null> {
+    return this.#text((await nameOf(key)) + NOTE);
+  }
+
+  async note(key: string, text: string): Promise<void> {
+    await this.#write((await nameOf(key)) + NOTE, text);
   }
 
   async drop(key: string): Promise<void> {
     const name = await nameOf(key);
+    await this.#remove(name + NOTE);
     await this.#remove(name + RECORD);
     await this.#remove(name + BYTES);
   }
@@ -103,6 +103,18 @@ export class OpfsCache implements CacheBackend {
 
   #file(name: string, create: boolean): Promise<FileSystemFileHandle> {
     return this.#folder.getFileHandle(name, { create });
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    const handle = await (await this.#file(name, true)).createSyncAccessHandle();
+    try {
+      // One write that covers the old text: a worker that dies here leaves the old text or the new.
+      // It is not flushed: a machine that fails before it is on the disk leaves the old one or none,
+      // and either only costs bytes of the network. The weights are on the disk before it.
+      writeAll(handle, new TextEncoder().encode(text.padEnd(handle.getSize())), 0);
+    } finally {
+      handle.close();
+    }
   }
 
   async #record(name: string): Promise<Kept | null> {

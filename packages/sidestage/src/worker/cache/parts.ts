@@ -60,8 +60,17 @@ export class PartsCache implements CacheBackend {
     );
   }
 
+  async noted(key: string): Promise<string | null> {
+    return (await (await this.#cache.match(noteUrl(await nameOf(key))))?.text()) ?? null;
+  }
+
+  async note(key: string, text: string): Promise<void> {
+    await this.#cache.put(noteUrl(await nameOf(key)), new Response(text));
+  }
+
   async drop(key: string): Promise<void> {
     const name = await nameOf(key);
+    await this.#cache.delete(noteUrl(name));
     await this.#cache.delete(recordUrl(name));
     for (let index = 0; await this.#cache.delete(partUrl(name, index)); index += 1);
   }
@@ -174,6 +183,10 @@ class PartsWriter implements CacheWriter {
 
 function partUrl(name: string, index: number): string {
   return `${PLACE}/${name}/${index}`;
+}
+
+function noteUrl(name: string): string {
+  return `${PLACE}/${name}/note`;
 }
 
 function recordUrl(name: string): string {

@@ -8,10 +8,11 @@ use std::fs;
 
 const FILE: &str = "packages/sidestage/src/protocol.ts";
 /// What the file is made from.
-const SOURCES: [&str; 4] = [
+const SOURCES: [&str; 5] = [
     "crates/engine/src/protocol.rs",
     "crates/engine/src/protocol/host.rs",
     "crates/engine/src/protocol/load.rs",
+    "crates/engine/src/protocol/run.rs",
     "crates/engine/examples/protocol.rs",
 ];
 

@@ -8,7 +8,7 @@ use sidestage_cpu::{Progress, RunError, Runner, Value};
 use sidestage_engine::error;
 use sidestage_formats::graph::{GraphFileError, GraphFormat, GraphReader, PartPlace};
 use sidestage_formats::npy;
-use sidestage_ir::{Model, PortKind};
+use sidestage_ir::Model;
 use sidestage_store::Looks;
 use sidestage_tensor::{AlignedBytes, Tensor};
 use std::fs::{self, File};
@@ -96,42 +96,18 @@ fn beside(folder: &Path, part: &PartPlace<'_>) -> Option<AlignedBytes> {
     Some(bytes)
 }
 
-/// The inputs in the model's order.
+/// The inputs in the model's order. Each is named, or numbered.
 fn inputs(model: &Model, args: &RunArgs) -> Result<Vec<Value>, CliError> {
-    let invalid = |message: String| CliError::engine(error("INPUT_INVALID", message));
-    let name = |at: usize| model.name(model.inputs[at].var);
-    let known = || {
-        let known = (0..model.inputs.len()).map(|at| format!("{} {}", name(at), model.inputs[at]));
-        known.collect::<Vec<_>>().join("; ")
-    };
-    let mut given: Vec<Option<Value>> = vec![None; model.inputs.len()];
-    for (wanted, path) in &args.input {
-        let found = (0..model.inputs.len()).find(|&at| name(at) == wanted);
-        let found = found.or_else(|| wanted.parse().ok().filter(|at| *at < given.len()));
-        let Some(at) = found else {
-            let message = format!("the model has no input {wanted:?}; it has: {}", known());
-            return Err(invalid(message));
-        };
-        let tensor = array(path)?;
-        let port = &model.inputs[at];
-        if !port.takes(tensor.dtype(), tensor.dims()) {
-            let message = format!("the input {} must be {port}, not {tensor:?}", name(at));
-            return Err(invalid(message));
-        }
-        if given[at].replace(Value::Tensor(tensor)).is_some() {
-            return Err(invalid(format!("the input {} is given twice", name(at))));
-        }
-    }
-    let ports = model.inputs.iter().zip(given);
-    let all = ports.map(|(port, given)| match (given, &port.kind) {
-        (Some(value), _) => Ok(value),
-        (None, PortKind::Optional(_)) => Ok(Value::Nothing),
-        (None, _) => {
-            let name = model.name(port.var);
-            Err(invalid(format!("the input {name} is missing; the model takes: {}", known())))
-        }
+    let named = args.input.iter().map(|(name, path)| {
+        let is_name = model.inputs.iter().any(|port| model.name(port.var) == name);
+        let number = name.parse::<usize>().ok().filter(|_| !is_name);
+        let port = number.and_then(|at| model.inputs.get(at));
+        let name = port.map_or(name.as_str(), |port| model.name(port.var));
+        Ok((name.to_owned(), Value::Tensor(array(path)?)))
     });
-    all.collect()
+    let named = named.collect::<Result<Vec<_>, CliError>>()?;
+    sidestage_cpu::inputs(model, named)
+        .map_err(|problem| CliError::engine(error(problem.code(), problem.to_string())))
 }
 
 fn array(path: &Path) -> Result<Tensor, CliError> {

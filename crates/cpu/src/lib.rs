@@ -2,6 +2,7 @@
 
 mod executor;
 mod explain;
+mod inputs;
 mod memory;
 mod profile;
 mod runner;
@@ -10,6 +11,7 @@ mod weights;
 
 pub use executor::{Executor, Progress, Timer};
 pub use explain::{ExplainedNode, ExplainedSegment, Explanation};
+pub use inputs::{InputError, inputs};
 pub use profile::{OpTime, OpTimes};
 pub use runner::{RunError, Runner, Value};
 pub use weights::{SLAB_BYTES, Weights};

@@ -155,6 +155,11 @@ impl Runner {
         &self.model
     }
 
+    /// Bytes that lie between the operators of what has been planned.
+    pub fn scratch_bytes(&self) -> usize {
+        self.segments.iter().map(|known| known.executor.memory().0).sum()
+    }
+
     /// That there are all operators that the model calls.
     ///
     /// # Errors

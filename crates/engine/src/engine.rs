@@ -1,7 +1,10 @@
+use crate::buffers::Buffers;
 use crate::error::error;
-use crate::load::{Hands, Load};
+use crate::graph::GraphSession;
+use crate::load::{Hands, Load, Loaded};
 use crate::protocol::{
-    Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, Outcome, Request,
+    Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, NamedValue, Outcome,
+    Request,
 };
 use crate::session::Session;
 use crate::text::{Conversation, Text};
@@ -20,12 +23,14 @@ pub struct Engine<T> {
     state: State,
     orders: Orders,
     effects: Vec<Effect>,
+    buffers: Buffers,
 }
 
 enum State {
     Empty,
     Loading(Box<Load>),
     Ready(Box<Session>),
+    Graph(Box<GraphSession>),
 }
 
 impl<T: Text> Engine<T> {
@@ -38,7 +43,13 @@ impl<T: Text> Engine<T> {
             state: State::Empty,
             orders: Orders::default(),
             effects: Vec::new(),
+            buffers: Buffers::default(),
         }
+    }
+
+    /// The bytes of runs' inputs and outputs.
+    pub fn buffers(&mut self) -> &mut Buffers {
+        &mut self.buffers
     }
 
     /// Takes a request. Everything that comes of it is an effect.
@@ -57,6 +68,11 @@ impl<T: Text> Engine<T> {
                     session.generate(text, id, prompt, options, credits, now)
                 });
                 if let Err(error) = queued.and_then(|queued| queued) {
+                    self.post(Event::Error { id: Some(id), error });
+                }
+            }
+            Request::Run { id, inputs, outputs, .. } => {
+                if let Err(error) = self.queue(id, inputs, outputs, now) {
                     self.post(Event::Error { id: Some(id), error });
                 }
             }
@@ -83,6 +99,10 @@ impl<T: Text> Engine<T> {
                     let conversation = Conversation { messages, tools, options };
                     Ok(Outcome::Text { text: room.render(conversation, add_generation_prompt)? })
                 });
+            }
+            Request::Metrics { id, .. } if let State::Graph(session) = &self.state => {
+                let outcome = Outcome::Metrics { metrics: session.metrics() };
+                self.post(Event::Done { id, outcome });
             }
             Request::Metrics { id, profile, .. } => self.answer(id, |session, _| {
                 let metrics = Metrics {
@@ -123,12 +143,17 @@ impl<T: Text> Engine<T> {
 
     /// Works for about `budget_ms`. Whether there is more to do at once.
     pub fn run(&mut self, budget_ms: f64) -> bool {
-        let State::Ready(session) = &mut self.state else { return false };
         let clock = &self.clock;
         let end = clock() + budget_ms;
-        let mut events = Vec::new();
-        let more =
-            session.run(&mut self.text, &self.pool, clock, &mut || clock() >= end, &mut events);
+        let (mut late, mut events) = (|| clock() >= end, Vec::new());
+        let (pool, buffers) = (&self.pool, &mut self.buffers);
+        let more = match &mut self.state {
+            State::Ready(session) => {
+                session.run(&mut self.text, pool, clock, &mut late, &mut events)
+            }
+            State::Graph(session) => session.run(pool, clock, &mut late, buffers, &mut events),
+            State::Empty | State::Loading(_) => false,
+        };
         self.effects.extend(events.into_iter().map(|event| Effect::Post { event }));
         more
     }
@@ -181,17 +206,44 @@ impl<T: Text> Engine<T> {
                 self.end_load("the load was aborted", "ABORTED");
             }
             State::Ready(session) => session.abort(id),
+            State::Graph(session) => {
+                let event = session.abort(id);
+                self.effects.extend(event.map(|event| Effect::Post { event }));
+            }
             _ => {}
         }
+    }
+
+    /// Queues a run. The buffers of its inputs are freed if it is refused.
+    fn queue(
+        &mut self,
+        id: u32,
+        inputs: Vec<NamedValue>,
+        outputs: Option<Vec<String>>,
+        now: f64,
+    ) -> Result<(), ErrorInfo> {
+        if let State::Graph(session) = &mut self.state {
+            return session.queue(id, inputs, outputs, &mut self.buffers, now);
+        }
+        for buffer in inputs.iter().flat_map(|input| input.value.buffers()) {
+            self.buffers.free(buffer);
+        }
+        self.session()?;
+        Err(error("TASK_UNSUPPORTED", "the model is a language model, which is not run as a graph")
+            .hint("Use generateText or streamText."))
     }
 
     fn finish_load(&mut self) {
         let State::Loading(load) = std::mem::replace(&mut self.state, State::Empty) else { return };
         let id = load.id;
         match load.finish(&self.clock, &self.pool, &mut self.effects) {
-            Ok(session) => {
-                let outcome = Outcome::Loaded { model: session.info.clone() };
-                self.state = State::Ready(Box::new(session));
+            Ok(loaded) => {
+                let (info, state) = match loaded {
+                    Loaded::Text(session) => (session.info.clone(), State::Ready(session)),
+                    Loaded::Graph(session) => (session.info.clone(), State::Graph(session)),
+                };
+                self.state = state;
+                let outcome = Outcome::Loaded { model: Box::new(info) };
                 self.post(Event::Done { id, outcome });
             }
             Err(error) => self.post(Event::Error { id: Some(id), error }),
@@ -213,11 +265,14 @@ impl<T: Text> Engine<T> {
     fn dispose(&mut self) {
         let message = "the model was disposed of";
         self.end_load(message, "MODEL_DISPOSED");
-        if let State::Ready(session) = std::mem::replace(&mut self.state, State::Empty) {
-            for job in session.jobs {
-                let error = error("MODEL_DISPOSED", message);
-                self.post(Event::Error { id: Some(job.id), error });
-            }
+        let open: Vec<u32> = match std::mem::replace(&mut self.state, State::Empty) {
+            State::Ready(session) => session.jobs.into_iter().map(|job| job.id).collect(),
+            State::Graph(session) => session.end().collect(),
+            State::Empty | State::Loading(_) => Vec::new(),
+        };
+        self.buffers.clear();
+        for id in open {
+            self.post(Event::Error { id: Some(id), error: error("MODEL_DISPOSED", message) });
         }
     }
 
@@ -228,6 +283,11 @@ impl<T: Text> Engine<T> {
     fn session(&mut self) -> Result<(&mut Session, &mut T), ErrorInfo> {
         match &mut self.state {
             State::Ready(session) => Ok((session, &mut self.text)),
+            State::Graph(_) => Err(error(
+                "TASK_UNSUPPORTED",
+                "the model is a graph, which has no tokens and no text",
+            )
+            .hint("Use model.run.")),
             _ => Err(error("MODEL_NOT_LOADED", "no model is loaded")),
         }
     }

@@ -1,6 +1,7 @@
 use crate::protocol::ErrorInfo;
 use serde_json::{Map, Value, json};
 use sidestage_formats::gguf::GgufError;
+use sidestage_formats::graph::GraphFileError;
 use sidestage_formats::huggingface::FolderError;
 use sidestage_formats::manifest::ManifestError;
 use sidestage_formats::safetensors::SafetensorsError;
@@ -103,6 +104,12 @@ impl From<LmError> for ErrorInfo {
             }
             _ => info,
         }
+    }
+}
+
+impl From<GraphFileError> for ErrorInfo {
+    fn from(from: GraphFileError) -> Self {
+        error(from.code(), from.to_string()).hint(from.hint())
     }
 }
 

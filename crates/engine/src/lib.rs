@@ -6,8 +6,10 @@
 //! [`protocol::Effect`]s it takes. One engine holds at most one model; a host that wants several
 //! makes several.
 
+mod buffers;
 mod engine;
 mod error;
+mod graph;
 mod job;
 mod load;
 mod placement;
@@ -18,6 +20,7 @@ mod text;
 mod threads;
 mod warnings;
 
+pub use buffers::Buffers;
 pub use engine::{Clock, Engine};
 pub use error::error;
 pub use text::{Delta, Text, TextInfo, TextRoom, vocabulary};

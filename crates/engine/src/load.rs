@@ -3,6 +3,7 @@
 
 mod border;
 mod folder;
+mod graph;
 mod headers;
 mod info;
 mod options;
@@ -10,10 +11,13 @@ mod resolve;
 mod weights;
 mod whole;
 
+use crate::graph::GraphSession;
 use crate::protocol::{Completion, Effect, ErrorInfo, Event, LoadOptions, ModelSource, Progress};
+use crate::session::Session;
 use crate::text::Text;
 use folder::{ReadFolder, SmallFiles};
-use headers::{Headers, WeightFile};
+use graph::Graph;
+use headers::{Headers, Step, WeightFile};
 use options::Options;
 use resolve::{First, Next, Resolve, Resolved};
 use sidestage_store::{End, Kind, Meter, Orders, Reading, Report, Room, StoreError};
@@ -50,11 +54,18 @@ pub(crate) struct Load {
     scratch: Vec<u8>,
 }
 
+/// A model that was loaded.
+pub(crate) enum Loaded {
+    Text(Box<Session>),
+    Graph(Box<GraphSession>),
+}
+
 enum Stage {
     Resolve(Box<Resolve>),
     Folder(Box<SmallFiles>),
     Headers(Box<Headers>, Option<Box<ReadFolder>>),
     Weights(Box<Weights>),
+    Graph(Box<Graph>),
     /// Between two stages.
     None,
 }
@@ -143,6 +154,7 @@ impl Load {
                     Stage::Folder(files) => files.whole.window(count),
                     Stage::Headers(headers, _) => headers.window(count),
                     Stage::Weights(weights) => weights.placement.window(count),
+                    Stage::Graph(graph) => graph.window(count),
                     Stage::None => &mut [],
                 };
                 self.given = Given::Next(window.len());
@@ -175,6 +187,7 @@ impl Load {
                     Stage::Folder(files) => files.whole.wrote(stream, count, hands.orders),
                     Stage::Headers(headers, _) => headers.wrote(stream, count, hands.orders)?,
                     Stage::Weights(weights) => weights.wrote(stream, count, hands.orders),
+                    Stage::Graph(graph) => graph.wrote(stream, count, hands.orders),
                     Stage::None => {}
                 }
             }
@@ -218,8 +231,8 @@ impl Load {
                 let files = SmallFiles::start(resolved.shelf.clone(), hands.orders)?;
                 Stage::Folder(Box::new(files))
             }
-            _ => {
-                let wanted = resolved.shelf.gguf(&resolved.name)?;
+            Kind::Gguf | Kind::Graph | Kind::Other => {
+                let wanted = resolved.shelf.model(&resolved.name)?;
                 Stage::Headers(Box::new(Headers::start(wanted, hands.orders)?), None)
             }
         };
@@ -275,15 +288,29 @@ impl Load {
                         }
                     }
                 }
-                Stage::Headers(headers, folder) => {
-                    if headers.next(hands.orders)? {
+                Stage::Headers(headers, folder) => match headers.next(hands.orders)? {
+                    Step::More => false,
+                    Step::Done => {
                         let (files, folder) = (&mut headers.files, folder.as_deref());
                         let weights = Weights::plan(files, folder, &self.options, hands.text)?;
                         self.stage = Stage::Weights(Box::new(weights));
                         true
-                    } else {
-                        false
                     }
+                    Step::Graph => {
+                        let Some(Resolved { shelf, name, .. }) = &self.resolved else {
+                            return Ok(false);
+                        };
+                        let graph = Graph::start(&mut headers.files, shelf, name, hands.orders)?;
+                        self.stage = Stage::Graph(Box::new(graph));
+                        true
+                    }
+                },
+                Stage::Graph(graph) => {
+                    if graph.next(hands.orders)? {
+                        self.report(hands);
+                        return Ok(true);
+                    }
+                    self.changed() || matches!(self.end(), Some(Err(_)))
                 }
                 Stage::Weights(weights) => {
                     if weights.next(hands.orders)? {
@@ -337,6 +364,7 @@ impl Load {
             Stage::Folder(files) => Some(&mut files.whole.reading),
             Stage::Headers(headers, _) => Some(&mut headers.files.get_mut(headers.at)?.reading),
             Stage::Weights(weights) => Some(&mut weights.files.get_mut(weights.at)?.reading),
+            Stage::Graph(graph) => graph.readings.get_mut(graph.at),
             Stage::None => None,
         }
     }
@@ -350,6 +378,7 @@ impl Load {
             Stage::Folder(files) => (&mut files.over, Some(&mut files.whole.reading), &mut []),
             Stage::Headers(headers, _) => (&mut [], None, &mut headers.files),
             Stage::Weights(weights) => (&mut [], None, &mut weights.files),
+            Stage::Graph(graph) => (&mut graph.readings, None, &mut []),
             Stage::None => (&mut [], None, &mut []),
         };
         over.iter_mut().chain(one).chain(files.iter_mut().map(|file| &mut file.reading))
@@ -422,6 +451,7 @@ impl Load {
         let ends = match &self.stage {
             Stage::Weights(weights) => weights.manifest.ends.clone(),
             Stage::Headers(..) => Vec::new(),
+            Stage::Graph(graph) => graph.ends(),
             _ => return None,
         };
         let lengths = self

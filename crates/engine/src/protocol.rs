@@ -9,12 +9,14 @@
 
 mod host;
 mod load;
+mod run;
 
 pub use host::{CacheEntry, Completion, Effect, Method, Origin};
 pub use load::{
     Auto, HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress, Threads,
     ThreadsFigure,
 };
+pub use run::{DimInfo, NamedValue, PortInfo, RunTimings, RunValue};
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
@@ -60,6 +62,17 @@ pub enum Request {
         /// Tokens that may be sent before the page grants more; `None`: no limit.
         credits: Option<u32>,
     },
+    /// Runs a graph model once. Runs of one model follow each other.
+    Run {
+        /// Request id.
+        id: u32,
+        /// Handle of the model.
+        model: u32,
+        /// Its inputs, in any order.
+        inputs: Vec<NamedValue>,
+        /// The names of the outputs that are wanted; `None`: all.
+        outputs: Option<Vec<String>>,
+    },
     /// Grants a generating request more tokens.
     Credit {
         /// The request.
@@ -69,7 +82,7 @@ pub enum Request {
         /// Tokens granted.
         count: u32,
     },
-    /// Ends a request early: a generation ends with [`FinishReason::Abort`], a load with the error
+    /// Ends a request early: a generation ends with [`FinishReason::Abort`], a load or run with the error
     /// `ABORTED`.
     Abort {
         /// The request.
@@ -143,6 +156,7 @@ impl Request {
         match self {
             Self::Load { id, .. }
             | Self::Generate { id, .. }
+            | Self::Run { id, .. }
             | Self::Tokenize { id, .. }
             | Self::Detokenize { id, .. }
             | Self::ApplyChatTemplate { id, .. }
@@ -222,12 +236,19 @@ pub enum Outcome {
     /// Of [`Request::Load`].
     Loaded {
         /// The model.
-        model: ModelInfo,
+        model: Box<ModelInfo>,
     },
     /// Of [`Request::Generate`].
     Generated {
         /// The whole answer.
         result: Generated,
+    },
+    /// Of [`Request::Run`].
+    Ran {
+        /// The outputs, in the model's order or that of the request.
+        outputs: Vec<NamedValue>,
+        /// Times taken.
+        timings: RunTimings,
     },
     /// Of [`Request::Tokenize`].
     Tokens {
@@ -406,6 +427,8 @@ pub enum Stage {
     Prompt,
     /// Generating.
     Decode,
+    /// Running a graph model.
+    Run,
     /// Waiting for the page to grant credits.
     Paused,
 }
@@ -430,7 +453,7 @@ pub struct Metrics {
     /// Bytes of the wasm memory; filled in by the worker.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub wasm_bytes: u64,
-    /// Requests ended.
+    /// Requests to generate or run that ended.
     pub requests: u32,
     /// Requests open, queued ones included.
     pub open_requests: u32,
@@ -447,6 +470,8 @@ pub struct Metrics {
     pub prefill_ms: f64,
     /// Milliseconds spent on generating.
     pub decode_ms: f64,
+    /// Milliseconds spent on runs of a graph model.
+    pub run_ms: f64,
     /// What was recorded since it was last asked for with `profile`; `None`: nothing is recorded.
     pub profile: Option<Profile>,
 }

@@ -5,6 +5,7 @@ use crate::tfjs::{self, TfjsError};
 use crate::tflite::{self, TfliteError};
 use sidestage_ir::Model;
 use sidestage_tensor::AlignedBytes;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -134,6 +135,13 @@ impl UnplacedGraph {
         let onnx = onnx.map(|part| (part.location.as_str(), part.offset, part.length));
         let tfjs = tfjs.into_iter().flat_map(|model| model.parts());
         onnx.chain(tfjs).map(|(file, offset, length)| PartPlace { file, offset, length })
+    }
+
+    /// The operators that are called, each once.
+    pub fn ops(&self) -> BTreeSet<String> {
+        match self {
+            Self::Onnx(model) => model.ops(),
+        }
     }
 
     /// The model, with the bytes of [`UnplacedGraph::parts`].

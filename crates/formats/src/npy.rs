@@ -31,6 +31,11 @@ pub fn type_name(dtype: DType) -> Option<&'static str> {
     TYPES.iter().find(|(known, ..)| *known == dtype).map(|(.., name)| *name)
 }
 
+/// The type that NumPy names so.
+pub fn type_named(name: &str) -> Option<DType> {
+    TYPES.iter().find(|(.., known)| *known == name).map(|(dtype, ..)| *dtype)
+}
+
 /// Why a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NpyError {

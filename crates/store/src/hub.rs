@@ -190,7 +190,7 @@ fn invalid(problem: String) -> StoreError {
 
 /// Percent-encodes all but the unreserved characters of RFC 3986, slashes included: a revision is
 /// one segment of the URL even if it is `refs/pr/1`.
-fn encode(segment: &str) -> String {
+pub(crate) fn encode(segment: &str) -> String {
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

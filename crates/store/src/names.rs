@@ -8,6 +8,8 @@ pub enum Kind {
     /// A file that stands for the Hugging Face folder it lies in: `config.json`,
     /// `*.safetensors`, `*.safetensors.index.json`.
     Folder,
+    /// A graph model: `*.onnx`, `*.tflite`, or `model.json` as of TensorFlow.js.
+    Graph,
     /// Something else.
     Other,
 }
@@ -28,6 +30,8 @@ impl Kind {
             || name.ends_with(".safetensors.index.json")
         {
             Self::Folder
+        } else if name.ends_with(".onnx") || name.ends_with(".tflite") || name == "model.json" {
+            Self::Graph
         } else {
             Self::Other
         }
@@ -98,6 +102,9 @@ mod tests {
             ("a/config.json", Kind::Folder),
             ("a/model.safetensors", Kind::Folder),
             ("model.safetensors.index.json#x", Kind::Folder),
+            ("https://example.org/a/Model.onnx?x", Kind::Graph),
+            ("m.tflite", Kind::Graph),
+            ("a/model.json", Kind::Graph),
             ("tokenizer.json", Kind::Other),
             ("https://example.org/model", Kind::Other),
             ("?model=1", Kind::Other),

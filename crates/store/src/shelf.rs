@@ -1,5 +1,5 @@
 use crate::{CacheMode, Expect, Hub, Keep, Kind, Listed, Place, SplitName, StoreError, Wanted};
-use crate::{file_name, source::shown};
+use crate::{file_name, hub::encode, source::shown};
 
 /// The folder, repository or pile of files in which a model lies: turns names into files to be
 /// read.
@@ -182,21 +182,40 @@ impl Shelf {
         })
     }
 
-    /// The GGUF file of this name, and its siblings if it is one of a split.
+    /// A file that lies beside another, whose bytes say its name: a path that does not leave the folder.
+    ///
+    /// # Errors
+    /// As [`Shelf::need`]; [`StoreError::Incomplete`] for other paths.
+    pub fn beside(&self, of: &str, path: &str) -> Result<Wanted, StoreError> {
+        let inside = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', ':']);
+        let path = path.strip_prefix("./").unwrap_or(path);
+        if !path.split('/').all(inside) || path.chars().any(char::is_control) {
+            return Err(StoreError::Incomplete { missing: path.to_owned() });
+        }
+        let folder = of.rfind('/').map_or("", |slash| &of[..=slash]);
+        // A name on a shelf of URLs is a piece of a URL.
+        let path = match &self.place {
+            Where::Url { .. } => path.split('/').map(encode).collect::<Vec<_>>().join("/"),
+            _ => path.to_owned(),
+        };
+        self.need(&format!("{folder}{path}"), Expect::Anything)
+    }
+
+    /// The model's file of this name, and its siblings if it is one of a split GGUF.
     ///
     /// # Errors
     /// As [`Shelf::need`].
-    pub fn gguf(&self, name: &str) -> Result<Vec<Wanted>, StoreError> {
+    pub fn model(&self, name: &str) -> Result<Vec<Wanted>, StoreError> {
         match SplitName::of(name) {
             Some(split) if split.count > 1 => {
                 split.all().iter().map(|name| self.need(name, Expect::Gguf)).collect()
             }
-            _ => Ok(vec![self.need(name, Expect::Gguf)?]),
+            _ => Ok(vec![self.need(name, Expect::Model)?]),
         }
     }
 
-    /// What it holds by the names of its files: of several, a folder if there is a `config.json`,
-    /// else a GGUF model.
+    /// What it holds by the names of its files: of several, a folder if there is a `config.json`, a
+    /// graph model if there is one, else a GGUF model.
     ///
     /// # Errors
     /// [`StoreError::SourceInvalid`].
@@ -204,11 +223,18 @@ impl Shelf {
         let names = self.names().unwrap_or_default();
         let first = names.first().map_or("", |(name, _)| name);
         if let [(only, _)] = names[..] {
-            let kind = if only.ends_with(".safetensors") { Kind::Folder } else { Kind::Gguf };
+            let kind = match Kind::of(only) {
+                Kind::Folder if !only.ends_with(".safetensors") => Kind::Other,
+                kind => kind,
+            };
             return Ok((kind, only.to_owned()));
         }
         if names.iter().any(|(name, _)| *name == "config.json") {
             return Ok((Kind::Folder, String::new()));
+        }
+        let mut graphs = names.iter().map(|file| file.0).filter(|n| Kind::of(n) == Kind::Graph);
+        if let (Some(name), None) = (graphs.next(), graphs.next()) {
+            return Ok((Kind::Graph, name.to_owned()));
         }
         let gguf: Vec<&str> =
             names.iter().map(|file| file.0).filter(|name| Kind::of(name) == Kind::Gguf).collect();

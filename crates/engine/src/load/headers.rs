@@ -3,10 +3,11 @@
 use crate::error::error;
 use crate::protocol::ErrorInfo;
 use sidestage_formats::gguf::{Gguf, GgufReader, Progress as GgufProgress};
+use sidestage_formats::graph::{GraphFormat, GraphReader};
 use sidestage_formats::safetensors::{
     Progress as SafetensorsProgress, SafetensorsHeader, SafetensorsReader,
 };
-use sidestage_store::{End, Expect, Orders, Reading, Wanted};
+use sidestage_store::{End, Expect, Looks, Orders, Reading, Wanted};
 
 /// Headers are read in windows of this size; what of the weights lies in the last one is copied.
 const WINDOW: usize = 64 << 10;
@@ -20,6 +21,10 @@ pub(super) struct WeightFile {
 }
 
 enum Header {
+    /// Too few bytes to tell what it is.
+    Unknown(Vec<u8>),
+    /// No header at all: the whole file is read.
+    Graph(GraphFormat, Box<GraphReader>),
     Gguf(Box<GgufReader>),
     Safetensors(Box<SafetensorsReader>),
     Done(Box<Read>),
@@ -39,6 +44,15 @@ impl Read {
             Self::Safetensors(header) => header.end,
         }
     }
+}
+
+/// How far the headers are.
+pub(super) enum Step {
+    More,
+    /// All are whole.
+    Done,
+    /// The file is a graph model, and is whole.
+    Graph,
 }
 
 /// All files, of which one is being read.
@@ -79,15 +93,16 @@ impl Headers {
         }
     }
 
-    /// Goes on with the next file when a header is whole. Whether all are.
-    pub(super) fn next(&mut self, orders: &mut Orders) -> Result<bool, ErrorInfo> {
+    /// Goes on with the next file when a header is whole.
+    pub(super) fn next(&mut self, orders: &mut Orders) -> Result<Step, ErrorInfo> {
         loop {
             let alone = self.files.len() == 1;
             let file = &mut self.files[self.at];
             let Header::Done(read) = &file.header else {
-                return match file.reading.end() {
-                    Some(Ok(End::Whole | End::Enough)) => Err(file.truncated()),
-                    _ => Ok(false),
+                return match (file.reading.end(), &file.header) {
+                    (Some(Ok(End::Whole | End::Enough)), Header::Graph(..)) => Ok(Step::Graph),
+                    (Some(Ok(End::Whole | End::Enough)), _) => Err(file.truncated()),
+                    _ => Ok(Step::More),
                 };
             };
             let end = read.end();
@@ -102,11 +117,11 @@ impl Headers {
                     .with("received", length));
             }
             if alone {
-                return Ok(true);
+                return Ok(Step::Done);
             }
             file.reading.pause(orders);
             if self.at + 1 == self.files.len() {
-                return Ok(true);
+                return Ok(Step::Done);
             }
             self.at += 1;
             self.files[self.at].reading.start(orders);
@@ -118,6 +133,7 @@ impl WeightFile {
     fn new(wanted: Wanted) -> Self {
         let header = match wanted.expect {
             Expect::Safetensors => Header::Safetensors(Box::default()),
+            Expect::Model => Header::Unknown(Vec::new()),
             _ => Header::Gguf(Box::default()),
         };
         Self { reading: Reading::new(wanted), header, rest: Vec::new() }
@@ -131,8 +147,33 @@ impl WeightFile {
         }
     }
 
+    /// Takes the graph model's reader out, which has read all.
+    pub(super) fn take_graph(&mut self) -> Result<(GraphFormat, GraphReader), ErrorInfo> {
+        match std::mem::replace(&mut self.header, Header::Taken) {
+            Header::Graph(format, reader) => Ok((format, *reader)),
+            _ => Err(self.truncated()),
+        }
+    }
+
     fn push(&mut self, bytes: &[u8]) -> Result<(), ErrorInfo> {
         let (read, header_bytes) = match &mut self.header {
+            Header::Unknown(head) => {
+                head.extend_from_slice(bytes);
+                if head.len() < GraphFormat::ENOUGH {
+                    return Ok(());
+                }
+                let head = std::mem::take(head);
+                self.header = if head.starts_with(b"GGUF") {
+                    Header::Gguf(Box::default())
+                } else if let Some(format) = GraphFormat::of(&head) {
+                    let reader = GraphReader::new(format, self.reading.length());
+                    Header::Graph(format, Box::new(reader))
+                } else {
+                    return Err(self.reading.not_a_model(Looks::of(&head)).into());
+                };
+                return self.push(&head);
+            }
+            Header::Graph(_, reader) => return Ok(reader.push(bytes)?),
             Header::Gguf(reader) => match reader.push(bytes)? {
                 GgufProgress::Done { gguf, header_bytes } => (Read::Gguf(gguf), header_bytes),
                 GgufProgress::NeedMore { .. } => return Ok(()),
@@ -159,7 +200,7 @@ impl WeightFile {
         match &self.header {
             Header::Gguf(reader) => reader.truncated().into(),
             Header::Safetensors(reader) => reader.truncated().into(),
-            Header::Done(_) | Header::Taken => {
+            Header::Done(_) | Header::Taken | Header::Unknown(_) | Header::Graph(..) => {
                 error("MODEL_TRUNCATED", "the file ends before its last weight")
             }
         }

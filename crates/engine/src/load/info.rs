@@ -1,8 +1,10 @@
 //! What is told of a model that was loaded.
 
-use super::{Load, Stage};
+use super::graph::Graph;
+use super::{Load, Loaded, Stage};
 use crate::error::error;
-use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo};
+use crate::graph::{GraphSession, port};
+use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo, PortInfo};
 use crate::session::Session;
 use crate::threads;
 use crate::warnings::slow_weights;
@@ -18,14 +20,20 @@ impl Load {
         clock: &dyn Fn() -> f64,
         pool: &Pool,
         effects: &mut Vec<Effect>,
-    ) -> Result<Session, ErrorInfo> {
+    ) -> Result<Loaded, ErrorInfo> {
         let prepare = self.meter.enter(Phase::Prepare, clock());
         effects.push(self.post(prepare));
         let ready = self.meter.enter(Phase::Ready, clock());
         let ready = self.post(ready);
         let stage = self.retire();
-        let Stage::Weights(weights) = stage else {
-            return Err(error("MODEL_TRUNCATED", "the file ends inside its header"));
+        let weights = match stage {
+            Stage::Weights(weights) => weights,
+            Stage::Graph(graph) => {
+                let session = self.graph(*graph, pool, clock)?;
+                effects.push(ready);
+                return Ok(Loaded::Graph(Box::new(session)));
+            }
+            _ => return Err(error("MODEL_TRUNCATED", "the file ends inside its header")),
         };
         let files: Vec<String> =
             weights.files.iter().map(|file| file.reading.wanted().file.clone()).collect();
@@ -44,10 +52,10 @@ impl Load {
         effects.extend(found.figure.map(|figure| Effect::Remember { figure }));
         let load_ms = clock() - self.started;
         let text = weights.text;
-        let [bytes_read, cached_bytes, downloaded_bytes] = self.done;
+        let folder = self.resolved.as_ref().is_some_and(|of| of.kind == Kind::Folder);
         let info = ModelInfo {
-            handle: self.id,
             name,
+            format: if folder { "safetensors" } else { "gguf" }.into(),
             architecture: config.family.name.into(),
             parameters: manifest.parameters(),
             weight_type: manifest.main_type().map_or("", |dtype| dtype.name()).into(),
@@ -56,25 +64,18 @@ impl Load {
             vocab_size: config.vocab_size as u32,
             has_tokenizer: text.is_some(),
             has_chat_template: text.as_ref().is_some_and(|text| text.has_chat_template),
-            device: "cpu".into(),
-            threads: pool.threads() as u32,
             threads_reason: found.reason,
             memory: memory_plan(memory),
-            load_ms,
             files,
-            choice: self.resolved.and_then(|resolved| resolved.choice),
-            downloaded_bytes,
-            cached_bytes,
-            cache: "none".into(),
-            cache_reason: self.not_kept.map(|(_, message)| message),
             warnings,
+            ..self.info(pool, load_ms)
         };
         effects.push(ready);
         let mut session = Session::new(info, decoder, text, weights.defaults.unwrap_or_default());
         session.metrics.load_ms = load_ms;
         session.metrics.measure_ms = found.ms;
-        session.metrics.bytes_read = bytes_read;
-        Ok(session)
+        session.metrics.bytes_read = self.done[0];
+        Ok(Loaded::Text(Box::new(session)))
     }
 
     /// Of what the model's speed hangs on.
@@ -87,6 +88,72 @@ impl Load {
             (name, bytes, dtype).hash(&mut hasher);
         }
         format!("{:016x}", hasher.finish())
+    }
+
+    /// A graph model, when its last weight is in place.
+    fn graph(
+        &self,
+        graph: Graph,
+        pool: &Pool,
+        clock: &dyn Fn() -> f64,
+    ) -> Result<GraphSession, ErrorInfo> {
+        let files = graph.readings.iter().map(|reading| reading.wanted().file.clone());
+        let (files, format): (Vec<String>, _) = (files.collect(), graph.format.name().into());
+        let (runner, weights) = graph.finish(self.options.memory_limit)?;
+        // Runs of a graph are not measured yet: with `auto` they leave one core to the page.
+        if self.options.auto.is_some() {
+            pool.set_threads(pool.size().saturating_sub(1).max(1));
+        }
+        let model = runner.model();
+        let ports = |all: &[sidestage_ir::Port]| -> Vec<PortInfo> {
+            all.iter().map(|one| port(model, one)).collect()
+        };
+        let (inputs, outputs) = (ports(&model.inputs), ports(&model.outputs));
+        let load_ms = clock() - self.started;
+        let weight_types = model.constants.iter().map(|(_, tensor)| tensor);
+        let largest = weight_types.max_by_key(|tensor| tensor.bytes().len());
+        let info = ModelInfo {
+            name: files.first().cloned().unwrap_or_default(),
+            format,
+            inputs,
+            outputs,
+            parameters: model.constants.iter().map(|(_, tensor)| tensor.len() as u64).sum(),
+            weight_type: largest.map_or("", |tensor| tensor.dtype().name()).into(),
+            memory: MemoryPlan { weights, total: weights, ..MemoryPlan::default() },
+            files,
+            warnings: self.not_kept_warning().into_iter().collect(),
+            ..self.info(pool, load_ms)
+        };
+        let mut session = GraphSession::new(info, runner);
+        session.metrics.load_ms = load_ms;
+        session.metrics.bytes_read = self.done[0];
+        Ok(session)
+    }
+
+    /// What does not depend on the kind of model.
+    fn info(&self, pool: &Pool, load_ms: f64) -> ModelInfo {
+        let [_, cached_bytes, downloaded_bytes] = self.done;
+        ModelInfo {
+            handle: self.id,
+            device: "cpu".into(),
+            threads: pool.threads() as u32,
+            load_ms,
+            choice: self.resolved.as_ref().and_then(|resolved| resolved.choice.clone()),
+            downloaded_bytes,
+            cached_bytes,
+            cache: "none".into(),
+            cache_reason: self.not_kept.as_ref().map(|(_, message)| message.clone()),
+            ..ModelInfo::default()
+        }
+    }
+
+    /// That not all was kept.
+    fn not_kept_warning(&self) -> Option<ErrorInfo> {
+        let (code, message) = self.not_kept.as_ref()?;
+        Some(
+            error(code, format!("not all of the model was kept: {message}"))
+                .hint("The next load downloads it again. Make room, or ask for persistence."),
+        )
     }
 
     /// What the app should know though nothing failed.
@@ -106,12 +173,7 @@ impl Load {
                     .with("trainedContextLength", trained),
             );
         }
-        if let Some((code, message)) = &self.not_kept {
-            warnings.push(
-                error(code, format!("not all of the model was kept: {message}"))
-                    .hint("The next load downloads it again. Make room, or ask for persistence."),
-            );
-        }
+        warnings.extend(self.not_kept_warning());
         let folder = self.resolved.as_ref().is_some_and(|of| of.kind == Kind::Folder);
         if let Some(dtype) = self.options.dtype.filter(|_| !folder) {
             let message = format!(

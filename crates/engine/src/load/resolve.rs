@@ -235,7 +235,7 @@ impl Resolve {
             let (folder, name) = split(path);
             let (kind, name) = match Kind::of(path) {
                 Kind::Folder => (Kind::Folder, ""),
-                _ => (Kind::Gguf, name),
+                kind => (kind, name),
             };
             let shelf = rehung(folder);
             return Ok(Resolved { shelf, name: name.to_owned(), kind, choice: None });

@@ -1,6 +1,6 @@
 //! What a page says of a model to load, and is told of it.
 
-use super::ErrorInfo;
+use super::{ErrorInfo, PortInfo};
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]
 use ts_rs::TS;
@@ -15,7 +15,8 @@ pub enum ModelSource {
         /// The URL.
         url: String,
     },
-    /// Files or bytes that the host holds: a GGUF, all files of a split one, or a folder.
+    /// Files or bytes that the host holds: a GGUF, all files of a split one, a folder, or a graph model
+    /// with what lies beside it.
     Held {
         /// The files.
         files: Vec<HeldFile>,
@@ -110,7 +111,7 @@ pub struct LoadOptions {
 }
 
 /// A loaded model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
@@ -118,7 +119,13 @@ pub struct ModelInfo {
     pub handle: u32,
     /// `general.name`, or the file's name.
     pub name: String,
-    /// `general.architecture`.
+    /// `gguf`, `safetensors`, `onnx`, `tflite` or `tfjs`.
+    pub format: String,
+    /// Of a graph model: what [`super::Request::Run`] takes, in the model's order.
+    pub inputs: Vec<PortInfo>,
+    /// Of a graph model: what it gives.
+    pub outputs: Vec<PortInfo>,
+    /// `general.architecture`; of a graph model nothing, as all that is said of tokens and text.
     pub architecture: String,
     /// Number of weights.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]

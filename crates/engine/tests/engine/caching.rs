@@ -66,7 +66,7 @@ impl World {
             let Some(effect) = effects.pop_front() else { panic!("no end: {:?}", self.asked) };
             match effect {
                 Effect::Post { event: Event::Done { outcome, .. } } => match outcome {
-                    Outcome::Loaded { model } => return Ok(model),
+                    Outcome::Loaded { model } => return Ok(*model),
                     other => panic!("{other:?}"),
                 },
                 Effect::Post { event: Event::Error { error, .. } } => return Err(error),

@@ -6,7 +6,7 @@ use sidestage_engine::protocol::{
     Completion, Effect, ErrorInfo, Event, GenerateOptions, Generated, HeldFile, LoadOptions,
     ModelInfo, ModelSource, Origin, Outcome, Prompt, Request, Segment, ThreadsFigure,
 };
-use sidestage_engine::{Engine, TextRoom};
+use sidestage_engine::{Buffers, Engine, TextRoom};
 use sidestage_pool::Pool;
 use sidestage_text::wire::Server;
 use std::cell::Cell;
@@ -169,6 +169,10 @@ impl Host {
         at
     }
 
+    pub(crate) fn buffers(&mut self) -> &mut Buffers {
+        self.engine.buffers()
+    }
+
     /// Gives the engine time. Whether it has more to do.
     pub(crate) fn run(&mut self, budget: f64) -> bool {
         let more = self.engine.run(budget);
@@ -230,7 +234,7 @@ impl Host {
             self.serve(reply);
         }
         match self.watch.end(id).expect("the load has ended").clone()? {
-            Outcome::Loaded { model } => Ok(model),
+            Outcome::Loaded { model } => Ok(*model),
             other => panic!("{other:?} is no answer to a load"),
         }
     }
@@ -251,7 +255,7 @@ impl Host {
             self.serve(&Reply { chunk: 10_000, ..Reply::new(&files[index].1) });
         }
         match self.watch.end(id).expect("the load has ended").clone()? {
-            Outcome::Loaded { model } => Ok(model),
+            Outcome::Loaded { model } => Ok(*model),
             other => panic!("{other:?} is no answer to a load"),
         }
     }

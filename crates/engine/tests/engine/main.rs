@@ -5,6 +5,7 @@ mod determinism;
 mod faults;
 mod folders;
 mod goldens;
+mod graphs;
 mod host;
 mod interleaving;
 mod loading;

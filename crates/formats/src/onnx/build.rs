@@ -1,6 +1,6 @@
 //! From the messages to a [`Model`].
 
-use super::proto::{self, Dim, Function, Graph, Node, Value};
+use super::proto::{self, Dim, Function, Graph, Node, Value, domain};
 use super::tensor::tensor;
 use super::{External, OnnxError};
 use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
@@ -128,10 +128,7 @@ impl<'a> Builder<'a> {
                 attributes.push((attribute.name.to_owned(), value));
             }
         }
-        let known = self.functions.iter().find(|function| {
-            (function.name, domain(function.domain), function.overload)
-                == (node.op, domain(node.domain), node.overload)
-        });
+        let known = self.functions.iter().find(|function| function.is_called_by(node));
         let given = match known {
             Some(function) => self.inline(function, &inputs, attributes, body)?,
             None => {
@@ -139,15 +136,11 @@ impl<'a> Builder<'a> {
                 for name in &node.outputs {
                     outputs.push((!name.is_empty()).then(|| self.model.var(name)));
                 }
-                let domain = domain(node.domain);
-                let version = around.opsets.iter().find(|(known, _)| self::domain(known) == domain);
-                let op = if domain.is_empty() {
-                    node.op.to_owned()
-                } else {
-                    format!("{domain}::{}", node.op)
-                };
+                let domain_of_node = domain(node.domain);
+                let version =
+                    around.opsets.iter().find(|(known, _)| domain(known) == domain_of_node);
                 body.calls.push(Call {
-                    op,
+                    op: node.full_name(),
                     version: version.map_or(1, |(_, version)| *version),
                     name: node.name.into(),
                     inputs,
@@ -244,9 +237,4 @@ impl Around<'_, '_> {
         let missing = || OnnxError::Undefined { name: name.into(), node: node.into() };
         known.copied().ok_or_else(missing)
     }
-}
-
-/// The domain of ONNX itself has two names.
-fn domain(name: &str) -> &str {
-    if name == "ai.onnx" { "" } else { name }
 }

@@ -63,11 +63,11 @@ impl OnnxError {
     /// A stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Type { .. } => "ONNX_TYPE_UNSUPPORTED",
+            Self::Type { .. } => "MODEL_UNSUPPORTED",
             Self::External { .. } => "MODEL_INCOMPLETE",
             Self::NoMemory { .. } => "OUT_OF_MEMORY",
             Self::Truncated => "MODEL_TRUNCATED",
-            _ => "ONNX_INVALID",
+            _ => "MODEL_INVALID",
         }
     }
 

@@ -4,6 +4,7 @@ use super::protobuf::Fields;
 use super::tensor::elsewhere;
 use super::{External, OnnxError};
 use sidestage_ir::PortKind;
+use std::collections::BTreeSet;
 
 /// Deepest nesting of graphs.
 const DEEPEST: usize = 16;
@@ -128,6 +129,46 @@ impl Model<'_> {
         }
         Ok(())
     }
+}
+
+impl<'a> Model<'a> {
+    /// The operators that are called, but for the model's own functions.
+    pub(super) fn ops(&self) -> BTreeSet<String> {
+        let mut nodes: Vec<&Node<'a>> = Vec::new();
+        nodes.extend(self.graph.iter().flat_map(|graph| &graph.nodes));
+        nodes.extend(self.functions.iter().flat_map(|function| &function.nodes));
+        let mut ops = BTreeSet::new();
+        while let Some(node) = nodes.pop() {
+            let inner = node.attributes.iter().filter_map(|attribute| attribute.graph.as_ref());
+            nodes.extend(inner.flat_map(|graph| &graph.nodes));
+            if !self.functions.iter().any(|function| function.is_called_by(node)) {
+                ops.insert(node.full_name());
+            }
+        }
+        ops
+    }
+}
+
+impl Function<'_> {
+    pub(super) fn is_called_by(&self, node: &Node<'_>) -> bool {
+        (self.name, domain(self.domain), self.overload)
+            == (node.op, domain(node.domain), node.overload)
+    }
+}
+
+impl Node<'_> {
+    /// The operator's name: after its domain, if that is not ONNX's.
+    pub(super) fn full_name(&self) -> String {
+        match domain(self.domain) {
+            "" => self.op.to_owned(),
+            domain => format!("{domain}::{}", self.op),
+        }
+    }
+}
+
+/// The domain of ONNX itself has two names.
+pub(super) fn domain(name: &str) -> &str {
+    if name == "ai.onnx" { "" } else { name }
 }
 
 impl Graph<'_> {

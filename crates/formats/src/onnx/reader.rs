@@ -3,6 +3,7 @@
 use super::{External, OnnxError, build, proto};
 use sidestage_ir::Model;
 use sidestage_tensor::AlignedBytes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The bytes of a weight of at least this size are not kept with the other fields.
@@ -198,6 +199,11 @@ impl Unplaced {
     /// What lies in other files, by file and offset.
     pub fn parts(&self) -> &[External] {
         &self.parts
+    }
+
+    /// The operators that are called, but for the model's own functions.
+    pub fn ops(&self) -> BTreeSet<String> {
+        proto::Model::read(&self.message).map(|model| model.ops()).unwrap_or_default()
     }
 
     /// The model, with the bytes of [`Unplaced::parts`].

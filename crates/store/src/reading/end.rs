@@ -215,7 +215,8 @@ impl Reading {
         Ok(())
     }
 
-    pub(super) fn not_a_model(&self, looks: Looks) -> StoreError {
+    /// The error of a file that is no model.
+    pub fn not_a_model(&self, looks: Looks) -> StoreError {
         let (url, content_type) = (self.wanted.url(), self.content_type.clone());
         StoreError::NotAModel { url, looks, content_type }
     }

@@ -71,6 +71,8 @@ pub enum Expect {
     Gguf,
     /// Those of a safetensors file.
     Safetensors,
+    /// Those of some model: its reader will tell.
+    Model,
 }
 
 impl Expect {
@@ -80,6 +82,7 @@ impl Expect {
             Self::Anything => 0,
             Self::Gguf => 4,
             Self::Safetensors => 9,
+            Self::Model => 8,
         }
     }
 
@@ -90,6 +93,10 @@ impl Expect {
             Self::Gguf => head.starts_with(b"GGUF"),
             // The length of the header is read later: only what is no model at all is meant here.
             Self::Safetensors => head.get(8) == Some(&b'{') && Looks::of(head) != Looks::Json,
+            Self::Model => matches!(
+                Looks::of(head),
+                Looks::Gguf | Looks::Tflite | Looks::Json | Looks::Unknown
+            ),
         }
     }
 }

@@ -1,0 +1,269 @@
+use crate::buffers::Buffers;
+use crate::error::error;
+use crate::protocol::{
+    DimInfo, ErrorInfo, Event, MemoryPlan, Metrics, ModelInfo, NamedValue, Outcome, PortInfo,
+    RunTimings, RunValue, Stage,
+};
+use sidestage_cpu::{Progress, RunError, Runner, Value, inputs};
+use sidestage_formats::npy::{type_name, type_named};
+use sidestage_ir::{Model, Port, PortDim, PortKind};
+use sidestage_pool::Pool;
+use sidestage_tensor::{DType, Extents, Tensor};
+use std::collections::VecDeque;
+
+/// A sign of life is sent when a request had no event for this long.
+const QUIET_MS: f64 = 250.0;
+
+/// A loaded graph model and the runs that are asked of it.
+pub(crate) struct GraphSession {
+    pub(crate) info: ModelInfo,
+    runner: Runner,
+    /// The first one is under way if it has begun.
+    jobs: VecDeque<Job>,
+    pub(crate) metrics: Metrics,
+}
+
+struct Job {
+    id: u32,
+    inputs: Vec<Value>,
+    /// Positions of the outputs that are wanted.
+    outputs: Vec<usize>,
+    arrived: f64,
+    started: Option<f64>,
+    last_event: f64,
+}
+
+impl GraphSession {
+    pub(crate) fn new(info: ModelInfo, runner: Runner) -> Self {
+        Self { info, runner, jobs: VecDeque::new(), metrics: Metrics::default() }
+    }
+
+    /// Checks a run and queues it. Its buffers are taken, whatever comes of it.
+    pub(crate) fn queue(
+        &mut self,
+        id: u32,
+        given: Vec<NamedValue>,
+        wanted: Option<Vec<String>>,
+        buffers: &mut Buffers,
+        now: f64,
+    ) -> Result<(), ErrorInfo> {
+        let named: Vec<_> =
+            given.into_iter().map(|given| (value(given.value, buffers), given.name)).collect();
+        let named = named.into_iter().map(|(value, name)| {
+            let value = value.map_err(|info| named_in(info, &name))?;
+            Ok((name, value))
+        });
+        let named = named.collect::<Result<Vec<_>, ErrorInfo>>()?;
+        let model = self.runner.model();
+        let inputs = inputs(model, named).map_err(|problem| {
+            error(problem.code(), problem.to_string())
+                .hint("`model.inputs` has the names, types and shapes.")
+        })?;
+        let outputs = match wanted {
+            None => (0..model.outputs.len()).collect(),
+            Some(names) => {
+                names.iter().map(|name| output(model, name)).collect::<Result<_, _>>()?
+            }
+        };
+        let (arrived, started, last_event) = (now, None, now);
+        self.jobs.push_back(Job { id, inputs, outputs, arrived, started, last_event });
+        Ok(())
+    }
+
+    /// Ends a run, if there is one.
+    pub(crate) fn abort(&mut self, id: u32) -> Option<Event> {
+        let at = self.jobs.iter().position(|job| job.id == id)?;
+        self.jobs.remove(at);
+        let error = error("ABORTED", "the run was aborted");
+        Some(Event::Error { id: Some(id), error })
+    }
+
+    /// The ids of all runs, which are given up.
+    pub(crate) fn end(self) -> impl Iterator<Item = u32> {
+        self.jobs.into_iter().map(|job| job.id)
+    }
+
+    /// Works until `late` says so. Whether there is more to do at once.
+    pub(crate) fn run(
+        &mut self,
+        pool: &Pool,
+        now: &dyn Fn() -> f64,
+        late: &mut dyn FnMut() -> bool,
+        buffers: &mut Buffers,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        loop {
+            self.signs_of_life(now(), events);
+            let Some(job) = self.jobs.front_mut() else {
+                pool.rest();
+                return false;
+            };
+            let before = now();
+            let progress = match job.started {
+                Some(_) => self.runner.resume(pool, late),
+                None => {
+                    job.started = Some(before);
+                    let inputs = std::mem::take(&mut job.inputs);
+                    self.runner.begin(inputs).map(|()| Progress::Stopped)
+                }
+            };
+            self.metrics.run_ms += now() - before;
+            match progress {
+                Ok(Progress::Stopped) if late() => return true,
+                Ok(Progress::Stopped) => {}
+                Ok(Progress::Done) => self.finish(now(), buffers, events),
+                Err(problem) => self.fail(problem.into(), events),
+            }
+        }
+    }
+
+    fn finish(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {
+        let outputs = self.runner.finish();
+        let Some(job) = self.jobs.pop_front() else { return };
+        self.metrics.requests += 1;
+        let started = job.started.unwrap_or(now);
+        let model = self.runner.model();
+        let named = job.outputs.iter().filter_map(|&at| {
+            let name = model.name(model.outputs.get(at)?.var).to_owned();
+            Some(give(outputs.get(at)?, buffers).map(|value| NamedValue { name, value }))
+        });
+        let timings = RunTimings { queue_ms: started - job.arrived, run_ms: now - started };
+        events.push(match named.collect() {
+            Ok(outputs) => Event::Done { id: job.id, outcome: Outcome::Ran { outputs, timings } },
+            Err(error) => Event::Error { id: Some(job.id), error },
+        });
+    }
+
+    fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {
+        let Some(job) = self.jobs.pop_front() else { return };
+        self.metrics.requests += 1;
+        events.push(Event::Error { id: Some(job.id), error });
+    }
+
+    fn signs_of_life(&mut self, now: f64, events: &mut Vec<Event>) {
+        for job in &mut self.jobs {
+            if now - job.last_event >= QUIET_MS {
+                job.last_event = now;
+                let stage = if job.started.is_some() { Stage::Run } else { Stage::Queued };
+                events.push(Event::Working { id: job.id, stage, done: 0, total: None });
+            }
+        }
+    }
+
+    /// The figures.
+    pub(crate) fn metrics(&self) -> Metrics {
+        let open_requests = self.jobs.len() as u32;
+        Metrics { memory: self.memory(), open_requests, ..self.metrics.clone() }
+    }
+
+    /// The memory taken now.
+    fn memory(&self) -> MemoryPlan {
+        let weights = self.info.memory.weights;
+        let scratch = self.runner.scratch_bytes() as u64;
+        MemoryPlan { weights, kv_cache: 0, scratch, total: weights + scratch }
+    }
+}
+
+/// What is told of an input or output.
+pub(crate) fn port(model: &Model, port: &Port) -> PortInfo {
+    let dim = |dim: &PortDim| match dim {
+        PortDim::Fixed(dim) => DimInfo::Fixed(*dim as u64),
+        PortDim::Free(name) => DimInfo::Free(name.clone()),
+    };
+    let kind = match port.kind {
+        PortKind::Tensor => "tensor",
+        PortKind::Sequence(_) => "sequence",
+        PortKind::Optional(_) => "optional",
+    };
+    PortInfo {
+        name: model.name(port.var).to_owned(),
+        kind: kind.into(),
+        dtype: port.dtype.map(name_of),
+        shape: port.dims.as_ref().map(|dims| dims.iter().map(dim).collect()),
+    }
+}
+
+fn name_of(dtype: DType) -> String {
+    type_name(dtype).map_or_else(|| dtype.name().to_ascii_lowercase(), str::to_owned)
+}
+
+fn output(model: &Model, name: &str) -> Result<usize, ErrorInfo> {
+    let found = model.outputs.iter().position(|port| model.name(port.var) == name);
+    found.ok_or_else(|| {
+        let names: Vec<&str> = model.outputs.iter().map(|port| model.name(port.var)).collect();
+        let message = format!("the model has no output {name:?}; it gives: {}", names.join(", "));
+        error("INVALID_OPTION", message).with("option", "outputs").with("value", name)
+    })
+}
+
+/// An error that says which input it is about.
+fn named_in(info: ErrorInfo, name: &str) -> ErrorInfo {
+    let message = format!("the input {name}: {}", info.message);
+    ErrorInfo { message, ..info }.with("input", name)
+}
+
+/// A value with the bytes of its buffers, all of which are taken.
+fn value(given: RunValue, buffers: &mut Buffers) -> Result<Value, ErrorInfo> {
+    match given {
+        RunValue::Tensor { dtype, shape, buffer } => {
+            let bytes = buffers.take(buffer);
+            let invalid = |message: String| error("INPUT_INVALID", message);
+            let known = type_named(&dtype);
+            let known = known.ok_or_else(|| {
+                invalid(format!("{dtype:?} is no type of elements")).hint(
+                    "Numbers and booleans, named as NumPy does: \"float32\", \"int64\", \"bool\".",
+                )
+            })?;
+            let bytes = bytes.ok_or_else(|| invalid("there is no such buffer".into()))?;
+            let dims =
+                shape.iter().map(|&dim| usize::try_from(dim).ok()).collect::<Option<Vec<_>>>();
+            let elements = shape.iter().try_fold(1_u64, |all, &dim| all.checked_mul(dim));
+            let wanted = elements.and_then(|elements| known.bytes_for(elements));
+            match dims {
+                Some(dims)
+                    if dims.len() <= Extents::MAX_RANK && wanted == Some(bytes.len() as u64) =>
+                {
+                    Ok(Value::Tensor(Tensor::from_bytes(known, &dims, bytes)))
+                }
+                _ => {
+                    let given = bytes.len() / known.block_bytes();
+                    Err(invalid(format!("{given} elements of {dtype} are no tensor of {shape:?}")))
+                }
+            }
+        }
+        RunValue::Sequence { values } => {
+            // One that is refused must not leave the others' buffers behind.
+            let values: Vec<_> = values.into_iter().map(|one| value(one, buffers)).collect();
+            Ok(Value::Sequence(values.into_iter().collect::<Result<_, _>>()?))
+        }
+        RunValue::Nothing => Ok(Value::Nothing),
+    }
+}
+
+/// A value as the host gets it.
+fn give(value: &Value, buffers: &mut Buffers) -> Result<RunValue, ErrorInfo> {
+    Ok(match value {
+        Value::Tensor(tensor) => RunValue::Tensor {
+            dtype: name_of(tensor.dtype()),
+            shape: tensor.dims().iter().map(|&dim| dim as u64).collect(),
+            buffer: buffers.give(tensor.clone()),
+        },
+        Value::Sequence(all) => RunValue::Sequence {
+            values: all.iter().map(|one| give(one, buffers)).collect::<Result<_, _>>()?,
+        },
+        Value::Nothing => RunValue::Nothing,
+    })
+}
+
+impl From<RunError> for ErrorInfo {
+    fn from(from: RunError) -> Self {
+        let info = error(from.code(), from.to_string());
+        match from.code() {
+            "OUT_OF_MEMORY" => {
+                info.hint("Use smaller inputs or a smaller model, or close other tabs.")
+            }
+            "OP_UNSUPPORTED" => info.hint("Export the model without these operators."),
+            _ => info,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! A graph model whose first file is here: the files beside it, then all of it in its place.
+
+use super::headers::WeightFile;
+use crate::error::error;
+use crate::protocol::ErrorInfo;
+use sidestage_cpu::Runner;
+use sidestage_formats::graph::{GraphFormat, UnplacedGraph};
+use sidestage_ir::{Call, TraceError};
+use sidestage_store::{End, Orders, Reading, Shelf};
+use sidestage_tensor::AlignedBytes;
+use std::sync::Arc;
+
+/// Bytes of a file beside the model are read in windows of this size.
+const WINDOW: usize = 64 << 10;
+
+/// A graph model on its way.
+pub(super) struct Graph {
+    pub(super) format: GraphFormat,
+    model: UnplacedGraph,
+    /// The first file, then those beside it.
+    pub(super) readings: Vec<Reading>,
+    pub(super) at: usize,
+    parts: Vec<Part>,
+    window: Vec<u8>,
+}
+
+/// Bytes of a file that belong to a weight.
+struct Part {
+    /// Position of the file in the readings.
+    file: usize,
+    offset: u64,
+    bytes: AlignedBytes,
+}
+
+impl Graph {
+    /// Takes the file that was read, if it can be run. What lies in others is asked for.
+    pub(super) fn start(
+        files: &mut Vec<WeightFile>,
+        shelf: &Shelf,
+        name: &str,
+        orders: &mut Orders,
+    ) -> Result<Self, ErrorInfo> {
+        let file =
+            files.first_mut().ok_or_else(|| error("MODEL_INCOMPLETE", "there is no file"))?;
+        let (format, reader) = file.take_graph()?;
+        let model = reader.finish()?;
+        // What cannot be run is not downloaded.
+        let known = |op: &String| {
+            sidestage_ops::lowering(&Call { op: op.clone(), ..Call::default() }).is_some()
+        };
+        let ops: Vec<String> = model.ops().into_iter().filter(|op| !known(op)).collect();
+        if !ops.is_empty() {
+            return Err(sidestage_cpu::RunError::from(TraceError::Unsupported { ops }).into());
+        }
+        let (mut names, mut parts, mut readings) = (Vec::new(), Vec::new(), Vec::new());
+        for part in model.parts() {
+            if names.last() != Some(&part.file) {
+                names.push(part.file);
+                readings.push(Reading::new(shelf.beside(name, part.file)?));
+            }
+            let memory = |_| error("OUT_OF_MEMORY", "there is no memory for a weight");
+            let length = usize::try_from(part.length).unwrap_or(usize::MAX);
+            let bytes = AlignedBytes::zeroed(length).map_err(memory)?;
+            parts.push(Part { file: names.len(), offset: part.offset, bytes });
+        }
+        readings.splice(..0, files.drain(..).map(|file| file.reading));
+        let at = 1;
+        if let Some(reading) = readings.get_mut(at) {
+            reading.start(orders);
+        }
+        Ok(Self { format, model, readings, at, parts, window: vec![0; WINDOW] })
+    }
+
+    /// Bytes of each file, as far as they are needed.
+    pub(super) fn ends(&self) -> Vec<u64> {
+        let mut ends = vec![0; self.readings.len()];
+        for part in &self.parts {
+            ends[part.file] = part.end().max(ends[part.file]);
+        }
+        ends
+    }
+
+    pub(super) fn window(&mut self, want: usize) -> &mut [u8] {
+        let length = want.min(self.window.len());
+        &mut self.window[..length]
+    }
+
+    pub(super) fn wrote(&mut self, stream: u32, count: usize, orders: &mut Orders) {
+        let Some(reading) = self.readings.get_mut(self.at) else { return };
+        let (from, bytes) = (reading.position(), &self.window[..count]);
+        reading.wrote(stream, bytes, orders);
+        let to = from + count as u64;
+        for part in self.parts.iter_mut().filter(|part| part.file == self.at) {
+            // Several weights may be the same bytes.
+            let (first, last) = (from.max(part.offset), to.min(part.end()));
+            if first < last {
+                let target = (first - part.offset) as usize..(last - part.offset) as usize;
+                let source = (first - from) as usize..(last - from) as usize;
+                part.bytes.as_mut_slice()[target].copy_from_slice(&bytes[source]);
+            }
+        }
+    }
+
+    /// Goes on with the next file when one is done. Whether all are.
+    pub(super) fn next(&mut self, orders: &mut Orders) -> Result<bool, ErrorInfo> {
+        let ends = self.ends();
+        while let Some(reading) = self.readings.get_mut(self.at) {
+            let end = ends[self.at];
+            if reading.position() >= end {
+                reading.enough(orders);
+            }
+            match reading.end() {
+                Some(Ok(End::Whole | End::Enough)) if reading.position() < end => {
+                    let file = &reading.wanted().file;
+                    let message = format!("{file} ends before the last weight in it");
+                    return Err(error("MODEL_TRUNCATED", message)
+                        .hint("The file is not whole. Download it again.")
+                        .with("expected", end)
+                        .with("received", reading.position()));
+                }
+                Some(Ok(End::Whole | End::Enough)) => {}
+                _ => return Ok(false),
+            }
+            self.at += 1;
+            if let Some(reading) = self.readings.get_mut(self.at) {
+                reading.start(orders);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The model, when all is in place, and the bytes of its weights.
+    pub(super) fn finish(self, memory_limit: Option<u64>) -> Result<(Runner, u64), ErrorInfo> {
+        let parts = self.parts.into_iter().map(|part| Arc::new(part.bytes)).collect();
+        let model = self.model.place(parts)?;
+        let weights = model.constants.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum();
+        let limit = memory_limit.map_or(u64::MAX, |limit| limit.saturating_sub(weights));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, limit);
+        runner.check()?;
+        Ok((runner, weights))
+    }
+}
+
+impl Part {
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.bytes.len() as u64)
+    }
+}

@@ -77,6 +77,9 @@ await Promise.all([
   }),
 ]);
 
+// The same script under the name that hand-written workers have: a file to copy beside the wasm files.
+copyFileSync(join(dist, "sidestage-worker.js"), join(dist, "worker.js"));
+
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 execFileSync(process.execPath, [tsc, "-p", join(root, "tsconfig.json")], { stdio: "inherit" });
 

@@ -17,9 +17,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 const repository = join(here, "../../..");
 export const DIST = join(repository, "packages/sidestage/dist");
 const CHAT = join(repository, "apps/chat/dist");
-export const MODELS = process.env.SIDESTAGE_TESTDATA
-  ? join(process.env.SIDESTAGE_TESTDATA, "lm")
-  : undefined;
+export const DATA = process.env.SIDESTAGE_TESTDATA;
+export const MODELS = DATA ? join(DATA, "lm") : undefined;
 
 const TYPES: Record<string, string> = {
   ".css": "text/css; charset=utf-8",
@@ -118,6 +117,7 @@ function headersOf(site: Site, path: string): Record<string, string> {
 function fileOf(path: string): string | undefined {
   if (path.startsWith("dist/")) return join(DIST, path.slice("dist/".length));
   if (path.startsWith("chat/")) return join(CHAT, path.slice("chat/".length));
+  if (path.startsWith("data/") && DATA) return join(DATA, path.slice("data/".length));
   if (path.startsWith("models/") && MODELS) return join(MODELS, path.slice("models/".length));
   return undefined;
 }

@@ -115,6 +115,7 @@ export const GUIDES = programs(join(repository, "docs"));
 export const sites: Record<string, Site> = {
   plain: { headers: strict },
   isolated: { headers: isolated },
+  bare: { headers: {} },
   guides: guidesSite(GUIDES, join(repository, "models/box/box.gguf"), strict),
 
   // Isolated in other ways.

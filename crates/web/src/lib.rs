@@ -168,6 +168,30 @@ pub extern "C" fn wrote(stream: u32, count: usize) {
     });
 }
 
+/// A buffer of `len` bytes for an input of a run; its number, 0 when there is no memory left.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer(len: usize) -> u32 {
+    with(0, |instance| instance.engine.buffers().make(len).unwrap_or(0))
+}
+
+/// Where the bytes of a buffer lie: of an input that was made, or of an output.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer_ptr(id: u32) -> *const u8 {
+    with(std::ptr::null(), |instance| instance.engine.buffers().bytes(id).as_ptr())
+}
+
+/// How many they are; 0 if there is no such buffer.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer_len(id: u32) -> usize {
+    with(0, |instance| instance.engine.buffers().bytes(id).len())
+}
+
+/// Frees a buffer.
+#[unsafe(no_mangle)]
+pub extern "C" fn buffer_free(id: u32) {
+    with((), |instance| instance.engine.buffers().free(id));
+}
+
 /// Memory for a pool thread: the top of its stack, above which its thread-local values go; null
 /// when there is none left.
 #[unsafe(no_mangle)]

@@ -6,6 +6,7 @@ import type { Generated } from "./protocol.js";
 import { Run, type RunPort, type TextStreamPart, WINDOW } from "./run.js";
 import type { Live } from "./session.js";
 import { type IterableStream, Views } from "./stream.js";
+import { until } from "./until.js";
 
 /** A whole answer. */
 export type GenerateTextResult = Generated;
@@ -28,15 +29,7 @@ export async function generateText(options: GenerateTextOptions): Promise<Genera
     stop = () => live.place.connection.send(abortOf(live, request));
     return expect(await request.done, "generated").result;
   });
-  if (!signal) return answer;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      stop();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", onAbort);
-    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
+  return until(signal, answer, () => stop());
 }
 
 /** An answer while it is written. Iterating over it gives its text. */

@@ -12,6 +12,7 @@ export {
   type GenerateTextResult,
   type StreamTextResult,
 } from "./generate.js";
+export type { RunOptions } from "./graph.js";
 export { loadModel } from "./load.js";
 export type { CacheMode, LoadModelOptions, ScriptUrl, WorkerOptions } from "./load-options.js";
 export type { Message } from "./message.js";
@@ -27,6 +28,7 @@ export type {
   ModelInfo,
   OpProfile,
   PhaseProfile,
+  PortInfo,
   Profile,
   Progress,
   Timings,
@@ -35,4 +37,13 @@ export type {
 export type { TextStreamPart } from "./run.js";
 export type { Source } from "./source.js";
 export type { IterableStream } from "./stream.js";
+export type {
+  NestedNumbers,
+  RunInput,
+  RunOutput,
+  Tensor,
+  TensorData,
+  TensorInput,
+  TensorType,
+} from "./tensor.js";
 export type { CachedFile, CachedModel, StorageReport } from "./wire.js";

@@ -1,11 +1,13 @@
 import { expect, type Settled } from "./connection.js";
 import { invalidOption } from "./errors.js";
 import type { Message } from "./message.js";
+import { runGraph, type RunOptions } from "./graph.js";
 import { flag } from "./options.js";
-import type { Capabilities, Metrics, ModelInfo, Outcome } from "./protocol.js";
+import type { Capabilities, Metrics, ModelInfo, PortInfo } from "./protocol.js";
 import type { Live, Session } from "./session.js";
+import type { RunInput, RunOutput } from "./tensor.js";
 import { plainMessages, templateOptions, tokenIds, wellFormed } from "./values.js";
-import type { ToWorker } from "./wire.js";
+import type { AnyOutcome, ToWorker } from "./wire.js";
 
 const sessions = new WeakMap<object, Session>();
 
@@ -47,6 +49,27 @@ export class Model {
     this.info = live.info;
     this.capabilities = live.capabilities;
     sessions.set(this, session);
+  }
+
+  /** What `run` takes, in the model's order; of a language model nothing. */
+  get inputs(): readonly PortInfo[] {
+    return this.info.inputs;
+  }
+
+  /** What `run` gives, in the model's order; of a language model nothing. */
+  get outputs(): readonly PortInfo[] {
+    return this.info.outputs;
+  }
+
+  /**
+   * Runs a graph model once, with its inputs by name: gives its outputs by name. Several runs at once
+   * follow each other.
+   */
+  run(
+    inputs: Readonly<Record<string, RunInput>>,
+    options: RunOptions = {},
+  ): Promise<Record<string, RunOutput>> {
+    return runGraph(sessionOf(this), this.info, inputs, options);
   }
 
   /** Text to token ids; `special` (default true) adds the model's begin and end tokens. */
@@ -105,10 +128,10 @@ export class Model {
     return (await this.#ask("tokens", (ids) => ({ ...request, ...ids }))).tokens;
   }
 
-  #ask<K extends Outcome["kind"]>(
+  #ask<K extends AnyOutcome["kind"]>(
     kind: K,
     build: (ids: { id: number; model: number }) => ToWorker,
-  ): Promise<Extract<Outcome, { kind: K }>> {
+  ): Promise<Extract<AnyOutcome, { kind: K }>> {
     return sessionOf(this).use(async ({ place, handle: model }) => {
       const settled: Settled = await place.connection.request((id) => build({ id, model }))
         .done;

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (2b329a146560e758) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (678576e4d90c3156) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -41,7 +41,7 @@ export type Capabilities = {
   relaxedSimd: boolean;
   /** Whether the engine may use several threads. */
   threads: boolean;
-  /** Why not, if not. Of a model whose threads were measured, what that gave. */
+  /** Why not, if not. */
   threadsReason: string | null;
   /** `crossOriginIsolated` inside the worker. */
   crossOriginIsolated: boolean;
@@ -120,6 +120,9 @@ export type Completion =
       message: string;
     };
 
+/** A dimension of an input or output. */
+export type DimInfo = number | string;
+
 /**
  * What the engine asks of its host. Data; the host carries it out and hands a `Completion` back.
  *
@@ -180,11 +183,6 @@ export type Effect =
       type: "drop";
       /** The key. */
       key: string;
-    }
-  | {
-      type: "remember";
-      /** What was measured. */
-      figure: ThreadsFigure;
     }
   | {
       type: "release";
@@ -330,13 +328,8 @@ export type HeldFile = {
 export type LoadOptions = {
   /** Positions a conversation may have; default: the model's own, at most 4096. */
   contextLength: number | null;
-  /**
-   * Threads; default `max(1, cores - 1)`. The worker gives the number it really started, or `auto`
-   * if the engine is to find out how many of those are the fastest.
-   */
-  threads: number | "auto" | null;
-  /** What an earlier load with `auto` measured; the worker fills it in. */
-  measured: ThreadsFigure | null;
+  /** Threads; default `max(1, cores - 1)`. The worker gives the number it really started. */
+  threads: number | null;
   /** `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`. */
   device: string | null;
   /** Base URL of `hf:` sources. */
@@ -383,20 +376,13 @@ export type Method = "get" | "head";
 export type Metrics = {
   /** Milliseconds the load took. */
   loadMs: number;
-  /** Threads used. */
-  threads: number;
-  /**
-   * Milliseconds of the load in which was measured how many threads are the fastest; 0: that was
-   * known, or not asked for.
-   */
-  measureMs: number;
   /** Bytes read from the source. */
   bytesRead: number;
   /** Memory the model takes now. */
   memory: MemoryPlan;
   /** Bytes of the wasm memory; filled in by the worker. */
   wasmBytes: number;
-  /** Requests ended. */
+  /** Requests to generate or run that ended. */
   requests: number;
   /** Requests open, queued ones included. */
   openRequests: number;
@@ -410,6 +396,8 @@ export type Metrics = {
   prefillMs: number;
   /** Milliseconds spent on generating. */
   decodeMs: number;
+  /** Milliseconds spent on runs of a graph model. */
+  runMs: number;
   /** What was recorded since it was last asked for with `profile`; `null`: nothing is recorded. */
   profile: Profile | null;
 };
@@ -420,7 +408,13 @@ export type ModelInfo = {
   handle: number;
   /** `general.name`, or the file's name. */
   name: string;
-  /** `general.architecture`. */
+  /** `gguf`, `safetensors`, `onnx`, `tflite` or `tfjs`. */
+  format: string;
+  /** Of a graph model: what `super::Request::Run` takes, in the model's order. */
+  inputs: Array<PortInfo>;
+  /** Of a graph model: what it gives. */
+  outputs: Array<PortInfo>;
+  /** `general.architecture`; of a graph model nothing, as all that is said of tokens and text. */
   architecture: string;
   /** Number of weights. */
   parameters: number;
@@ -440,8 +434,6 @@ export type ModelInfo = {
   device: string;
   /** Threads used. */
   threads: number;
-  /** Why so many, where that was measured. */
-  threadsReason: string | null;
   /** Memory it takes. */
   memory: MemoryPlan;
   /** Milliseconds from the request to here. */
@@ -474,6 +466,14 @@ export type ModelSource =
       /** The files. */
       files: Array<HeldFile>;
     };
+
+/** A value and its name. */
+export type NamedValue = {
+  /** The input's or output's name. */
+  name: string;
+  /** The value. */
+  value: RunValue;
+};
 
 /** The time of one operator, over all layers. */
 export type OpProfile = {
@@ -518,6 +518,13 @@ export type Outcome =
       result: Generated;
     }
   | {
+      kind: "ran";
+      /** The outputs, in the model's order or that of the request. */
+      outputs: Array<NamedValue>;
+      /** Times taken. */
+      timings: RunTimings;
+    }
+  | {
       kind: "tokens";
       /** Token ids. */
       tokens: Array<number>;
@@ -542,6 +549,18 @@ export type PhaseProfile = {
   ms: number;
   /** The operators, the longest first. */
   ops: Array<OpProfile>;
+};
+
+/** An input or output of a graph model. */
+export type PortInfo = {
+  /** Its name. */
+  name: string;
+  /** `tensor`, `sequence` or `optional`. */
+  kind: string;
+  /** Element type, as NumPy names it; `null`: any. */
+  dtype: string | null;
+  /** Dimensions, outermost first; `null`: any. */
+  shape: Array<DimInfo> | null;
 };
 
 /** Where the time goes. */
@@ -619,6 +638,17 @@ export type Request =
       credits: number | null;
     }
   | {
+      type: "run";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** Its inputs, in any order. */
+      inputs: Array<NamedValue>;
+      /** The names of the outputs that are wanted; `null`: all. */
+      outputs: Array<string> | null;
+    }
+  | {
       type: "credit";
       /** The request. */
       id: number;
@@ -688,6 +718,32 @@ export type Request =
       model: number;
     };
 
+/** Times of a run, in milliseconds. */
+export type RunTimings = {
+  /** Waiting for other runs. */
+  queueMs: number;
+  /** Planning, the first time with inputs of these shapes, and running. */
+  runMs: number;
+};
+
+/** An input or output of a run. Bytes lie in buffers that the host makes and takes beside the messages. */
+export type RunValue =
+  | {
+      kind: "tensor";
+      /** Element type, as NumPy names it. */
+      dtype: string;
+      /** Dimensions, outermost first. */
+      shape: number[];
+      /** The buffer of its elements: little-endian, row-major, nothing else. */
+      buffer: number;
+    }
+  | {
+      kind: "sequence";
+      /** The values. */
+      values: Array<RunValue>;
+    }
+  | { kind: "nothing" };
+
 /** A part of a prompt. */
 export type Segment =
   | {
@@ -702,25 +758,7 @@ export type Segment =
     };
 
 /** Where an open request is. */
-export type Stage = "queued" | "prompt" | "decode" | "paused";
-
-/** What was measured of a model's threads: the next load of it on the same machine need not measure. */
-export type ThreadsFigure = {
-  /**
-   * Shapes and types of the model's weights, as a hash that this build makes: its speed hangs on
-   * nothing else.
-   */
-  model: string;
-  /** The threads that were the fastest. */
-  threads: number;
-  /** Of so many that there were. */
-  of: number;
-  /**
-   * Whether that is settled. What else the machine does hides what more threads would bring, so
-   * fewer than there were are measured once more, by the next load.
-   */
-  sure: boolean;
-};
+export type Stage = "queued" | "prompt" | "decode" | "run" | "paused";
 
 /** Times taken, in milliseconds and tokens a second. */
 export type Timings = {

@@ -1,11 +1,12 @@
-import type { Capabilities, Event, Outcome, Request } from "./protocol.js";
+import type { Capabilities, Event, Outcome, Request, RunTimings } from "./protocol.js";
 
 /**
  * What the page and the worker's JavaScript say to each other beside the engine's protocol, which
  * knows neither blobs nor the life of a worker.
  */
 export type ToWorker =
-  | Exclude<Request, { type: "hello" } | { type: "load" }>
+  | Exclude<Request, { type: "hello" } | { type: "load" } | { type: "run" }>
+  | WireRun
   | (Extract<Request, { type: "hello" }> & {
       /** Look for a WebGPU adapter too; that wakes the GPU's process, so only `capabilities()` asks. */
       probe?: boolean;
@@ -35,9 +36,27 @@ export type FromWorker =
 /** Files that are sent along: in order, or a folder. */
 export type HeldFiles = (Blob | Uint8Array)[] | FileSystemDirectoryHandle;
 
+/** A run: its tensors lie in the message, not in buffers beside it. */
+export type WireRun = Omit<Extract<Request, { type: "run" }>, "inputs"> & {
+  inputs: WireNamed[];
+};
+
+/** A value of a run and its name. */
+export interface WireNamed {
+  name: string;
+  value: WireValue;
+}
+
+/** A value of a run, as the engine's, with its bytes. */
+export type WireValue =
+  | { kind: "tensor"; dtype: string; shape: number[]; data: Uint8Array<ArrayBuffer> }
+  | { kind: "sequence"; values: WireValue[] }
+  | { kind: "nothing" };
+
 /** What came of a request to the engine, or to the worker's JavaScript. */
 export type AnyOutcome =
-  | Outcome
+  | Exclude<Outcome, { kind: "ran" }>
+  | { kind: "ran"; outputs: WireNamed[]; timings: RunTimings }
   | { kind: "models"; models: CachedModel[] }
   | { kind: "deleted"; bytes: number }
   | { kind: "storage"; storage: StorageReport };

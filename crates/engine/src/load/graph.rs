@@ -136,7 +136,8 @@ impl Graph {
         let weights = model.constants.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum();
         let limit = memory_limit.map_or(u64::MAX, |limit| limit.saturating_sub(weights));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, limit);
+        let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, limit)
+            .with_passes(sidestage_ops::PASSES);
         runner.check()?;
         Ok((runner, weights))
     }

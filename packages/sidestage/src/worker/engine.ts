@@ -126,6 +126,38 @@ export class Engine {
     });
   }
 
+  /** A buffer of these bytes, for an input of a run: its number. */
+  buffer(bytes: Uint8Array): number {
+    return this.#guard(() => {
+      const id = this.#exports.buffer(bytes.length) >>> 0;
+      if (id === 0) throw outOfMemory(`${bytes.length} bytes for an input`);
+      const ptr = this.#exports.buffer_ptr(id) >>> 0;
+      new Uint8Array(this.#memory.buffer, ptr, bytes.length).set(bytes);
+      return id;
+    });
+  }
+
+  /** The bytes of a buffer, as a copy outside the engine's memory. The buffer is freed. */
+  take(id: number): Uint8Array<ArrayBuffer> {
+    return this.#guard(() => {
+      const [ptr, len] = [
+        this.#exports.buffer_ptr(id) >>> 0,
+        this.#exports.buffer_len(id) >>> 0,
+      ];
+      const bytes = new Uint8Array(len);
+      bytes.set(new Uint8Array(this.#memory.buffer, ptr, len));
+      this.#exports.buffer_free(id);
+      return bytes;
+    });
+  }
+
+  /** Frees buffers. */
+  free(ids: readonly number[]): void {
+    this.#guard(() => {
+      for (const id of ids) this.#exports.buffer_free(id);
+    });
+  }
+
   /** Works for about that long; whether there is more to do at once. */
   run(budgetMs: number): boolean {
     return this.#guard(() => this.#exports.run(budgetMs) !== 0);

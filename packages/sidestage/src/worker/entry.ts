@@ -1,22 +1,45 @@
 import type { FromWorker, ToWorker } from "../wire.js";
-import { Host } from "./host.js";
-import { Modules } from "./wasm.js";
+import { Host, type Post } from "./host.js";
+import { Plain, type PlainRequest } from "./plain.js";
 import { enterPool, type PoolAnswer, type PoolStart } from "./threads.js";
+import { Modules } from "./wasm.js";
 
 // This file becomes a script without imports or exports: a module worker, a classic worker, a copy
-// in a blob and a pool thread all run the same one. The first message says which.
+// in a blob and a pool thread all run the same one. The first message says which, and whether the page
+// speaks by this package or in plain messages.
 
 declare const self: DedicatedWorkerGlobalScope;
 
 let host: Host | undefined;
+let plain: Plain | undefined;
 
-self.onmessage = (event: MessageEvent<ToWorker | PoolStart>) => {
+self.onmessage = (event: MessageEvent<ToWorker | PoolStart | PlainRequest>) => {
   const message = event.data;
-  if (message.type === "pool") {
-    enterPool(message, (answer: PoolAnswer) => self.postMessage(answer));
-    return;
+  switch (message.type) {
+    case "pool":
+      enterPool(message, (answer: PoolAnswer) => self.postMessage(answer));
+      return;
+    case "INIT":
+    case "INFER":
+    case "CANCEL":
+    case "DISPOSE":
+      plain ??= new Plain(
+        makeHost,
+        (answer, transfer = []) => self.postMessage(answer, transfer),
+        self.location.href,
+      );
+      plain.receive(message);
+      return;
+    default:
+      host ??= makeHost((answer: FromWorker, transfer = []) =>
+        self.postMessage(answer, transfer),
+      );
+      host.receive(message);
   }
-  host ??= new Host(
+};
+
+function makeHost(post: Post): Host {
+  return new Host(
     {
       place: "worker",
       base: self.location.href,
@@ -25,10 +48,9 @@ self.onmessage = (event: MessageEvent<ToWorker | PoolStart>) => {
       budget: 16,
       lock: holdLock,
     },
-    (answer: FromWorker) => self.postMessage(answer),
+    post,
   );
-  host.receive(message);
-};
+}
 
 let lock: Promise<string | null> | undefined;
 

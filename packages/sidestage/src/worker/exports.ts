@@ -12,6 +12,10 @@ export interface EngineExports {
   window(stream: number, want: number): number;
   window_len(): number;
   wrote(stream: number, n: number): void;
+  buffer(len: number): number;
+  buffer_ptr(id: number): number;
+  buffer_len(id: number): number;
+  buffer_free(id: number): void;
   thread_block?(): number;
   thread_tls_len?(): number;
   pool_enter?(index: number): void;

@@ -25,10 +25,13 @@ export interface HostOptions {
   lock(): Promise<string | null>;
 }
 
+/** Answers on the port; what is transferred is the page's from then on. */
+export type Post = (message: FromWorker, transfer?: Transferable[]) => void;
+
 /** Serves one port: its models and their requests. */
 export class Host {
   readonly #options: HostOptions;
-  readonly #post: (message: FromWorker) => void;
+  readonly #post: Post;
   readonly #turns = new Turns();
   readonly #models = new Map<number, Instance>();
   /** Why models are gone that nobody disposed of: whoever asks for one may load it again. */
@@ -38,7 +41,7 @@ export class Host {
   // Messages are taken one after the other, also while the answer to hello is found.
   #before: Promise<void> = Promise.resolve();
 
-  constructor(options: HostOptions, post: (message: FromWorker) => void) {
+  constructor(options: HostOptions, post: Post) {
     this.#options = options;
     this.#post = post;
     this.#modules = options.modules(options.base);

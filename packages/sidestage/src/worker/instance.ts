@@ -8,7 +8,7 @@ import type {
   ModelSource,
   Request,
 } from "../protocol.js";
-import type { FromWorker, HeldFiles, ToWorker } from "../wire.js";
+import type { FromWorker, HeldFiles, ToWorker, WireRun } from "../wire.js";
 import { CacheAccess } from "./cache/access.js";
 import type { ChosenCache } from "./cache/backend.js";
 import { Figures } from "./cache/figures.js";
@@ -18,6 +18,7 @@ import { variantOf } from "./features.js";
 import { type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
 import type { Turns } from "./turns.js";
+import { intoBuffers, outOfBuffers } from "./values.js";
 import type { Modules } from "./wasm.js";
 
 /** What a model needs of its host. */
@@ -29,14 +30,15 @@ export interface InstanceHost {
   turns: Turns;
   /** Milliseconds a slice may take. */
   budget: number;
-  post(event: FromWorker): void;
+  post(event: FromWorker, transfer?: Transferable[]): void;
   /** The model is gone; its requests are settled. `crash`: nobody asked for that. */
   gone(crash: SidestageError | undefined): void;
 }
 
 type Load = Extract<ToWorker, { type: "load" }>;
-/** What goes to the engine as it is. */
-export type ModelRequest = Extract<Request, { model: number }>;
+/** What goes to the engine, of a run with its tensors in buffers. */
+export type ModelRequest =
+  Exclude<Extract<Request, { model: number }>, { type: "run" }> | WireRun;
 
 /** Milliseconds between two questions for signs of life, while nothing else happens. */
 const SIGN_MS = 300;
@@ -204,7 +206,11 @@ export class Instance {
   // A message that finds no memory fails alone; what belongs to another request must not be lost.
   #handOver(engine: Engine, request: ModelRequest): void {
     try {
-      engine.request(request);
+      engine.request(
+        request.type === "run"
+          ? { ...request, inputs: intoBuffers(engine, request.inputs) }
+          : request,
+      );
     } catch (error) {
       const alone =
         error instanceof SidestageError &&
@@ -306,21 +312,31 @@ export class Instance {
       });
       return;
     }
-    if (event.type === "done" && event.outcome.kind === "loaded") {
-      event.outcome.model.handle = this.#load.id;
-      this.#tellCache(event.outcome.model);
-      this.#tellThreads(event.outcome.model);
-      // The weights are in place; what they came from need not stay.
-      this.#held = [];
-      this.#whenKept(() => this.#host.post({ ...event, capabilities: this.#capabilities }));
+    if (event.type === "error" && event.id !== null) this.#open.delete(event.id);
+    if (event.type !== "done") {
+      this.#host.post(event);
       return;
     }
-    if (event.type === "error" && event.id !== null) this.#open.delete(event.id);
-    if (event.type === "done") {
-      this.#open.delete(event.id);
-      if (event.outcome.kind === "metrics") event.outcome.metrics.wasmBytes = engine.bytes;
+    const { id, outcome } = event;
+    if (outcome.kind === "loaded") {
+      outcome.model.handle = this.#load.id;
+      this.#tellCache(outcome.model);
+      this.#tellThreads(outcome.model);
+      // The weights are in place; what they came from need not stay.
+      this.#held = [];
+      this.#whenKept(() => {
+        this.#host.post({ type: "done", id, outcome, capabilities: this.#capabilities });
+      });
+      return;
     }
-    this.#host.post(event);
+    this.#open.delete(id);
+    if (outcome.kind === "ran") {
+      const { outputs, transfer } = outOfBuffers(engine, outcome.outputs);
+      this.#host.post({ type: "done", id, outcome: { ...outcome, outputs } }, transfer);
+      return;
+    }
+    if (outcome.kind === "metrics") outcome.metrics.wasmBytes = engine.bytes;
+    this.#host.post({ type: "done", id, outcome });
   }
 
   // The page may end this worker as soon as it hears of the load's end: what is to be kept, or thrown

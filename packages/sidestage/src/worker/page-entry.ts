@@ -25,7 +25,7 @@ export function openHost(port: MessagePort): { close(): void } {
       budget: 4,
       lock: () => Promise.resolve(null),
     },
-    (answer: FromWorker) => port.postMessage(answer),
+    (answer: FromWorker, transfer: Transferable[] = []) => port.postMessage(answer, transfer),
   );
   port.onmessage = (event: MessageEvent<ToWorker>) => host.receive(event.data);
   return {

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { readNpz } from "./npz.js";
+import { DATA } from "./server.js";
+import { bothModes } from "./suite.js";
+
+const reference = (name: string) => readNpz(join(DATA ?? "", "onnx", `${name}.ref.npz`));
+const near = (found: number[], expected: number[], tolerance: number): void => {
+  assert.equal(found.length, expected.length);
+  for (const [at, value] of expected.entries()) {
+    assert.ok(
+      Math.abs((found[at] ?? NaN) - value) <= tolerance,
+      `${at}: ${found[at]}, ${value}`,
+    );
+  }
+};
+
+bothModes("graphs", (test) => {
+  test("an image's digit is what onnxruntime finds", async (page) => {
+    const { "in.Input3": image, "out.Plus214_Output_0": expected } = reference("mnist-12");
+    assert.ok(image && expected);
+    const out = await page.evaluate(
+      async ({ data, shape }) => {
+        const phases: string[] = [];
+        const onProgress = ({ phase }: { phase: string }) => void phases.push(phase);
+        const model = await window.help.load({ onProgress }, "data/onnx/mnist-12.onnx");
+        const { format, weightType, files } = model.info;
+        const ways = {
+          tensor: { data: new Float32Array(data), shape },
+          elements: new Float32Array(data),
+          numbers: { data, shape },
+        };
+        const found: Record<string, unknown> = {};
+        for (const [name, Input3] of Object.entries(ways)) {
+          const { Plus214_Output_0: output } = await model.run({ Input3 });
+          if (!output || Array.isArray(output)) throw new Error("no tensor");
+          found[name] = { data: Array.from(output.data as Float32Array), shape: output.shape };
+        }
+        // What was given stays the page's.
+        const own = ways.elements.length;
+        const { memory, requests, runMs } = await model.metrics();
+        const { inputs, outputs } = model;
+        const told = { format, weightType, files, inputs, outputs, own, requests };
+        return { found, told, phases, memory, runMs };
+      },
+      { data: image.data, shape: image.shape },
+    );
+    for (const { data, shape } of Object.values(out.found) as {
+      data: number[];
+      shape: number[];
+    }[]) {
+      assert.deepEqual(shape, [1, 10]);
+      near(data, expected.data, 0.05);
+      assert.equal(
+        data.indexOf(Math.max(...data)),
+        expected.data.indexOf(Math.max(...expected.data)),
+      );
+    }
+    assert.deepEqual(out.told, {
+      format: "onnx",
+      weightType: "F32",
+      files: ["mnist-12.onnx"],
+      inputs: [{ name: "Input3", kind: "tensor", dtype: "float32", shape: [1, 1, 28, 28] }],
+      outputs: [{ name: "Plus214_Output_0", kind: "tensor", dtype: "float32", shape: [1, 10] }],
+      own: 784,
+      requests: 3,
+    });
+    assert.deepEqual(out.phases.slice(-3), ["download", "prepare", "ready"]);
+    assert.ok(out.memory.weights > 20_000 && out.memory.scratch > 0 && out.runMs > 0);
+  });
+
+  test("a stream of sound is followed from state to state", async (page) => {
+    const { "in.audio_16k": audio, "out.prob": expected } = reference("silero_vad");
+    assert.ok(audio && expected);
+    const windows = 12;
+    const found = await page.evaluate(
+      async ({ samples, windows }) => {
+        const model = await window.help.load({}, "data/onnx/silero_vad.onnx");
+        const probabilities: number[] = [];
+        let state: Float32Array = new Float32Array(2 * 128);
+        let context = new Float32Array(64);
+        for (let at = 0; at < windows; at += 1) {
+          const data = new Float32Array(576);
+          data.set(context);
+          data.set(samples.slice(at * 512, (at + 1) * 512), 64);
+          context = data.slice(-64);
+          const out = await model.run({
+            input: { data, shape: [1, 576] },
+            state: { data: state, shape: [2, 1, 128] },
+            sr: 16000,
+          });
+          const [probability, next] = [out.output, out.stateN];
+          if (!probability || !next || Array.isArray(probability) || Array.isArray(next))
+            throw new Error(Object.keys(out).join());
+          probabilities.push(Number(probability.data[0]));
+          state = next.data as Float32Array;
+        }
+        return probabilities;
+      },
+      { samples: audio.data.slice(0, windows * 512), windows },
+    );
+    near(found, expected.data.slice(0, windows), 1e-4);
+  });
+
+  test("runs are queued, one is aborted, the model is disposed of", async (page) => {
+    const out = await page.evaluate(async () => {
+      const model = await window.help.load({}, "data/onnx/mnist-12.onnx");
+      const Input3 = new Float32Array(784);
+      const controller = new AbortController();
+      const { signal } = controller;
+      const many = Array.from({ length: 5 }, () => model.run({ Input3 }));
+      const aborted = window.help.caught(model.run({ Input3 }, { signal }));
+      controller.abort();
+      const before = await aborted;
+      const done = (await Promise.all(many)).length;
+      const again = Object.keys(await model.run({ Input3 }, { outputs: ["Plus214_Output_0"] }));
+      await model.dispose();
+      return { before, done, again, after: await window.help.caught(model.run({ Input3 })) };
+    });
+    assert.equal(out.before?.name, "AbortError");
+    assert.equal(out.done, 5);
+    assert.deepEqual(out.again, ["Plus214_Output_0"]);
+    assert.equal(out.after?.code, "MODEL_DISPOSED");
+  });
+
+  test("what does not fit is refused by name, and the next run is right", async (page) => {
+    const out = await page.evaluate(async () => {
+      const model = await window.help.load({}, "data/onnx/mnist-12.onnx");
+      const image = new Float32Array(784);
+      const caught = window.help.caught;
+      const errors = [
+        await caught(model.run({ no: image })),
+        await caught(model.run({})),
+        await caught(model.run({ Input3: new Float32Array(783) })),
+        await caught(model.run({ Input3: new Float64Array(784) })),
+        await caught(model.run({ Input3: { data: image, shape: [1, 1, 28, 29] } })),
+        await caught(model.run({ Input3: { data: image, shape: [1, 1, 14, 56] } })),
+        await caught(model.run({ Input3: [[1], [2, 3]] })),
+        await caught(model.run({ Input3: image }, { outputs: ["no"] })),
+      ];
+      const { generateText } = window.sidestage;
+      const text = await caught(generateText({ model, prompt: "Once" }));
+      const story = await window.help.load();
+      const graph = await caught(story.run({ Input3: image }));
+      await model.run({ Input3: image });
+      return { errors, text, graph };
+    });
+    const codes = out.errors.map((error) => error?.code);
+    assert.deepEqual(codes, [...Array<string>(7).fill("INPUT_INVALID"), "INVALID_OPTION"]);
+    for (const [at, error] of out.errors.slice(0, 7).entries()) {
+      assert.match(error?.message ?? "", /Input3/, `${at}: ${error?.message}`);
+    }
+    assert.equal(out.text?.code, "TASK_UNSUPPORTED");
+    assert.equal(out.graph?.code, "TASK_UNSUPPORTED");
+  });
+});

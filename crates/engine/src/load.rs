@@ -187,7 +187,7 @@ impl Load {
                     Stage::Folder(files) => files.whole.wrote(stream, count, hands.orders),
                     Stage::Headers(headers, _) => headers.wrote(stream, count, hands.orders)?,
                     Stage::Weights(weights) => weights.wrote(stream, count, hands.orders),
-                    Stage::Graph(graph) => graph.wrote(stream, count, hands.orders),
+                    Stage::Graph(graph) => graph.wrote(stream, count, hands.orders)?,
                     Stage::None => {}
                 }
             }
@@ -449,7 +449,7 @@ impl Load {
     fn total(&mut self) -> Option<u64> {
         let done = self.done[0];
         let ends = match &self.stage {
-            Stage::Weights(weights) => weights.manifest.ends.clone(),
+            Stage::Weights(weights) => weights.manifest.ends.iter().copied().map(Some).collect(),
             Stage::Headers(..) => Vec::new(),
             Stage::Graph(graph) => graph.ends(),
             _ => return None,
@@ -457,7 +457,7 @@ impl Load {
         let lengths = self
             .all()
             .enumerate()
-            .map(|(at, reading)| reading.length().or_else(|| ends.get(at).copied()));
+            .map(|(at, reading)| reading.length().or_else(|| ends.get(at).copied().flatten()));
         lengths.sum::<Option<u64>>().map(|sum| sum + done)
     }
 }

@@ -141,6 +141,7 @@ impl UnplacedGraph {
     pub fn ops(&self) -> BTreeSet<String> {
         match self {
             Self::Onnx(model) => model.ops(),
+            Self::Tfjs(model) => model.ops(),
         }
     }
 

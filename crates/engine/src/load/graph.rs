@@ -4,7 +4,7 @@ use super::headers::WeightFile;
 use crate::error::error;
 use crate::protocol::ErrorInfo;
 use sidestage_cpu::Runner;
-use sidestage_formats::graph::{GraphFormat, UnplacedGraph};
+use sidestage_formats::graph::{GraphFormat, PartPlace, UnplacedGraph};
 use sidestage_ir::{Call, TraceError};
 use sidestage_store::{End, Orders, Reading, Shelf};
 use sidestage_tensor::AlignedBytes;
@@ -29,6 +29,8 @@ struct Part {
     /// Position of the file in the readings.
     file: usize,
     offset: u64,
+    /// `None`: up to the file's end.
+    length: Option<usize>,
     bytes: AlignedBytes,
 }
 
@@ -58,10 +60,10 @@ impl Graph {
                 names.push(part.file);
                 readings.push(Reading::new(shelf.beside(name, part.file)?));
             }
-            let memory = |_| error("OUT_OF_MEMORY", "there is no memory for a weight");
-            let length = usize::try_from(part.length).unwrap_or(usize::MAX);
-            let bytes = AlignedBytes::zeroed(length).map_err(memory)?;
-            parts.push(Part { file: names.len(), offset: part.offset, bytes });
+            let length = (part.length != PartPlace::ALL)
+                .then(|| usize::try_from(part.length).unwrap_or(usize::MAX));
+            let bytes = room(length.unwrap_or(0))?;
+            parts.push(Part { file: names.len(), offset: part.offset, length, bytes });
         }
         readings.splice(..0, files.drain(..).map(|file| file.reading));
         let at = 1;
@@ -71,11 +73,12 @@ impl Graph {
         Ok(Self { format, model, readings, at, parts, window: vec![0; WINDOW] })
     }
 
-    /// Bytes of each file, as far as they are needed.
-    pub(super) fn ends(&self) -> Vec<u64> {
-        let mut ends = vec![0; self.readings.len()];
+    /// Bytes of each file, as far as they are needed; `None`: all that there are.
+    pub(super) fn ends(&self) -> Vec<Option<u64>> {
+        let mut ends = vec![Some(0); self.readings.len()];
         for part in &self.parts {
-            ends[part.file] = part.end().max(ends[part.file]);
+            let end = part.length.map(|length| part.offset.saturating_add(length as u64));
+            ends[part.file] = ends[part.file].zip(end).map(|(a, b)| a.max(b));
         }
         ends
     }
@@ -85,20 +88,21 @@ impl Graph {
         &mut self.window[..length]
     }
 
-    pub(super) fn wrote(&mut self, stream: u32, count: usize, orders: &mut Orders) {
-        let Some(reading) = self.readings.get_mut(self.at) else { return };
+    pub(super) fn wrote(
+        &mut self,
+        stream: u32,
+        count: usize,
+        orders: &mut Orders,
+    ) -> Result<(), ErrorInfo> {
+        let Some(reading) = self.readings.get_mut(self.at) else { return Ok(()) };
         let (from, bytes) = (reading.position(), &self.window[..count]);
         reading.wrote(stream, bytes, orders);
-        let to = from + count as u64;
+        let length = reading.length();
         for part in self.parts.iter_mut().filter(|part| part.file == self.at) {
             // Several weights may be the same bytes.
-            let (first, last) = (from.max(part.offset), to.min(part.end()));
-            if first < last {
-                let target = (first - part.offset) as usize..(last - part.offset) as usize;
-                let source = (first - from) as usize..(last - from) as usize;
-                part.bytes.as_mut_slice()[target].copy_from_slice(&bytes[source]);
-            }
+            part.fill(from, bytes, length)?;
         }
+        Ok(())
     }
 
     /// Goes on with the next file when one is done. Whether all are.
@@ -106,11 +110,12 @@ impl Graph {
         let ends = self.ends();
         while let Some(reading) = self.readings.get_mut(self.at) {
             let end = ends[self.at];
-            if reading.position() >= end {
+            if end.is_some_and(|end| reading.position() >= end) {
                 reading.enough(orders);
             }
-            match reading.end() {
-                Some(Ok(End::Whole | End::Enough)) if reading.position() < end => {
+            let missing = end.filter(|end| reading.position() < *end);
+            match (reading.end(), missing) {
+                (Some(Ok(End::Whole | End::Enough)), Some(end)) => {
                     let file = &reading.wanted().file;
                     let message = format!("{file} ends before the last weight in it");
                     return Err(error("MODEL_TRUNCATED", message)
@@ -118,8 +123,12 @@ impl Graph {
                         .with("expected", end)
                         .with("received", reading.position()));
                 }
-                Some(Ok(End::Whole | End::Enough)) => {}
+                (Some(Ok(End::Whole | End::Enough)), None) => {}
                 _ => return Ok(false),
+            }
+            let filled = reading.position();
+            for part in self.parts.iter_mut().filter(|part| part.file == self.at) {
+                part.cut(filled)?;
             }
             self.at += 1;
             if let Some(reading) = self.readings.get_mut(self.at) {
@@ -143,8 +152,49 @@ impl Graph {
     }
 }
 
+/// Memory for so many bytes.
+fn room(bytes: usize) -> Result<AlignedBytes, ErrorInfo> {
+    AlignedBytes::zeroed(bytes).map_err(|_| {
+        error("OUT_OF_MEMORY", format!("there is no memory for {bytes} bytes of a weight"))
+            .hint("Use a smaller model, or close other tabs.")
+    })
+}
+
 impl Part {
-    fn end(&self) -> u64 {
-        self.offset.saturating_add(self.bytes.len() as u64)
+    /// Takes what belongs to it of the file's bytes `from` on; `length` is the file's, if known.
+    fn fill(&mut self, from: u64, bytes: &[u8], length: Option<u64>) -> Result<(), ErrorInfo> {
+        let to = from + bytes.len() as u64;
+        let first = from.max(self.offset);
+        if self.length.is_none() && to > self.offset {
+            let wanted = (to - self.offset) as usize;
+            if wanted > self.bytes.len() {
+                let all = length.map_or(0, |length| length.saturating_sub(self.offset) as usize);
+                self.resize(all.max(wanted).max(if all == 0 { 2 * wanted } else { 0 }))?;
+            }
+        }
+        let last = to.min(self.offset.saturating_add(self.bytes.len() as u64));
+        if first < last {
+            let target = (first - self.offset) as usize..(last - self.offset) as usize;
+            let source = (first - from) as usize..(last - from) as usize;
+            self.bytes.as_mut_slice()[target].copy_from_slice(&bytes[source]);
+        }
+        Ok(())
+    }
+
+    /// The file has ended here.
+    fn cut(&mut self, end: u64) -> Result<(), ErrorInfo> {
+        let wanted = end.saturating_sub(self.offset) as usize;
+        if self.length.is_none() && wanted != self.bytes.len() {
+            self.resize(wanted)?;
+        }
+        Ok(())
+    }
+
+    fn resize(&mut self, bytes: usize) -> Result<(), ErrorInfo> {
+        let mut larger = room(bytes)?;
+        let kept = bytes.min(self.bytes.len());
+        larger.as_mut_slice()[..kept].copy_from_slice(&self.bytes.as_slice()[..kept]);
+        self.bytes = larger;
+        Ok(())
     }
 }

@@ -142,6 +142,10 @@ impl UnplacedGraph {
         match self {
             Self::Onnx(model) => model.ops(),
             Self::Tfjs(model) => model.ops(),
+            Self::Tflite(model) => {
+                let calls = model.bodies.iter().flat_map(|body| &body.calls);
+                calls.map(|call| call.op.clone()).collect()
+            }
         }
     }
 

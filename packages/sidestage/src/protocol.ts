@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (678576e4d90c3156) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (809a3e88bc39d09e) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -41,7 +41,7 @@ export type Capabilities = {
   relaxedSimd: boolean;
   /** Whether the engine may use several threads. */
   threads: boolean;
-  /** Why not, if not. */
+  /** Why not, if not. Of a model whose threads were measured, what that gave. */
   threadsReason: string | null;
   /** `crossOriginIsolated` inside the worker. */
   crossOriginIsolated: boolean;
@@ -183,6 +183,11 @@ export type Effect =
       type: "drop";
       /** The key. */
       key: string;
+    }
+  | {
+      type: "remember";
+      /** What was measured. */
+      figure: ThreadsFigure;
     }
   | {
       type: "release";
@@ -328,8 +333,13 @@ export type HeldFile = {
 export type LoadOptions = {
   /** Positions a conversation may have; default: the model's own, at most 4096. */
   contextLength: number | null;
-  /** Threads; default `max(1, cores - 1)`. The worker gives the number it really started. */
-  threads: number | null;
+  /**
+   * Threads; default `max(1, cores - 1)`. The worker gives the number it really started, or `auto`
+   * if the engine is to find out how many of those are the fastest.
+   */
+  threads: number | "auto" | null;
+  /** What an earlier load with `auto` measured; the worker fills it in. */
+  measured: ThreadsFigure | null;
   /** `auto` or `cpu`; `webgpu` is refused with `DEVICE_UNAVAILABLE`. */
   device: string | null;
   /** Base URL of `hf:` sources. */
@@ -376,6 +386,13 @@ export type Method = "get" | "head";
 export type Metrics = {
   /** Milliseconds the load took. */
   loadMs: number;
+  /** Threads used. */
+  threads: number;
+  /**
+   * Milliseconds of the load in which was measured how many threads are the fastest; 0: that was
+   * known, or not asked for.
+   */
+  measureMs: number;
   /** Bytes read from the source. */
   bytesRead: number;
   /** Memory the model takes now. */
@@ -434,6 +451,8 @@ export type ModelInfo = {
   device: string;
   /** Threads used. */
   threads: number;
+  /** Why so many, where that was measured. */
+  threadsReason: string | null;
   /** Memory it takes. */
   memory: MemoryPlan;
   /** Milliseconds from the request to here. */
@@ -759,6 +778,24 @@ export type Segment =
 
 /** Where an open request is. */
 export type Stage = "queued" | "prompt" | "decode" | "run" | "paused";
+
+/** What was measured of a model's threads: the next load of it on the same machine need not measure. */
+export type ThreadsFigure = {
+  /**
+   * Shapes and types of the model's weights, as a hash that this build makes: its speed hangs on
+   * nothing else.
+   */
+  model: string;
+  /** The threads that were the fastest. */
+  threads: number;
+  /** Of so many that there were. */
+  of: number;
+  /**
+   * Whether that is settled. What else the machine does hides what more threads would bring, so
+   * fewer than there were are measured once more, by the next load.
+   */
+  sure: boolean;
+};
 
 /** Times taken, in milliseconds and tokens a second. */
 export type Timings = {

@@ -141,7 +141,8 @@ impl Graph {
     /// The model, when all is in place, and the bytes of its weights.
     pub(super) fn finish(self, memory_limit: Option<u64>) -> Result<(Runner, u64), ErrorInfo> {
         let parts = self.parts.into_iter().map(|part| Arc::new(part.bytes)).collect();
-        let model = self.model.place(parts)?;
+        let mut model = self.model.place(parts)?;
+        sidestage_ops::arrange(&mut model);
         let weights = model.constants.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum();
         let limit = memory_limit.map_or(u64::MAX, |limit| limit.saturating_sub(weights));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -45,9 +45,9 @@ impl Load {
         let (config, memory) = (plan.config.clone(), plan.memory);
         let context_length = plan.context_length as u32;
         let mut decoder = Decoder::new(plan, weights.placement.into_weights())?;
-        let found = match self.options.auto {
+        let found = match &self.options.auto {
             None => threads::Found::default(),
-            Some(earlier) => threads::find(hash, earlier, &mut decoder, pool, clock),
+            Some(earlier) => threads::find(hash, earlier.clone(), &mut decoder, pool, clock),
         };
         effects.extend(found.figure.map(|figure| Effect::Remember { figure }));
         let load_ms = clock() - self.started;

@@ -128,7 +128,8 @@ fn list(scope: &S<'_, '_>, dims: &[usize], values: &[i64]) -> Result<Traced, Sto
 /// Elements in all, if there can be so many.
 fn product(dims: &[usize]) -> Result<usize, Stop> {
     let all = dims.iter().try_fold(1_usize, |all, dim| all.checked_mul(*dim));
-    all.filter(|all| *all < isize::MAX as usize / 16).ok_or_else(|| "a tensor that is too large".into())
+    all.filter(|all| *all < isize::MAX as usize / 16)
+        .ok_or_else(|| "a tensor that is too large".into())
 }
 
 /// Elements `from..to` along an axis.

@@ -125,13 +125,11 @@ impl GraphSession {
         let model = self.runner.model();
         let named = job.outputs.iter().filter_map(|&at| {
             let name = model.name(model.outputs.get(at)?.var).to_owned();
-            Some(give(outputs.get(at)?, buffers).map(|value| NamedValue { name, value }))
+            Some(NamedValue { name, value: give(outputs.get(at)?, buffers) })
         });
         let timings = RunTimings { queue_ms: started - job.arrived, run_ms: now - started };
-        events.push(match named.collect() {
-            Ok(outputs) => Event::Done { id: job.id, outcome: Outcome::Ran { outputs, timings } },
-            Err(error) => Event::Error { id: Some(job.id), error },
-        });
+        let outcome = Outcome::Ran { outputs: named.collect(), timings };
+        events.push(Event::Done { id: job.id, outcome });
     }
 
     fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {
@@ -241,18 +239,18 @@ fn value(given: RunValue, buffers: &mut Buffers) -> Result<Value, ErrorInfo> {
 }
 
 /// A value as the host gets it.
-fn give(value: &Value, buffers: &mut Buffers) -> Result<RunValue, ErrorInfo> {
-    Ok(match value {
+fn give(value: &Value, buffers: &mut Buffers) -> RunValue {
+    match value {
         Value::Tensor(tensor) => RunValue::Tensor {
             dtype: name_of(tensor.dtype()),
             shape: tensor.dims().iter().map(|&dim| dim as u64).collect(),
             buffer: buffers.give(tensor.clone()),
         },
-        Value::Sequence(all) => RunValue::Sequence {
-            values: all.iter().map(|one| give(one, buffers)).collect::<Result<_, _>>()?,
-        },
+        Value::Sequence(all) => {
+            RunValue::Sequence { values: all.iter().map(|one| give(one, buffers)).collect() }
+        }
         Value::Nothing => RunValue::Nothing,
-    })
+    }
 }
 
 impl From<RunError> for ErrorInfo {

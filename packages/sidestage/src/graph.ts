@@ -1,9 +1,9 @@
 import { expect } from "./connection.js";
-import { invalidOption, SidestageError } from "./errors.js";
+import { invalidOption } from "./errors.js";
 import { knownOnly, signalOf } from "./options.js";
 import type { ModelInfo } from "./protocol.js";
 import type { Session } from "./session.js";
-import { outputOf, type RunInput, type RunOutput, wireValue } from "./tensor.js";
+import { outputOf, type RunInput, type RunOutput, wireInputs } from "./tensor.js";
 import { until } from "./until.js";
 
 /** How to run a graph model. */
@@ -29,11 +29,7 @@ export async function runGraph(
   knownOnly(options, KNOWN);
   const signal = signalOf("signal", options.signal);
   const outputs = namesOf(options.outputs);
-  const inputs = Object.entries(given).map(([name, value]) => {
-    const port = info.inputs.find((one) => one.name === name);
-    if (!port) throw unknownInput(info, name);
-    return { name, value: wireValue(port, value) };
-  });
+  const inputs = wireInputs(info, given);
   signal?.throwIfAborted();
   let stop = (): void => undefined;
   const work = session.use(async ({ place, handle: model }) => {
@@ -58,21 +54,4 @@ function namesOf(outputs: unknown): string[] | null {
     return [...outputs];
   }
   throw invalidOption("outputs", "must be an array of names");
-}
-
-function unknownInput(info: ModelInfo, name: string): SidestageError {
-  if (info.inputs.length === 0) {
-    return new SidestageError("TASK_UNSUPPORTED", "the model is not run as a graph", {
-      hint: "Use generateText or streamText.",
-    });
-  }
-  const names = info.inputs.map((one) => one.name).join(", ");
-  return new SidestageError(
-    "INPUT_INVALID",
-    `the model has no input ${name}; it takes: ${names}`,
-    {
-      hint: "`model.inputs` has the names, types and shapes.",
-      detail: { input: name },
-    },
-  );
 }

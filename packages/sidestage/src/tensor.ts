@@ -1,6 +1,6 @@
 import { SidestageError } from "./errors.js";
-import type { PortInfo } from "./protocol.js";
-import type { WireValue } from "./wire.js";
+import type { ModelInfo, PortInfo } from "./protocol.js";
+import type { WireNamed, WireValue } from "./wire.js";
 
 /** Types of elements, as NumPy names them. */
 export type TensorType =
@@ -100,8 +100,37 @@ const NAMES: Record<string, TensorType> = {
   BigUint64Array: "uint64",
 };
 
+/** The inputs of a run, given by name, as the worker gets them. */
+export function wireInputs(
+  info: ModelInfo,
+  given: Readonly<Record<string, RunInput>>,
+): WireNamed[] {
+  return Object.entries(given).map(([name, value]) => {
+    const port = info.inputs.find((one) => one.name === name);
+    if (!port) throw unknownInput(info, name);
+    return { name, value: wireValue(port, value) };
+  });
+}
+
+function unknownInput(info: ModelInfo, name: string): SidestageError {
+  if (info.inputs.length === 0) {
+    return new SidestageError("TASK_UNSUPPORTED", "the model is not run as a graph", {
+      hint: "Use generateText or streamText.",
+    });
+  }
+  const names = info.inputs.map((one) => one.name).join(", ");
+  return new SidestageError(
+    "INPUT_INVALID",
+    `the model has no input ${name}; it takes: ${names}`,
+    {
+      hint: "`model.inputs` has the names, types and shapes.",
+      detail: { input: name },
+    },
+  );
+}
+
 /** The value of an input as the worker gets it. */
-export function wireValue(port: PortInfo, given: RunInput): WireValue {
+function wireValue(port: PortInfo, given: RunInput): WireValue {
   if (given === null) return { kind: "nothing" };
   if (port.kind === "sequence" || (port.kind === "optional" && isListOfTensors(given))) {
     if (!Array.isArray(given)) throw invalid(port, "must be an array of tensors");

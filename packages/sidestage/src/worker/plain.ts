@@ -11,7 +11,7 @@ import {
   type Tensor,
   type TensorData,
   type TensorInput,
-  wireValue,
+  wireInputs,
 } from "../tensor.js";
 import { infoOf } from "./errors.js";
 import type { Host, Post } from "./host.js";
@@ -148,17 +148,7 @@ export class Plain {
   }
 
   async #run(id: unknown, { handle: model, info }: Loaded, params: PlainParams): Promise<void> {
-    const inputs = Object.entries(inputsOf(info, params)).map(([name, value]) => {
-      const port = info.inputs.find((one) => one.name === name);
-      if (!port) {
-        const names = info.inputs.map((one) => one.name).join(", ");
-        throw new SidestageError(
-          "INPUT_INVALID",
-          `the model has no input ${name}; it takes: ${names}`,
-        );
-      }
-      return { name, value: wireValue(port, value) };
-    });
+    const inputs = wireInputs(info, inputsOf(info, params));
     const request = this.#connection.request((request) => ({
       type: "run",
       id: request,

@@ -85,6 +85,7 @@ const MAKER = createHash("sha256")
   .update(readFileSync(new URL("models.mjs", import.meta.url)))
   .update(readFileSync(new URL("gguf.mjs", import.meta.url)))
   .update(readFileSync(new URL("onnx.mjs", import.meta.url)))
+  .update(readFileSync(new URL("onnx-file.mjs", import.meta.url)))
   .digest("hex")
   .slice(0, 8);
 

@@ -3,67 +3,24 @@
  * MatMulNBits with blocks of 32, attention as GroupQueryAttention. As onnxruntime-genai's builder does,
  * but the head sees the last position only, which is faster.
  *
- * Formats: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto and ContribOperators.md of ONNX Runtime.
+ * The operators: ContribOperators.md of ONNX Runtime.
  */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { FOLDER, generator, MODELS } from "./models.mjs";
+import {
+  FLOAT,
+  initializer,
+  input,
+  INT32,
+  INT64,
+  node,
+  output,
+  UINT8,
+  writeModel,
+} from "./onnx-file.mjs";
 
-const FLOAT = 1;
-const UINT8 = 2;
-const INT32 = 6;
-const INT64 = 7;
 const LONGEST = 8192;
-
-/** A message in pieces, so that weights are not copied at each level. */
-const size = (pieces) => pieces.reduce((sum, piece) => sum + piece.length, 0);
-
-function varint(value) {
-  const bytes = [];
-  let rest = BigInt(value);
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  bytes.push(Number(rest));
-  return Buffer.from(bytes);
-}
-
-const number = (field, value) => [varint(field << 3), varint(value)];
-const message = (field, pieces) => [varint((field << 3) | 2), varint(size(pieces)), ...pieces];
-const text = (field, value) => message(field, [Buffer.from(value, "utf8")]);
-
-function float(field, value) {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return [varint((field << 3) | 5), bytes];
-}
-
-function attribute([name, value]) {
-  const isFloat = typeof value === "object";
-  const body = isFloat ? float(2, value.float) : number(3, value);
-  return message(5, [...text(1, name), ...body, ...number(20, isFloat ? 1 : 2)]);
-}
-
-function node(type, inputs, outputs, attributes = {}, domain = "") {
-  return message(1, [
-    ...inputs.flatMap((name) => text(1, name)),
-    ...outputs.flatMap((name) => text(2, name)),
-    ...text(4, type),
-    ...Object.entries(attributes).flatMap(attribute),
-    ...text(7, domain),
-  ]);
-}
-
-function initializer(name, type, dims, data) {
-  const shape = dims.flatMap((dim) => number(1, dim));
-  return message(5, [...shape, ...number(2, type), ...text(8, name), ...message(9, [data])]);
-}
-
-function value(field, name, type, dims) {
-  const shape = dims.flatMap((dim) =>
-    message(1, typeof dim === "string" ? text(2, dim) : number(1, dim)),
-  );
-  const tensor = message(1, [...number(1, type), ...message(2, shape)]);
-  return message(field, [...text(1, name), ...message(2, tensor)]);
-}
 
 function floats(count, spread, next) {
   const values = new Float32Array(count);
@@ -96,7 +53,7 @@ function graph({ width, layers, heads, kvHeads, inner, vocabulary }, quantized) 
     return name;
   };
   const norm = (name, x) => {
-    const attributes = { axis: -1n & 0xffff_ffff_ffff_ffffn, epsilon: { float: 1e-5 } };
+    const attributes = { axis: -1, epsilon: { float: 1e-5 } };
     add(
       node("SimplifiedLayerNormalization", [x, vector(`${name}.weight`)], [name], attributes),
     );
@@ -132,8 +89,8 @@ function graph({ width, layers, heads, kvHeads, inner, vocabulary }, quantized) 
     ),
   );
   add(initializer("last", INT64, [1], Buffer.alloc(8, 255)));
-  add(value(11, "input_ids", INT64, [1, "rows"]));
-  add(value(11, "before_last", INT32, [1]), value(11, "total", INT32, []));
+  add(input("input_ids", INT64, [1, "rows"]));
+  add(input("before_last", INT32, [1]), input("total", INT32, []));
   add(node("Gather", ["embedding", "input_ids"], ["embedded"]));
   let x = "embedded";
   for (let layer = 0; layer < layers; layer += 1) {
@@ -143,8 +100,8 @@ function graph({ width, layers, heads, kvHeads, inner, vocabulary }, quantized) 
     const k = linear(at("k"), normed, width, kvWidth);
     const v = linear(at("v"), normed, width, kvWidth);
     for (const part of ["key", "value"]) {
-      add(value(11, `past.${at(part)}`, FLOAT, [1, kvHeads, "past", head]));
-      add(value(12, `present.${at(part)}`, FLOAT, [1, kvHeads, "total_rows", head]));
+      add(input(`past.${at(part)}`, FLOAT, [1, kvHeads, "past", head]));
+      add(output(`present.${at(part)}`, FLOAT, [1, kvHeads, "total_rows", head]));
     }
     const cache = [`past.${at("key")}`, `past.${at("value")}`];
     const kept = [`present.${at("key")}`, `present.${at("value")}`];
@@ -168,8 +125,7 @@ function graph({ width, layers, heads, kvHeads, inner, vocabulary }, quantized) 
   }
   add(node("Gather", [norm("output_norm", x), "last"], ["last_row"], { axis: 1 }));
   linear("logits", "last_row", width, vocabulary);
-  add(value(12, "logits", FLOAT, [1, 1, vocabulary]));
-  add(text(2, "decoder"));
+  add(output("logits", FLOAT, [1, 1, vocabulary]));
   return pieces;
 }
 
@@ -179,19 +135,6 @@ export function makeOnnx(name) {
   if (weights !== "Q4_0" && weights !== "F16") return undefined;
   const path = join(FOLDER, `${name}.onnx`);
   if (existsSync(path)) return path;
-  mkdirSync(dirname(path), { recursive: true });
-  const opset = (domain, version) => message(8, [...text(1, domain), ...number(2, version)]);
-  const pieces = [
-    ...number(1, 8),
-    ...opset("", 17),
-    ...opset("com.microsoft", 1),
-    ...message(7, graph(shape, weights === "Q4_0")),
-  ];
-  const file = openSync(`${path}.part`, "w");
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.length;) at += writeSync(file, piece, at);
-  }
-  closeSync(file);
-  renameSync(`${path}.part`, path);
+  writeModel(path, graph(shape, weights === "Q4_0"), { "": 17, "com.microsoft": 1 });
   return path;
 }

@@ -18,7 +18,7 @@ function stat(pid) {
   const text = read(`/proc/${pid}/stat`);
   // The name in parentheses may hold spaces.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+  const ticks = Number(fields[11]) + Number(fields[12]);
   return { parent: Number(fields[1]), ticks };
 }
 
@@ -55,15 +55,25 @@ export function renderers() {
 export function watchOthers() {
   const whole = () =>
     read("/proc/stat").split("\n")[0].trim().split(/\s+/).slice(1, 9).map(Number);
-  const ours = () => family().reduce((sum, pid) => sum + stat(pid).ticks, 0);
-  const before = { whole: whole(), ours: ours() };
+  // Of processes that ended, too: nobody counts a renderer's time when its page is closed.
+  const ours = new Map();
+  const look = () => {
+    for (const pid of family()) ours.set(pid, Math.max(ours.get(pid) ?? 0, stat(pid).ticks));
+  };
+  const sum = () => [...ours.values()].reduce((sum, ticks) => sum + ticks, 0);
+  look();
+  const before = { whole: whole(), ours: sum() };
+  const timer = setInterval(look, 200);
+  timer.unref();
   return () => {
+    clearInterval(timer);
+    look();
     const after = whole();
     if (after.length < 8) return null;
     const passed = after.map((ticks, at) => ticks - before.whole[at]);
     const total = passed.reduce((a, b) => a + b, 0);
     const busy = total - passed[3] - passed[4];
-    return Math.max(0, (busy - (ours() - before.ours)) / total);
+    return Math.max(0, (busy - (sum() - before.ours)) / total);
   };
 }
 

@@ -2,7 +2,7 @@
 /**
  * `cargo xtask bench`: sizes and speed, in one report.
  *
- *     node bench/run.mjs [llm | long | frames | speed | load | tokenizer | size | soak] [options]
+ *     node bench/run.mjs [graph | llm | long | frames | speed | load | tokenizer | size | soak] [options]
  *
  * Options of speed: --models=a,b --threads=1,2 --engines=sidestage,wllama,wllama2 --rounds=3
  * --timeout=SECONDS --nice=N (needs rights below 0) --json --write (to bench/RESULTS.md).
@@ -20,7 +20,7 @@ import { measure, OURS, PEERS } from "./speed.mjs";
 
 /** Scripts with options of their own. */
 const [first, ...others] = process.argv.slice(2);
-if (["frames", "llm", "load", "long"].includes(first)) {
+if (["frames", "graph", "llm", "load", "long"].includes(first)) {
   const script = fileURLToPath(new URL(`${first}.mjs`, import.meta.url));
   const { status } = spawnSync(process.execPath, [script, ...others], { stdio: "inherit" });
   process.exit(status ?? 1);
@@ -51,7 +51,7 @@ if (["size", "soak", "tokenizer"].includes(name)) {
 }
 if (name !== "all" && name !== "speed") {
   console.error(
-    `\`${name}\` is not known here: llm, long, frames, kernels, speed, load, tokenizer, size or soak`,
+    `\`${name}\` is not known here: graph, llm, long, frames, kernels, speed, load, tokenizer, size or soak`,
   );
   process.exit(2);
 }

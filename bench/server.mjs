@@ -5,6 +5,7 @@ import { createReadStream, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { DATA, GRAPHS } from "./graphs.mjs";
 import { FOLDER } from "./models.mjs";
 
 const here = (path) => resolve(fileURLToPath(new URL(path, import.meta.url)));
@@ -14,6 +15,8 @@ const ROOTS = {
   "/sidestage/": here("../packages/sidestage/dist"),
   "/sidestage-simd/": here("../packages/sidestage/dist"),
   "/models/": resolve(FOLDER),
+  "/graphs/": resolve(GRAPHS),
+  ...(DATA === undefined ? {} : { "/data/": resolve(DATA) }),
   // `cargo xtask` builds them, here if it was given no other place.
   "/modules/": resolve(process.env.SIDESTAGE_BENCH_WASM ?? here("../target/wasm-bench")),
 };

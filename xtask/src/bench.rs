@@ -21,7 +21,7 @@ fn whole(project: &Project, args: &[String]) -> Result<(), Failure> {
     assemble::all(project)?;
     let mut command = script(project, "bench/run.mjs")?;
     command.args(args).env("SIDESTAGE_BINARY", project.binary());
-    if args.first().is_some_and(|name| name == "llm" || name == "long") {
+    if args.first().is_some_and(|name| ["graph", "llm", "long"].contains(&name.as_str())) {
         command.env("SIDESTAGE_BENCH_WASM", wasm::bench(project)?);
     }
     finish(command)

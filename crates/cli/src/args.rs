@@ -239,6 +239,12 @@ pub(crate) struct RunArgs {
     /// Threads; default: all cores
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<u32>,
+    /// A pass over the graph that is left out, or `all`; once for each
+    #[arg(long, value_name = "PASS", value_parser = pass)]
+    pub(crate) without: Vec<String>,
+    /// Prints what was planned: operators with their shapes, and the passes that made them
+    #[arg(long)]
+    pub(crate) plan: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -248,6 +254,14 @@ pub(crate) struct InspectArgs {
     /// Everything in the headers, as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+fn pass(text: &str) -> Result<String, String> {
+    let names: Vec<&str> = sidestage_ops::PASSES.iter().map(|pass| pass.name).collect();
+    if text == "all" || names.contains(&text) {
+        return Ok(text.into());
+    }
+    Err(format!("the passes are {}", names.join(", ")))
 }
 
 fn bias(text: &str) -> Result<(u32, f32), String> {

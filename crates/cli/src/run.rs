@@ -8,11 +8,11 @@ use sidestage_cpu::{Progress, RunError, Runner, Value};
 use sidestage_engine::error;
 use sidestage_formats::graph::{GraphFileError, GraphFormat, GraphReader, PartPlace};
 use sidestage_formats::npy;
-use sidestage_ir::Model;
+use sidestage_ir::{Model, Pass};
 use sidestage_store::Looks;
 use sidestage_tensor::{AlignedBytes, Tensor};
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom, Write as _};
 use std::path::{Component, Path};
 use std::sync::Arc;
 
@@ -24,12 +24,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<(), CliError> {
     sidestage_ops::arrange(&mut model);
     let model = Arc::new(model);
     let runner = Runner::new(Arc::clone(&model), sidestage_ops::lowering, LIMIT);
-    let mut runner = runner.with_passes(sidestage_ops::PASSES);
+    let kept = |pass: &&Pass| !args.without.iter().any(|name| name == pass.name || name == "all");
+    let passes: Vec<Pass> = sidestage_ops::PASSES.iter().filter(kept).copied().collect();
+    let mut runner = runner.with_passes(&passes);
     runner.check().map_err(refused)?;
     let inputs = inputs(&model, args)?;
     let pool = pool(args.threads);
     runner.begin(inputs).map_err(refused)?;
     while runner.resume(&pool, &mut || false).map_err(refused)? != Progress::Done {}
+    let plan = if args.plan { runner.explain().to_string() } else { String::new() };
+    io::stdout().write_all(plan.as_bytes()).map_err(CliError::output)?;
     write(&model, &runner.finish(), &args.out)
 }
 

@@ -76,6 +76,18 @@ fn weights_lie_beside_the_model_and_nowhere_else() {
             serde_json::json!([{ "name": "y", "dtype": "float32", "shape": [2], "file": "0.npy" }]);
         assert_eq!(list, expected);
     }
+    let plan = |without: &str| {
+        let input = format!("x={x}");
+        let run_it = ["run", "--model", &model_path, "--input", &input, "--out", &out];
+        run(&[&run_it[..], &["--plan", "--without", without]].concat(), b"")
+    };
+    for without in ["all", "elementwise"] {
+        let ended = plan(without);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let text = &ended.stdout;
+        assert!(text.contains("Binary") && text.contains("F32 [2], F32 [2] -> F32 [2]"), "{text}");
+    }
+    assert_eq!(plan("nothing").error(), "INVALID_OPTION");
     assert_eq!(go("z").error(), "INPUT_INVALID");
     let secret = path("secret.bin");
     for outside in ["../secret.bin", "deep/../../secret.bin", &secret, "none.bin"] {

@@ -58,6 +58,7 @@ pub struct Timer<'a> {
 pub struct Executor {
     plan: Plan,
     weights: Weights,
+    /// Empty while it is not there to run.
     arena: Arena,
     states: States,
     symbols: Vec<usize>,
@@ -145,17 +146,34 @@ impl Executor {
     ///
     /// # Errors
     /// The allocator's refusal of the arena.
-    pub fn new(plan: Plan, mut weights: Weights) -> Result<Self, TryReserveError> {
+    pub fn new(plan: Plan, weights: Weights) -> Result<Self, TryReserveError> {
+        let arena = Arena::new(plan.arena_bytes)?;
+        Ok(Self { arena, ..Self::without_arena(plan, weights)? })
+    }
+
+    /// An executor that is lent an arena for each run ([`Executor::lend`]).
+    pub(crate) fn without_arena(plan: Plan, mut weights: Weights) -> Result<Self, TryReserveError> {
         for (index, &id) in plan.weights.iter().enumerate() {
             let ty = &plan.graph.value(id).ty;
             let bytes = weights.get(index).len();
             weights.arrange(index, ty.dtype, ty.extents(&[]).dims(), bytes);
         }
-        let arena = Arena::new(plan.arena_bytes)?;
+        let arena = Arena::new(0)?;
         let states = States::new(plan.states.len());
         let symbols = vec![0; plan.graph.symbols.len()];
         let (together, node) = (together(&plan), plan.graph.nodes.len());
         Ok(Self { plan, weights, arena, states, symbols, together, node, unit: 0 })
+    }
+
+    /// Takes an arena, which it makes large enough.
+    pub(crate) fn lend(&mut self, arena: Arena) -> Result<(), TryReserveError> {
+        self.arena = arena.grown(self.plan.arena_bytes)?;
+        Ok(())
+    }
+
+    /// Gives its arena back.
+    pub(crate) fn give_back(&mut self) -> Result<Arena, TryReserveError> {
+        Ok(std::mem::replace(&mut self.arena, Arena::new(0)?))
     }
 
     /// The plan.

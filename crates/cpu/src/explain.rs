@@ -13,7 +13,7 @@ pub struct Explanation {
 /// A part of a model that runs in one go.
 #[derive(Clone, Debug)]
 pub struct ExplainedSegment {
-    /// Bytes of the values between its operators.
+    /// Bytes of the values between its operators. Segments take turns with them.
     pub arena_bytes: usize,
     /// Bytes of what is known of it: weights, and what was computed of them.
     pub constant_bytes: usize,

@@ -6,7 +6,8 @@
 use sidestage_tensor::{AlignedBytes, SharedOut};
 use std::collections::TryReserveError;
 
-/// The bytes in which a plan's intermediate values lie.
+/// The bytes in which a plan's intermediate values lie. Plans that do not run at once may take turns
+/// with one.
 #[derive(Debug)]
 pub(crate) struct Arena {
     bytes: AlignedBytes,
@@ -15,6 +16,16 @@ pub(crate) struct Arena {
 impl Arena {
     pub(crate) fn new(bytes: usize) -> Result<Self, TryReserveError> {
         Ok(Self { bytes: AlignedBytes::zeroed(bytes)? })
+    }
+
+    /// This one, or a larger one.
+    pub(crate) fn grown(self, bytes: usize) -> Result<Self, TryReserveError> {
+        if self.bytes() >= bytes {
+            return Ok(self);
+        }
+        // Not both at once.
+        drop(self);
+        Self::new(bytes)
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -1,6 +1,7 @@
 //! Runs a model whose shapes and ways depend on what it is given: traces it, segment by segment, runs
 //! each, and keeps the segments for the next run that goes the same way.
 
+use crate::memory::Arena;
 use crate::{Executor, ExplainedSegment, Explanation, Progress, Weights};
 use sidestage_ir::{
     Given, Model, Outcome, Pass, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
@@ -103,6 +104,8 @@ pub struct Runner {
     orders: bool,
     /// Most bytes between the operators of a segment.
     limit: usize,
+    /// Segments take turns with it; a run that is stopped has it.
+    arena: Option<Arena>,
     run: Option<Run>,
 }
 
@@ -125,15 +128,17 @@ struct Known {
 struct Run {
     registers: Vec<Option<Tensor>>,
     segment: usize,
-    /// Whether the segment's inputs have been written.
+    /// Whether the segment's inputs have been written, and its outputs not yet been read.
     begun: bool,
+    /// Whether it was the last one.
+    done: bool,
 }
 
 impl Runner {
     /// A model; `limit` bytes at most lie between the operators of a segment.
     pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
         let (roots, segments, passes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, table, roots, segments, passes, orders: true, limit, run: None }
+        Self { model, table, roots, segments, passes, orders: true, limit, arena: None, run: None }
     }
 
     /// Leaves no value in another order than its dimensions say ([`Trace::without_orders`]).
@@ -177,7 +182,9 @@ impl Runner {
         inputs: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<(), RunError> {
         let inputs: Vec<Value> = inputs.into_iter().map(Into::into).collect();
-        self.run = None;
+        if let Some(Run { segment, begun: true, .. }) = self.run.take() {
+            self.arena = self.segments[segment].executor.give_back().ok();
+        }
         if self.segments.len() > KEPT {
             self.roots.clear();
             self.segments.clear();
@@ -198,7 +205,7 @@ impl Runner {
         };
         let mut registers = Vec::new();
         inputs.into_iter().for_each(|input| input.register(&mut registers));
-        self.run = Some(Run { registers, segment, begun: false });
+        self.run = Some(Run { registers, segment, begun: false, done: false });
         Ok(())
     }
 
@@ -212,20 +219,23 @@ impl Runner {
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Progress, RunError> {
         let Some(mut run) = self.run.take() else { return Ok(Progress::Done) };
-        loop {
+        while !run.done {
             let known = &mut self.segments[run.segment];
             if !run.begun {
-                known.begin(&run.registers);
+                known.begin(&run.registers, self.arena.take())?;
                 run.begun = true;
             }
             if known.executor.resume(pool, stop) == Progress::Stopped {
                 self.run = Some(run);
                 return Ok(Progress::Stopped);
             }
-            known.take(&mut run.registers)?;
-            if known.outcome.is_some() {
-                self.run = Some(run);
-                return Ok(Progress::Done);
+            let taken = known.take(&mut run.registers);
+            self.arena = known.executor.give_back().ok();
+            run.begun = false;
+            taken?;
+            run.done = known.outcome.is_some();
+            if run.done {
+                break;
             }
             let asked = known.needs.iter().map(|&register| run.registers[register].clone());
             let asked: Vec<Tensor> = asked.flatten().collect();
@@ -239,8 +249,9 @@ impl Runner {
                     next
                 }
             };
-            run.begun = false;
         }
+        self.run = Some(run);
+        Ok(Progress::Done)
     }
 
     /// The outputs of the run that is done, in the model's order; none without one.
@@ -269,7 +280,7 @@ impl Runner {
         }
         let refused = |_| RunError::Memory { bytes };
         let weights = Weights::allocate(&[]).map_err(refused)?;
-        let executor = Executor::new(plan, weights).map_err(refused)?;
+        let executor = Executor::without_arena(plan, weights).map_err(refused)?;
         let next = Vec::new();
         self.segments.push(Known { executor, feeds, gives, needs, outcome, trace, next });
         Ok(self.segments.len() - 1)
@@ -278,13 +289,22 @@ impl Runner {
 
 impl Known {
     /// Writes the inputs.
-    fn begin(&mut self, registers: &[Option<Tensor>]) {
+    fn begin(
+        &mut self,
+        registers: &[Option<Tensor>],
+        arena: Option<Arena>,
+    ) -> Result<(), RunError> {
+        let bytes = self.executor.plan().arena_bytes;
+        let arena = arena.map_or_else(|| Arena::new(bytes), Ok);
+        let lent = arena.and_then(|arena| self.executor.lend(arena));
+        lent.map_err(|_| RunError::Memory { bytes })?;
         self.executor.begin(&[]);
         for (register, id) in &self.feeds {
             if let Some(tensor) = &registers[*register] {
                 self.executor.input::<u8>(*id).copy_from_slice(tensor.bytes());
             }
         }
+        Ok(())
     }
 
     /// Reads the outputs.

@@ -283,3 +283,89 @@ impl Work<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Args, GraphBuilder, Plan, Work as Units};
+    use std::ops::Range;
+
+    /// Adds a number to the first operand; its result may be a list of the same elements.
+    #[derive(Debug)]
+    struct More {
+        by: usize,
+        list: bool,
+    }
+
+    impl Operator for More {
+        fn name(&self) -> &'static str {
+            "More"
+        }
+
+        fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
+            let all: usize = inputs[0].extents(&[]).dims().iter().product();
+            let list = ValueType::fixed(DType::F32, &[all]);
+            Ok(vec![if self.list { list } else { inputs[0].clone() }])
+        }
+
+        fn work(&self, _: &Args<'_>) -> Units {
+            Units { units: 1, grain: 1, cost: 1 }
+        }
+
+        fn run(&self, _: &Args<'_>, _: Range<usize>) {}
+    }
+
+    const JOIN: Pass = Pass {
+        name: "join",
+        summary: "two to one",
+        rule: |site| {
+            let by = site.op::<More>()?.by;
+            let from = site.inputs()[0];
+            let (inner, inputs) = site.made::<More>(from).filter(|_| site.only_here(from))?;
+            Some(Made::new(More { by: by + inner.by, list: true }, inputs))
+        },
+    };
+
+    #[test]
+    fn chains_become_one_but_for_what_others_read() {
+        let mut graph = GraphBuilder::new();
+        let x = graph.input("x", DType::F32, &[Dim::Fixed(2), Dim::Fixed(3)]);
+        let mut more = |of| graph.apply("more", More { by: 1, list: false }, &[of]).unwrap();
+        let a = more(x);
+        let b = more(a);
+        let (c, d) = (more(b), more(b));
+        let e = more(d);
+        let mut graph = graph.finish(&[c, e]);
+        graph.rewrite(&[JOIN]);
+        let of = |node: &Node| operator::<More>(node).map(|more| more.by);
+        let by: Vec<_> = graph.nodes.iter().map(of).collect();
+        assert_eq!(by, [Some(2), Some(1), Some(2)]);
+        assert_eq!(graph.nodes[0].passes, ["join"]);
+        // What has another shape now is still read in the old one, by the caller too.
+        assert_eq!(graph.nodes[1].inputs, [b]);
+        for output in [b, e] {
+            assert_eq!(graph.value(output).ty.extents(&[]).dims(), [2, 3]);
+            assert_eq!(graph.value(graph.root(output)).ty.extents(&[]).dims(), [6]);
+        }
+        let plan = Plan::new(graph).unwrap();
+        assert_ne!(plan.places[c.index()], plan.places[e.index()]);
+    }
+
+    #[test]
+    fn what_does_not_fit_stays() {
+        let mut graph = GraphBuilder::new();
+        let x = graph.input("x", DType::F32, &[Dim::Fixed(6)]);
+        let longer = graph.input("y", DType::F32, &[Dim::Fixed(7)]);
+        let a = graph.apply("more", More { by: 1, list: false }, &[x]).unwrap();
+        let sum = graph.apply("more", More { by: 2, list: false }, &[a, longer]).unwrap();
+        let mut graph = graph.finish(&[sum]);
+        let wrong = Pass {
+            name: "wrong",
+            summary: "of another size",
+            rule: |site| Some(Made::new(More { by: 9, list: false }, [*site.inputs().get(1)?])),
+        };
+        graph.rewrite(&[wrong]);
+        assert_eq!(graph.nodes.len(), 2);
+        assert!(graph.nodes.iter().all(|node| node.passes.is_empty()));
+    }
+}

@@ -142,3 +142,50 @@ impl Program {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_those_of_their_formulas_wherever_the_work_is_cut() {
+        // max(x * row + column, limit), of [30, 40].
+        let (rows, columns) = (30, 40);
+        let row = Strides::broadcast(&[rows, columns], [&[columns]]);
+        let column = Strides::broadcast(&[rows, columns], [&[rows, 1]]);
+        let steps = |part| {
+            let sources = vec![part, Source::Strided(row), Source::Strided(column), Source::One];
+            let steps = vec![
+                Step::Binary(Binary::Mul, [0, 1]),
+                Step::Binary(Binary::Add, [4, 2]),
+                Step::Binary(Binary::Max, [5, 3]),
+                Step::Unary(Unary::Neg, 6),
+            ];
+            Program::new(sources, steps).unwrap()
+        };
+        let of = |count: usize| (0..count).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
+        let (x, a, b) = (of(rows * columns), of(columns), of(rows));
+        let expected: Vec<f32> = (0..rows * columns)
+            .map(|at| -(x[at] * a[at % columns] + b[at / columns]).max(0.1))
+            .collect();
+        for span in [0..1200, 0..1, 256..512, 37..1111] {
+            let mut out = vec![0.0; span.len()];
+            steps(Source::Dense).run(&[&x, &a, &b, &[0.1]], span.start, &mut out);
+            assert_eq!(out, expected[span.clone()]);
+            out.fill(0.0);
+            steps(Source::Part).run(&[&x[span.clone()], &a, &b, &[0.1]], span.start, &mut out);
+            assert_eq!(out, expected[span]);
+        }
+    }
+
+    #[test]
+    fn programs_that_cannot_run_are_refused() {
+        let dense = |count| vec![Source::Dense; count];
+        assert!(Program::new(dense(1), Vec::new()).is_none());
+        assert!(Program::new(dense(1), vec![Step::Unary(Unary::Neg, 1)]).is_none());
+        assert!(Program::new(dense(1), vec![Step::Unary(Unary::IsNaN, 0)]).is_none());
+        assert!(Program::new(dense(1), vec![Step::Binary(Binary::Less, [0, 0])]).is_none());
+        assert!(Program::new(dense(REGISTERS), vec![Step::Unary(Unary::Neg, 0)]).is_none());
+        assert!(Program::new(dense(1), vec![Step::Unary(Unary::Neg, 0); REGISTERS - 1]).is_some());
+    }
+}

@@ -44,7 +44,11 @@ impl Operator for Elementwise {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
-        let cost = 4 * self.program.steps().len();
+        let of = |step: &Step| match step {
+            Step::Unary(..) => 8,
+            Step::Binary(..) => 3,
+        };
+        let cost = self.program.steps().iter().map(of).sum();
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost }
     }
 

@@ -24,7 +24,8 @@ const UNITS: usize = 8;
 /// Most shares of a thread. Several even out threads that run at different speeds.
 const SHARES: usize = 4;
 
-/// Work over this cost is done in pieces, so that the caller can stop within a few milliseconds.
+/// Work over this cost a thread is done in pieces, so that the caller can stop within a few
+/// milliseconds.
 const PIECE: usize = 48_000_000;
 
 /// The caller is asked whether to stop when so much was done since it was last asked: its clock costs
@@ -306,23 +307,24 @@ impl Executor {
             states: &self.states,
             symbols: &self.symbols,
         };
+        let threads = pool.threads();
+        let most = PIECE.saturating_mul(threads);
         let mut calls: SmallVec<[Call<'_>; MOST]> = SmallVec::new();
         let mut cost = 0_usize;
         for node in self.node..end {
             let call = memory.call(node);
             cost = cost.saturating_add(call.cost());
             calls.push(call);
-            if cost > PIECE || self.unit > 0 {
+            if cost > most || self.unit > 0 {
                 break;
             }
         }
-        if cost > PIECE || self.unit > 0 {
+        if cost > most || self.unit > 0 {
             calls.truncate(1);
             let Call { work, units, .. } = &mut calls[0];
-            *units = self.unit..piece_end(self.unit, work);
+            *units = self.unit..piece_end(self.unit, work, most);
             cost = calls[0].cost();
         }
-        let threads = pool.threads();
         if cost <= ALONE || threads == 1 {
             calls.iter().for_each(|call| call.run(0, 1));
         } else {
@@ -351,9 +353,9 @@ fn byte_len(dtype: sidestage_tensor::DType, extents: Extents) -> usize {
     extents.elements() / dtype.block_len() * dtype.block_bytes()
 }
 
-/// Where the piece that starts at `unit` ends.
-fn piece_end(unit: usize, work: &Work) -> usize {
-    let grains = (PIECE / work.cost.max(1)).max(1).div_ceil(work.grain.max(1));
+/// Where the piece of at most this cost that starts at `unit` ends.
+fn piece_end(unit: usize, work: &Work, most: usize) -> usize {
+    let grains = (most / work.cost.max(1)).max(1).div_ceil(work.grain.max(1));
     work.units.min(unit.saturating_add(grains.saturating_mul(work.grain.max(1))))
 }
 
@@ -398,9 +400,9 @@ mod tests {
     #[test]
     fn long_work_is_cut_in_pieces_of_whole_grains() {
         let work = Work { units: 1000, grain: 8, cost: PIECE / 20 };
-        assert_eq!(piece_end(0, &work), 24);
-        assert_eq!(piece_end(992, &work), 1000);
+        assert_eq!(piece_end(0, &work, PIECE), 24);
+        assert_eq!(piece_end(992, &work, PIECE), 1000);
         let dear = Work { units: 3, grain: 1, cost: usize::MAX };
-        assert_eq!(piece_end(0, &dear), 1);
+        assert_eq!(piece_end(0, &dear, PIECE), 1);
     }
 }

@@ -9,6 +9,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { median } from "./report.mjs";
 
 export const SOURCE = "llama_cpp_python-0.3.36";
 
@@ -94,17 +95,17 @@ export function llamaLoss() {
   return binary;
 }
 
-/** Runs it once: tokens/s, by default of two prompts and of 32 tokens of answer. */
+/** Runs it thrice: tokens/s, medians, by default of two prompts and of 32 tokens of answer. */
 export function native(model, threads, what = ["-p", "128,512", "-n", "32"]) {
-  const args = ["-m", model, "-t", String(threads), "-r", "1", ...what];
+  const args = ["-m", model, "-t", String(threads), "-r", "3", ...what];
   const { stdout, status, error } = spawnSync(llamaBench(), [...args, "-o", "json"], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "ignore"],
   });
   if (error || status !== 0) throw new Error(`llama-bench failed: ${error?.message ?? status}`);
   const figures = {};
-  for (const { n_prompt: prompt, n_gen: answer, avg_ts: speed } of JSON.parse(stdout)) {
-    figures[prompt > 0 ? `pp${prompt}` : `tg${answer}`] = speed;
+  for (const { n_prompt: prompt, n_gen: answer, samples_ts: speeds } of JSON.parse(stdout)) {
+    figures[prompt > 0 ? `pp${prompt}` : `tg${answer}`] = median(speeds);
   }
   return figures;
 }

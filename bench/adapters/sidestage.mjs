@@ -38,6 +38,7 @@ export async function create({ threads, base = "/sidestage/", contextLength = 10
       return {
         promptTokens: usage.promptTokens,
         promptMs: (decoded > 0 ? first : end) - start,
+        totalMs: end - start,
         answerTokens: usage.completionTokens,
         tokensPerSecond: decoded > 0 ? (decoded / (end - first)) * 1000 : null,
       };

@@ -4,7 +4,7 @@
 use crate::memory::Arena;
 use crate::{Executor, ExplainedSegment, Explanation, Progress, Weights};
 use sidestage_ir::{
-    Given, Model, Outcome, Pass, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
+    Draft, Given, Model, Outcome, Pass, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
 };
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, Tensor};
@@ -116,6 +116,7 @@ struct Known {
     feeds: Vec<(usize, ValueId)>,
     gives: Vec<(usize, ValueId)>,
     needs: Vec<usize>,
+    keeps: Vec<usize>,
     outcome: Option<Vec<Outcome>>,
     /// Where the trace stands after it.
     trace: Trace,
@@ -127,11 +128,46 @@ struct Known {
 #[derive(Debug)]
 struct Run {
     registers: Vec<Option<Tensor>>,
-    segment: usize,
-    /// Whether the segment's inputs have been written, and its outputs not yet been read.
-    begun: bool,
-    /// Whether it was the last one.
-    done: bool,
+    at: Stage,
+}
+
+/// How far a run is.
+#[derive(Debug)]
+enum Stage {
+    /// Its next segment is not known yet.
+    Tracing(Box<Tracing>),
+    /// A segment is to be run.
+    Next(usize),
+    /// Its inputs have been written, its outputs not yet been read.
+    Running(usize),
+    /// The last one has been run.
+    Done(usize),
+}
+
+/// A segment that is being traced.
+#[derive(Debug)]
+struct Tracing {
+    trace: Trace,
+    draft: Draft,
+    /// What follows which, and when.
+    after: After,
+}
+
+#[derive(Debug)]
+enum After {
+    /// The first segment for inputs of these types.
+    Start(Vec<Given>),
+    /// The one after this, when it asked for these.
+    Segment(usize, Vec<Tensor>),
+}
+
+impl After {
+    fn asked(&self) -> &[Tensor] {
+        match self {
+            Self::Start(_) => &[],
+            Self::Segment(_, asked) => asked,
+        }
+    }
 }
 
 impl Runner {
@@ -162,7 +198,8 @@ impl Runner {
 
     /// Bytes that lie between the operators of what has been planned.
     pub fn scratch_bytes(&self) -> usize {
-        self.segments.iter().map(|known| known.executor.memory().0).sum()
+        let lent = self.segments.iter().map(|known| known.executor.memory().0);
+        lent.sum::<usize>() + self.arena.as_ref().map_or(0, Arena::bytes)
     }
 
     /// That there are all operators that the model calls.
@@ -182,34 +219,31 @@ impl Runner {
         inputs: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<(), RunError> {
         let inputs: Vec<Value> = inputs.into_iter().map(Into::into).collect();
-        if let Some(Run { segment, begun: true, .. }) = self.run.take() {
+        if let Some(Run { at: Stage::Running(segment), .. }) = self.run.take() {
             self.arena = self.segments[segment].executor.give_back().ok();
-        }
-        if self.segments.len() > KEPT {
-            self.roots.clear();
-            self.segments.clear();
         }
         let types: Vec<Given> = inputs.iter().map(Value::given).collect();
         let known = self.roots.iter().find(|(known, _)| *known == types).map(|(_, at)| *at);
-        let segment = match known {
-            Some(segment) => segment,
+        let at = match known {
+            Some(segment) => Stage::Next(segment),
             None => {
-                let mut trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
+                let trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
+                let mut trace = trace.with_limit(self.limit);
                 if !self.orders {
                     trace = trace.without_orders();
                 }
-                let first = self.plan(trace, &[])?;
-                self.roots.push((types, first));
-                first
+                let (draft, after) = (Draft::default(), After::Start(types));
+                Stage::Tracing(Box::new(Tracing { trace, draft, after }))
             }
         };
         let mut registers = Vec::new();
         inputs.into_iter().for_each(|input| input.register(&mut registers));
-        self.run = Some(Run { registers, segment, begun: false, done: false });
+        self.run = Some(Run { registers, at });
         Ok(())
     }
 
-    /// Goes on until the run is done or `stop` says so, which is asked as by [`Executor::resume`].
+    /// Goes on until the run is done or `stop` says so, which is asked as by [`Executor::resume`], and
+    /// after each call of the model while it is traced.
     ///
     /// # Errors
     /// What cannot be run; the run is over then.
@@ -219,46 +253,48 @@ impl Runner {
         stop: &mut dyn FnMut() -> bool,
     ) -> Result<Progress, RunError> {
         let Some(mut run) = self.run.take() else { return Ok(Progress::Done) };
-        while !run.done {
-            let known = &mut self.segments[run.segment];
-            if !run.begun {
-                known.begin(&run.registers, self.arena.take())?;
-                run.begun = true;
-            }
-            if known.executor.resume(pool, stop) == Progress::Stopped {
-                self.run = Some(run);
-                return Ok(Progress::Stopped);
-            }
-            let taken = known.take(&mut run.registers);
-            self.arena = known.executor.give_back().ok();
-            run.begun = false;
-            taken?;
-            run.done = known.outcome.is_some();
-            if run.done {
-                break;
-            }
-            let asked = known.needs.iter().map(|&register| run.registers[register].clone());
-            let asked: Vec<Tensor> = asked.flatten().collect();
-            let next = known.next.iter().find(|(values, _)| *values == asked).map(|(_, at)| *at);
-            run.segment = match next {
-                Some(next) => next,
-                None => {
-                    let trace = known.trace.clone();
-                    let next = self.plan(trace, &asked)?;
-                    self.segments[run.segment].next.push((asked, next));
-                    next
+        loop {
+            run.at = match run.at {
+                Stage::Tracing(mut tracing) => {
+                    let Tracing { trace, draft, after } = &mut *tracing;
+                    match trace.resume(draft, after.asked(), stop)? {
+                        Some(segment) => Stage::Next(self.plan(segment, *tracing)?),
+                        None => {
+                            self.run = Some(Run { at: Stage::Tracing(tracing), ..run });
+                            return Ok(Progress::Stopped);
+                        }
+                    }
+                }
+                Stage::Next(at) => {
+                    self.segments[at].begin(&run.registers, self.arena.take())?;
+                    Stage::Running(at)
+                }
+                Stage::Running(at) => {
+                    let known = &mut self.segments[at];
+                    if known.executor.resume(pool, stop) == Progress::Stopped {
+                        self.run = Some(run);
+                        return Ok(Progress::Stopped);
+                    }
+                    let taken = known.take(&mut run.registers);
+                    self.arena = known.executor.give_back().ok();
+                    taken?;
+                    known.next(at, &run.registers)
+                }
+                Stage::Done(_) => {
+                    self.run = Some(run);
+                    return Ok(Progress::Done);
                 }
             };
         }
-        self.run = Some(run);
-        Ok(Progress::Done)
     }
 
     /// The outputs of the run that is done, in the model's order; none without one.
     pub fn finish(&mut self) -> Vec<Value> {
-        let Some(run) = self.run.take() else { return Vec::new() };
-        let outcome = self.segments[run.segment].outcome.iter().flatten();
-        outcome.map(|outcome| output(outcome, &run.registers)).collect()
+        let Some(Run { registers, at: Stage::Done(segment) }) = self.run.take() else {
+            return Vec::new();
+        };
+        let outcome = self.segments[segment].outcome.iter().flatten();
+        outcome.map(|outcome| output(outcome, &registers)).collect()
     }
 
     /// What is planned so far: all that runs of this kind have needed.
@@ -269,9 +305,9 @@ impl Runner {
         Explanation { segments: each.collect() }
     }
 
-    /// Traces and plans one segment more.
-    fn plan(&mut self, mut trace: Trace, known: &[Tensor]) -> Result<usize, RunError> {
-        let Segment { mut graph, feeds, gives, needs, outcome } = trace.segment(known)?;
+    /// Plans a segment that has been traced.
+    fn plan(&mut self, segment: Segment, tracing: Tracing) -> Result<usize, RunError> {
+        let Segment { mut graph, feeds, gives, needs, keeps, outcome } = segment;
         graph.rewrite(&self.passes);
         let plan = Plan::new(graph).map_err(TraceError::Graph)?;
         let bytes = plan.arena_bytes;
@@ -281,9 +317,24 @@ impl Runner {
         let refused = |_| RunError::Memory { bytes };
         let weights = Weights::allocate(&[]).map_err(refused)?;
         let executor = Executor::without_arena(plan, weights).map_err(refused)?;
+        if self.segments.len() >= KEPT {
+            self.roots.clear();
+            self.segments.clear();
+        }
+        let Tracing { trace, after, .. } = tracing;
+        let at = self.segments.len();
+        match after {
+            After::Start(types) => self.roots.push((types, at)),
+            // It may have been forgotten just now.
+            After::Segment(before, asked) => {
+                if let Some(before) = self.segments.get_mut(before) {
+                    before.next.push((asked, at));
+                }
+            }
+        }
         let next = Vec::new();
-        self.segments.push(Known { executor, feeds, gives, needs, outcome, trace, next });
-        Ok(self.segments.len() - 1)
+        self.segments.push(Known { executor, feeds, gives, needs, keeps, outcome, trace, next });
+        Ok(at)
     }
 }
 
@@ -319,7 +370,29 @@ impl Known {
             }
             registers[*register] = Some(Tensor::from_bytes(view.dtype, view.extents.dims(), room));
         }
+        for (register, tensor) in registers.iter_mut().enumerate() {
+            if !self.keeps.contains(&register) {
+                *tensor = None;
+            }
+        }
         Ok(())
+    }
+
+    /// What comes after it, which has been run.
+    fn next(&self, at: usize, registers: &[Option<Tensor>]) -> Stage {
+        if self.outcome.is_some() {
+            return Stage::Done(at);
+        }
+        let asked = self.needs.iter().map(|&register| registers[register].clone());
+        let asked: Vec<Tensor> = asked.flatten().collect();
+        match self.next.iter().find(|(values, _)| *values == asked) {
+            Some((_, next)) => Stage::Next(*next),
+            None => {
+                let (trace, draft) = (self.trace.clone(), Draft::default());
+                let after = After::Segment(at, asked);
+                Stage::Tracing(Box::new(Tracing { trace, draft, after }))
+            }
+        }
     }
 }
 

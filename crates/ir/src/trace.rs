@@ -41,6 +41,8 @@ pub enum Stop {
     Needs(Vec<Val>),
     /// It refuses the call: a sentence.
     Refused(String),
+    /// A known value of so many bytes does not fit.
+    Memory(usize),
     /// An operand is of a branch that is not taken, and so are the results.
     Dead,
 }
@@ -74,6 +76,11 @@ pub enum TraceError {
         /// Why.
         problem: String,
     },
+    /// A known value does not fit.
+    Memory {
+        /// Its bytes.
+        bytes: usize,
+    },
     /// The graph cannot be planned.
     Graph(GraphError),
 }
@@ -86,6 +93,7 @@ impl fmt::Display for TraceError {
                 write!(f, "the operator{noun} {} {verb} not supported", ops.join(", "))
             }
             Self::Call { op, at, problem } => write!(f, "{op} at {at}: {problem}"),
+            Self::Memory { bytes } => write!(f, "no memory for {bytes} bytes of a value"),
             Self::Graph(error) => error.fmt(f),
         }
     }
@@ -96,6 +104,7 @@ impl TraceError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Unsupported { .. } => "OP_UNSUPPORTED",
+            Self::Memory { .. } => "OUT_OF_MEMORY",
             Self::Call { .. } | Self::Graph(_) => "GRAPH_INVALID",
         }
     }
@@ -156,16 +165,24 @@ pub struct Trace {
     asked: Vec<usize>,
     /// Whether tensors may lie in another order than their dimensions say.
     orders: bool,
+    /// Most bytes of a value that is computed here.
+    limit: usize,
 }
 
-/// A trace at work on a graph.
-struct Work<'a> {
-    trace: &'a mut Trace,
+/// The graph of a segment that is not whole yet.
+#[derive(Debug, Default)]
+pub struct Draft {
     graph: GraphBuilder,
     /// Registers that are inputs of the graph.
     feeds: Vec<(usize, crate::ValueId)>,
     /// What was transposed, by which order, and what came out.
     transposed: Vec<(crate::ValueId, Vec<usize>, Traced)>,
+}
+
+/// A trace at work on a graph.
+struct Work<'a> {
+    trace: &'a mut Trace,
+    draft: &'a mut Draft,
 }
 
 impl Trace {
@@ -201,7 +218,15 @@ impl Trace {
         }
         let lives = Arc::new(Lives::new(&model));
         let frames = vec![Frame { body: BodyId(0), next: 0, rounds: None }];
-        Ok(Self { model, lives, table, env, frames, registers, asked: Vec::new(), orders: true })
+        let (asked, orders, limit) = (Vec::new(), true, usize::MAX);
+        Ok(Self { model, lives, table, env, frames, registers, asked, orders, limit })
+    }
+
+    /// Refuses to compute a value of more bytes.
+    #[must_use]
+    pub fn with_limit(mut self, bytes: usize) -> Self {
+        self.limit = bytes;
+        self
     }
 
     /// Leaves no tensor in another order than its dimensions say: for tests of what may be left so.
@@ -217,30 +242,48 @@ impl Trace {
     /// # Errors
     /// What cannot be run.
     pub fn segment(&mut self, known: &[Tensor]) -> Result<Segment, TraceError> {
+        let mut draft = Draft::default();
+        loop {
+            if let Some(segment) = self.resume(&mut draft, known, &mut || false)? {
+                return Ok(segment);
+            }
+        }
+    }
+
+    /// As [`Trace::segment`], until `stop` says so, which is asked after each call. Nothing: it did,
+    /// and the segment is gone on with by the same draft.
+    ///
+    /// # Errors
+    /// What cannot be run.
+    pub fn resume(
+        &mut self,
+        draft: &mut Draft,
+        known: &[Tensor],
+        stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Segment>, TraceError> {
         let asked = std::mem::take(&mut self.asked);
-        self.visit(&mut |_, val| val.learn(&asked, known));
-        let mut work = Work {
-            trace: self,
-            graph: GraphBuilder::new(),
-            feeds: Vec::new(),
-            transposed: Vec::new(),
-        };
+        if !asked.is_empty() {
+            self.visit(&mut |_, val| val.learn(&asked, known));
+        }
+        let mut work = Work { trace: self, draft };
         let mut needs = Vec::new();
-        while !work.trace.frames.is_empty() && work.graph.nodes() < MOST_NODES {
+        while !work.trace.frames.is_empty() && work.draft.graph.nodes() < MOST_NODES {
             match work.step() {
+                Ok(()) if stop() => return Ok(None),
                 Ok(()) => {}
                 Err(Stop::Needs(vals)) => {
                     needs = vals;
                     break;
                 }
                 Err(Stop::Refused(problem)) => return Err(work.trace.refusal(problem)),
+                Err(Stop::Memory(bytes)) => return Err(TraceError::Memory { bytes }),
                 Err(Stop::Dead) => {
                     let problem = "a value of a branch that is not taken".into();
                     return Err(work.trace.refusal(problem));
                 }
             }
         }
-        work.finish(needs)
+        work.finish(needs).map(Some)
     }
 
     /// Shows each value that is kept: of a variable, or by the rounds of a frame.

@@ -60,6 +60,25 @@ fn whole(steps: usize) -> Vec<u8> {
     model("MatMul", &field(9, &weight_bytes()), steps, ["Add", "r"])
 }
 
+/// A loop that never ends, of the input or of what is known before.
+fn endless(of: &str) -> Vec<u8> {
+    let name = |at: u8, name: &str| field(at, field(1, name.as_bytes()).as_slice());
+    let body = [
+        [node("And", ["go", "go"], "on"), node("Add", ["v", "r"], "next")].concat(),
+        ["i", "go", "v"].map(|input| name(11, input)).concat(),
+        ["on", "next"].map(|output| name(12, output)).concat(),
+    ];
+    // `type`, whose number has two bytes, says that it is a graph.
+    let body = [field(1, b"body"), field(6, &body.concat()), vec![0xa0, 1, 5]].concat();
+    let operands = ["", "go-on", of].map(|input| field(1, input.as_bytes())).concat();
+    let call = [operands, field(2, b"y"), field(4, b"Loop"), field(5, &body)].concat();
+    let go = [number(2, 9), field(8, b"go-on"), field(9, &[1])].concat();
+    let row = [number(1, 64), number(2, 1), field(8, b"r"), field(9, &[0; 256])].concat();
+    let ends = [field(11, &port("x")), field(12, &port("y"))].concat();
+    let graph = [field(1, &call), field(5, &go), field(5, &row), ends].concat();
+    [number(1, 8), field(7, &graph), field(8, &number(2, 17))].concat()
+}
+
 fn elsewhere(location: &str) -> Vec<u8> {
     let entry = |key: &str, value: &str| {
         field(13, &[field(1, key.as_bytes()), field(2, value.as_bytes())].concat())
@@ -262,6 +281,34 @@ fn a_run_is_aborted_in_the_middle_and_in_the_queue() {
     let open = start(&mut host, vec![given]);
     host.ask(|id| Request::Dispose { id, model: 1 }).expect("an end");
     assert_eq!(output(&mut host, open).expect_err("no output").code, "MODEL_DISPOSED");
+}
+
+#[test]
+fn a_loop_without_an_end_is_aborted_and_holds_no_more_and_more() {
+    for of in ["x", "r"] {
+        let mut host = Host::new();
+        load(&mut host, &endless(of)).expect("a model");
+        let given = unit(&mut host, 1);
+        let id = start(&mut host, vec![given]);
+        for _ in 0..50 {
+            assert!(host.run(1.0));
+        }
+        let scratch = |host: &mut Host| match host.ask(|id| Request::Metrics {
+            id,
+            model: 1,
+            profile: false,
+        }) {
+            Ok(Outcome::Metrics { metrics, .. }) => metrics.memory.scratch,
+            other => panic!("{other:?}"),
+        };
+        let before = scratch(&mut host);
+        for _ in 0..50 {
+            assert!(host.run(1.0));
+        }
+        assert!(scratch(&mut host) <= before.max(1 << 20), "{of}");
+        host.abort(id);
+        assert_eq!(output(&mut host, id).expect_err("no output").code, "ABORTED");
+    }
 }
 
 #[test]

@@ -1,5 +1,9 @@
+use super::Stop;
 use crate::{Args, Operand, Operator, ValueType};
 use sidestage_tensor::{AlignedBytes, SharedOut, Tensor, TensorOut};
+
+/// What costs more is not computed here but when the model runs, which can be stopped meanwhile.
+const DEAREST: usize = 1 << 30;
 
 /// What an operator makes of tensors that are known.
 ///
@@ -18,11 +22,35 @@ pub(crate) fn fold(
     inputs: &[&Tensor],
     results: &[ValueType],
 ) -> Result<Vec<Tensor>, String> {
+    let refused = |bytes| format!("no memory for a result of {bytes} bytes");
+    run(op, inputs, results, usize::MAX).map_err(refused)?.ok_or_else(|| "it is too dear".into())
+}
+
+/// As [`fold`], of results of at most `limit` bytes. Nothing: it would take long.
+pub(super) fn fold_here(
+    op: &dyn Operator,
+    inputs: &[&Tensor],
+    results: &[ValueType],
+    limit: usize,
+) -> Result<Option<Vec<Tensor>>, Stop> {
+    let sizes = results.iter().map(|ty| ty.bytes(&[]).unwrap_or(usize::MAX));
+    match sizes.max().filter(|bytes| *bytes > limit) {
+        Some(bytes) => Err(Stop::Memory(bytes)),
+        None => run(op, inputs, results, DEAREST).map_err(Stop::Memory),
+    }
+}
+
+/// Runs it unless it costs more than this. An error is the size of a result that does not fit.
+fn run(
+    op: &dyn Operator,
+    inputs: &[&Tensor],
+    results: &[ValueType],
+    dearest: usize,
+) -> Result<Option<Vec<Tensor>>, usize> {
     let mut bytes = Vec::new();
     for ty in results {
-        let size = ty.bytes(&[]).ok_or("its result has no size")?;
-        let room = AlignedBytes::zeroed(size);
-        bytes.push(room.map_err(|_| format!("no memory for a result of {size} bytes"))?);
+        let size = ty.bytes(&[]).unwrap_or(usize::MAX);
+        bytes.push(AlignedBytes::zeroed(size).map_err(|_| size)?);
     }
     let inputs: Vec<Operand<'_>> =
         inputs.iter().map(|input| Operand::Tensor(input.view())).collect();
@@ -37,9 +65,12 @@ pub(crate) fn fold(
         .collect();
     let args = Args { inputs: &inputs, outputs: &outputs };
     let work = op.work(&args);
+    if work.units.saturating_mul(work.cost) > dearest {
+        return Ok(None);
+    }
     op.run(&args, 0..work.units);
     let tensor = |(ty, bytes): (&ValueType, AlignedBytes)| {
         Tensor::from_bytes(ty.dtype, ty.extents(&[]).dims(), bytes)
     };
-    Ok(results.iter().zip(bytes).map(tensor).collect())
+    Ok(Some(results.iter().zip(bytes).map(tensor).collect()))
 }

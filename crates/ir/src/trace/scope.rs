@@ -1,5 +1,6 @@
+use super::fold::fold_here;
 use super::val::{At, Order, Traced, Transpose};
-use super::{Frame, Rounds, Stop, Val, Work, fold};
+use super::{Frame, Rounds, Stop, Val, Work};
 use crate::{Attribute, BodyId, Call, Model, Operator, ValueId, ValueType, Var};
 use sidestage_tensor::{DType, Extents, Tensor};
 
@@ -14,7 +15,7 @@ pub struct Scope<'a, 'w> {
 
 impl<'a, 'w> Scope<'a, 'w> {
     pub(super) fn new(work: &'a mut Work<'w>, model: &'a Model, call: &'a Call) -> Self {
-        let before = work.graph.values();
+        let before = work.draft.graph.values();
         Self { work, model, call, before }
     }
 
@@ -172,13 +173,14 @@ impl<'a, 'w> Scope<'a, 'w> {
             return Err(format!("a result would have {} dimensions", ty.dims.len()).into());
         }
         let known: Option<Vec<&Tensor>> = inputs.iter().map(Traced::known).collect();
-        if let Some(known) = known.filter(|_| !op.has_effect()) {
-            let tensors = fold(&*op, &known, &results)?;
+        if let Some(known) = known.filter(|_| !op.has_effect())
+            && let Some(tensors) = fold_here(&*op, &known, &results, self.work.trace.limit)?
+        {
             return tensors.into_iter().map(|one| tensor(Val::known(one))).collect();
         }
         let inputs: Vec<ValueId> = inputs.iter().map(|input| self.value(input)).collect();
         let name = self.call.name.as_str();
-        let outputs = self.work.graph.apply_boxed(name, op, &inputs);
+        let outputs = self.work.draft.graph.apply_boxed(name, op, &inputs);
         let outputs = outputs.map_err(|error| error.to_string())?;
         let vals = outputs.into_iter().zip(results);
         vals.map(|(id, ty)| tensor(Val::new(ty, At::Value(id)))).collect()
@@ -202,7 +204,7 @@ impl<'a, 'w> Scope<'a, 'w> {
             return tensor(Val::known(known.reshaped(dims)));
         }
         let id = self.value(of);
-        let id = self.work.graph.view(id, dims);
+        let id = self.work.draft.graph.view(id, dims);
         tensor(Val::new(ValueType::fixed(of.dtype(), dims), At::Value(id)))
     }
 
@@ -287,12 +289,12 @@ impl<'a, 'w> Scope<'a, 'w> {
         transpose: Transpose,
     ) -> Result<Traced, Stop> {
         let At::Value(id) = tensor.at else { return transpose(self, tensor, axes) };
-        let made = self.work.transposed.iter().find(|(of, by, _)| *of == id && by == axes);
+        let made = self.work.draft.transposed.iter().find(|(of, by, _)| *of == id && by == axes);
         if let Some((_, _, made)) = made {
             return Ok(made.clone());
         }
         let made = transpose(self, tensor, axes)?;
-        self.work.transposed.push((id, axes.to_vec(), made.clone()));
+        self.work.draft.transposed.push((id, axes.to_vec(), made.clone()));
         Ok(made)
     }
 
@@ -368,16 +370,16 @@ impl<'a, 'w> Scope<'a, 'w> {
     fn value(&mut self, tensor: &Traced) -> ValueId {
         match &tensor.at {
             At::Value(id) => *id,
-            At::Known(known) => self.work.graph.constant(known),
+            At::Known(known) => self.work.draft.graph.constant(known),
             At::Register(register) => {
-                let fed = self.work.feeds.iter().find(|(known, _)| known == register);
+                let fed = self.work.draft.feeds.iter().find(|(known, _)| known == register);
                 if let Some((_, id)) = fed {
                     // It may have been reshaped since.
-                    let same = self.work.graph.ty(*id).extents(&[]).dims() == tensor.dims();
-                    return if same { *id } else { self.work.graph.view(*id, tensor.dims()) };
+                    let same = self.work.draft.graph.ty(*id).extents(&[]).dims() == tensor.dims();
+                    return if same { *id } else { self.work.draft.graph.view(*id, tensor.dims()) };
                 }
-                let id = self.work.graph.input("", tensor.ty.dtype, &tensor.ty.dims);
-                self.work.feeds.push((*register, id));
+                let id = self.work.draft.graph.input("", tensor.ty.dtype, &tensor.ty.dims);
+                self.work.draft.feeds.push((*register, id));
                 id
             }
         }

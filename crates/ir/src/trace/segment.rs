@@ -1,5 +1,5 @@
 use super::val::{At, Traced};
-use super::{Scope, Stop, TraceError, Val, Work};
+use super::{Draft, Scope, Stop, TraceError, Val, Work};
 use crate::{Graph, Model, ValueId};
 use sidestage_tensor::Tensor;
 
@@ -15,6 +15,8 @@ pub struct Segment {
     /// The registers whose tensors the trace asks for; none at the end, or if the model is cut only
     /// because it is long.
     pub needs: Vec<usize>,
+    /// The registers that are read after it: all others may be forgotten.
+    pub keeps: Vec<usize>,
     /// At the end: the model's outputs.
     pub outcome: Option<Vec<Outcome>>,
 }
@@ -61,11 +63,13 @@ impl Work<'_> {
         if let Err(stop) = self.settle(&model, &mut needs) {
             let problem = match stop {
                 Stop::Refused(problem) => problem,
+                Stop::Memory(bytes) => return Err(TraceError::Memory { bytes }),
                 Stop::Needs(_) | Stop::Dead => "an order that depends on a value".into(),
             };
             return Err(self.trace.refusal(problem));
         }
-        let Self { trace, graph, feeds, .. } = self;
+        let Self { trace, draft } = self;
+        let Draft { graph, feeds, .. } = std::mem::take(draft);
         let mut gives: Vec<(usize, ValueId)> = Vec::new();
         let mut registers = trace.registers;
         let mut keep = |tensor: &mut Traced| {
@@ -95,8 +99,16 @@ impl Work<'_> {
             let vals = model.outputs.iter().map(|port| trace.env[port.var.index()].as_ref());
             vals.map(|val| val.map_or(Outcome::Nothing, Outcome::of)).collect()
         });
+        let mut keeps = asked.clone();
+        trace.visit(&mut |_, val| {
+            val.each(&mut |tensor| {
+                if let At::Register(register) = tensor.at {
+                    keeps.push(register);
+                }
+            });
+        });
         let ids: Vec<ValueId> = gives.iter().map(|(_, id)| *id).collect();
-        Ok(Segment { graph: graph.finish(&ids), feeds, gives, needs: asked, outcome })
+        Ok(Segment { graph: graph.finish(&ids), feeds, gives, needs: asked, keeps, outcome })
     }
 
     /// What is kept lies as its dimensions say.

@@ -21,7 +21,7 @@ pub(crate) fn run(args: &LogitsArgs) -> Result<(), CliError> {
             format!("{count} tokens do not fit the model's {} positions", decoder.context_length());
         return Err(CliError::engine(error("CONTEXT_LENGTH_EXCEEDED", message)));
     }
-    let vocab = decoder.config().vocab_size;
+    let vocab = decoder.vocab_size();
     let shape: &[usize] = if args.all { &[args.tokens.len(), vocab] } else { &[vocab] };
     // Checked before a file is made: a wrong token leaves nothing behind.
     if let Some(&token) = args.tokens.iter().find(|token| **token as usize >= vocab) {

@@ -46,7 +46,7 @@ pub enum Progress {
 
 /// Takes the time of each node of a run.
 pub struct Timer<'a> {
-    /// Where it goes: of [`Executor::op_times`].
+    /// Where it goes: of [`Executor::list_ops`].
     pub times: &'a mut OpTimes,
     /// Milliseconds since any moment.
     pub now: &'a dyn Fn() -> f64,
@@ -263,9 +263,14 @@ impl Executor {
         self.go_on(pool, stop, Some(timer))
     }
 
-    /// No times yet, for the nodes of this plan.
-    pub fn op_times(&self) -> OpTimes {
-        OpTimes::new(&self.plan)
+    /// Adds this plan to those whose nodes are timed.
+    pub fn list_ops(&self, times: &mut OpTimes) {
+        times.list(&self.plan);
+    }
+
+    /// Takes the pages of another executor, whose plan has the same states.
+    pub fn take_states(&mut self, other: &mut Self) {
+        self.states = std::mem::take(&mut other.states);
     }
 
     fn go_on(

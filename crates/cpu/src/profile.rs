@@ -4,8 +4,10 @@ use sidestage_ir::{Node, Plan};
 #[derive(Clone, Debug, Default)]
 pub struct OpTimes {
     list: Vec<OpTime>,
-    /// For each node of the plan, its place in the list.
-    of_node: Vec<usize>,
+    /// For each node of each plan, its place in the list.
+    of_node: Vec<Vec<usize>>,
+    /// The plan whose nodes are counted.
+    plan: usize,
 }
 
 /// The nodes of one kind.
@@ -21,22 +23,27 @@ pub struct OpTime {
 }
 
 impl OpTimes {
-    pub(crate) fn new(plan: &Plan) -> Self {
-        let mut times = Self::default();
+    /// Also those of this plan, the next one.
+    pub(crate) fn list(&mut self, plan: &Plan) {
+        let mut places = Vec::new();
         for node in &plan.graph.nodes {
             let name = name(plan, node);
-            let place = times.list.iter().position(|op| op.name == name).unwrap_or_else(|| {
-                times.list.push(OpTime { name, calls: 0, ms: 0.0 });
-                times.list.len() - 1
-            });
-            times.of_node.push(place);
+            places.push(self.list.iter().position(|op| op.name == name).unwrap_or_else(|| {
+                self.list.push(OpTime { name, calls: 0, ms: 0.0 });
+                self.list.len() - 1
+            }));
         }
-        times
+        self.of_node.push(places);
+    }
+
+    /// Counts nodes of the n-th plan from now on.
+    pub fn choose(&mut self, plan: usize) {
+        self.plan = plan;
     }
 
     /// Counts some milliseconds of a node, and whether it is done.
     pub(crate) fn add(&mut self, node: usize, ms: f64, done: bool) {
-        let op = &mut self.list[self.of_node[node]];
+        let op = &mut self.list[self.of_node[self.plan][node]];
         op.ms += ms;
         op.calls += u64::from(done);
     }

@@ -71,7 +71,7 @@ impl Session {
         credits: Option<u32>,
         now: f64,
     ) -> Result<(), ErrorInfo> {
-        let vocab_size = self.decoder.config().vocab_size;
+        let vocab_size = self.decoder.vocab_size();
         let sampling = sampling(&options, &self.defaults, now, id);
         sampling.check(vocab_size)?;
         if let Some(&token) = options.stop_tokens.iter().find(|id| **id as usize >= vocab_size) {

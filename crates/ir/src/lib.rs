@@ -20,6 +20,6 @@ pub use operator::{Args, GraphError, Operand, Operator, Work};
 pub use plan::{Place, Plan};
 pub use rewrite::{Made, Pass, Rule, Site};
 pub use trace::{
-    Draft, Given, Lower, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError, Traced,
-    Transpose, Val, computed,
+    Draft, Given, Lower, Memo, Outcome, Rounds, Scope, Segment, Stop, Table, Trace, TraceError,
+    Traced, Transpose, Val, computed,
 };

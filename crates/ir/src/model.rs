@@ -168,6 +168,13 @@ impl Call {
         self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
+    /// With an attribute more.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: Attribute) -> Self {
+        self.attributes.push((name.into(), value));
+        self
+    }
+
     /// The bodies it may run.
     pub fn bodies(&self) -> impl Iterator<Item = BodyId> {
         self.attributes.iter().filter_map(|(_, value)| match value {

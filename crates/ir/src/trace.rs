@@ -8,13 +8,16 @@
 //! loops need no more than this: the trace goes where the run would go.
 
 mod fold;
+mod known;
 mod lives;
+mod memo;
 mod scope;
 mod segment;
 mod val;
 
 pub use fold::computed;
 pub(crate) use fold::fold;
+pub use memo::Memo;
 pub use scope::Scope;
 pub use segment::{Outcome, Segment};
 pub use val::{Given, Traced, Transpose, Val};
@@ -167,6 +170,9 @@ pub struct Trace {
     orders: bool,
     /// Most bytes of a value that is computed here.
     limit: usize,
+    /// Most nodes of a segment.
+    most: usize,
+    memo: Option<Memo>,
 }
 
 /// The graph of a segment that is not whole yet.
@@ -218,14 +224,28 @@ impl Trace {
         }
         let lives = Arc::new(Lives::new(&model));
         let frames = vec![Frame { body: BodyId(0), next: 0, rounds: None }];
-        let (asked, orders, limit) = (Vec::new(), true, usize::MAX);
-        Ok(Self { model, lives, table, env, frames, registers, asked, orders, limit })
+        let (asked, orders, limit, most, memo) = (Vec::new(), true, usize::MAX, MOST_NODES, None);
+        Ok(Self { model, lives, table, env, frames, registers, asked, orders, limit, most, memo })
     }
 
     /// Refuses to compute a value of more bytes.
     #[must_use]
     pub fn with_limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
+        self
+    }
+
+    /// Ends a segment that has so many nodes.
+    #[must_use]
+    pub fn with_most(mut self, nodes: usize) -> Self {
+        self.most = nodes;
+        self
+    }
+
+    /// Computes nothing of known values that other traces with this memo have computed.
+    #[must_use]
+    pub fn with_memo(mut self, memo: Memo) -> Self {
+        self.memo = Some(memo);
         self
     }
 
@@ -267,7 +287,7 @@ impl Trace {
         }
         let mut work = Work { trace: self, draft };
         let mut needs = Vec::new();
-        while !work.trace.frames.is_empty() && work.draft.graph.nodes() < MOST_NODES {
+        while !work.trace.frames.is_empty() && work.draft.graph.nodes() < work.trace.most {
             match work.step() {
                 Ok(()) if stop() => return Ok(None),
                 Ok(()) => {}

@@ -34,8 +34,8 @@ pub(crate) struct DecoderGraph {
 pub(crate) struct Inputs {
     /// `[rows]`: the token, or -1 where a vector is given.
     pub(crate) tokens: ValueId,
-    /// `[rows, width]`.
-    pub(crate) vectors: ValueId,
+    /// `[rows, width]`; `None`: only tokens can be given.
+    pub(crate) vectors: Option<ValueId>,
     /// `[rows]`.
     pub(crate) positions: ValueId,
     /// `[rows]`: where in the cache the row's keys and values go.
@@ -61,9 +61,10 @@ pub(crate) fn build(
     let sequences = graph.symbol("sequences", MAX_SEQUENCES);
     let outputs = graph.symbol("outputs", MAX_OUTPUTS);
     let width = Dim::Fixed(config.width);
+    let vectors = graph.input("vectors", DType::F32, &[rows, width]);
     let inputs = Inputs {
         tokens: graph.input("tokens", DType::I32, &[rows]),
-        vectors: graph.input("vectors", DType::F32, &[rows, width]),
+        vectors: Some(vectors),
         positions: graph.input("positions", DType::I32, &[rows]),
         slots: graph.input("slots", DType::I32, &[rows]),
         sequences: graph.input("sequences", DType::I32, &[rows]),
@@ -72,7 +73,7 @@ pub(crate) fn build(
     };
     let mut decoder = Builder { config, weights, graph, inputs, max_pages, kv_type };
     let table = decoder.matrix("token_embd.weight", config.vocab_size, config.width)?;
-    let embedded = [inputs.tokens, inputs.vectors, table];
+    let embedded = [inputs.tokens, vectors, table];
     let x = decoder.apply("embedding", Gather, &embedded)?;
     let x = decoder.scaled("embedding_scale", x, config.embedding_scale)?;
     let mut x = decoder.learned_positions(x)?;

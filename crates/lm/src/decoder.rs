@@ -1,4 +1,5 @@
 use crate::build::{self, DecoderGraph, Inputs};
+use crate::program::Program;
 use crate::{
     Config, KvCache, KvType, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
 };
@@ -9,7 +10,7 @@ use sidestage_ir::{Plan, ValueId};
 use sidestage_pool::Pool;
 
 /// Positions of a conversation where nobody says otherwise: memory grows with it.
-const DEFAULT_CONTEXT: usize = 4096;
+pub(crate) const DEFAULT_CONTEXT: usize = 4096;
 
 /// One position of one sequence in a step.
 #[derive(Clone, Debug)]
@@ -142,13 +143,15 @@ impl DecoderPlan {
 /// A decoder with its weights and its cache.
 #[derive(Debug)]
 pub struct Decoder {
-    config: Config,
+    vocab_size: usize,
+    width: usize,
     context_length: usize,
-    executor: Executor,
+    memory: Memory,
+    /// Those for more rows behind those for fewer.
+    programs: Vec<Program>,
+    /// The one of the step, which has the cache's pages.
+    at: usize,
     cache: KvCache,
-    inputs: Inputs,
-    hidden: ValueId,
-    logits: ValueId,
     /// Bytes of one page of the cache, of all layers.
     page_bytes: usize,
     /// Sequences of the step, kept so that a step allocates nothing.
@@ -163,23 +166,41 @@ impl Decoder {
     pub fn new(plan: DecoderPlan, weights: Weights) -> Result<Self, LmError> {
         let DecoderPlan { config, context_length, memory, plan, inputs, hidden, logits } = plan;
         let refused = LmError::refused("scratch", memory.scratch as usize);
-        let pages = context_length.div_ceil(PAGE);
-        Ok(Self {
-            config,
-            context_length,
-            executor: Executor::new(plan, weights).map_err(refused)?,
-            cache: KvCache::new(pages),
-            inputs,
-            hidden,
-            logits,
-            page_bytes: (memory.kv_cache / pages as u64) as usize,
-            sequences: Vec::with_capacity(MAX_SEQUENCES),
-        })
+        let executor = Executor::new(plan, weights).map_err(refused)?;
+        let program = Program { executor, inputs, hidden, logits, fixed: None };
+        let sizes = (config.vocab_size, config.width);
+        Ok(Self::of_programs(vec![program], sizes, context_length, memory))
     }
 
-    /// Its sizes.
-    pub fn config(&self) -> &Config {
-        &self.config
+    /// A decoder of programs, those for more rows behind those for fewer.
+    pub(crate) fn of_programs(
+        programs: Vec<Program>,
+        (vocab_size, width): (usize, usize),
+        context_length: usize,
+        memory: Memory,
+    ) -> Self {
+        let pages = context_length.div_ceil(PAGE);
+        Self {
+            vocab_size,
+            width,
+            context_length,
+            memory,
+            programs,
+            at: 0,
+            cache: KvCache::new(pages),
+            page_bytes: (memory.kv_cache / pages as u64) as usize,
+            sequences: Vec::with_capacity(MAX_SEQUENCES),
+        }
+    }
+
+    /// Tokens in the vocabulary.
+    pub fn vocab_size(&self) -> usize {
+        self.vocab_size
+    }
+
+    /// What it takes when its cache is full.
+    pub fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// Positions a sequence may have.
@@ -189,7 +210,7 @@ impl Decoder {
 
     /// The bytes of the cache's pages so far.
     pub fn cache_bytes(&self) -> usize {
-        self.executor.memory().1
+        self.programs[self.at].executor.memory().1
     }
 
     /// The cache's sequences.
@@ -214,50 +235,31 @@ impl Decoder {
                 self.sequences.push(row.sequence);
             }
         }
-        self.make_room(rows)?;
         let wanted = rows.iter().filter(|row| row.wants == Wants::Output).count();
         assert!(rows.len() <= MAX_ROWS && wanted <= MAX_OUTPUTS, "too many rows in a step");
         assert!(self.sequences.len() <= MAX_SEQUENCES, "too many sequences in a step");
-        let Self { executor, inputs, cache, sequences, .. } = self;
-        executor.begin(&[rows.len(), sequences.len(), wanted]);
-
-        let width = self.config.width;
-        for (index, row) in rows.iter().enumerate() {
-            let token = match &row.input {
-                RowInput::Token(token) => *token as i32,
-                RowInput::Vector(vector) => {
-                    let span = index * width..(index + 1) * width;
-                    executor.input::<f32>(inputs.vectors)[span].copy_from_slice(vector);
-                    -1
-                }
-            };
-            executor.input::<i32>(inputs.tokens)[index] = token;
-            executor.input::<i32>(inputs.positions)[index] = row.position as i32;
-            let position = row.position as usize;
-            let page = cache.table(row.sequence)[position / PAGE] as usize;
-            executor.input::<i32>(inputs.slots)[index] = (page * PAGE + position % PAGE) as i32;
-            let sequence = sequences.iter().position(|sequence| *sequence == row.sequence);
-            executor.input::<i32>(inputs.sequences)[index] = sequence.unwrap_or(0) as i32;
-        }
+        self.choose(rows.len(), wanted);
+        self.make_room(rows)?;
         let pages = self.context_length.div_ceil(PAGE);
-        let tables = executor.input::<i32>(inputs.tables);
-        tables.fill(-1);
-        for (sequence, table) in sequences.iter().zip(tables.chunks_exact_mut(pages)) {
-            for (to, page) in table.iter_mut().zip(cache.table(*sequence)) {
-                *to = *page as i32;
-            }
-        }
-        let list = executor.input::<i32>(inputs.wanted);
-        let wanting = rows.iter().enumerate().filter(|(_, row)| row.wants == Wants::Output);
-        for (to, (index, _)) in list.iter_mut().zip(wanting) {
-            *to = index as i32;
-        }
+        self.programs[self.at].begin(rows, &self.sequences, &self.cache, pages);
         Ok(())
+    }
+
+    /// Takes the first program that is large enough.
+    fn choose(&mut self, rows: usize, wanted: usize) {
+        let fits = |program: &Program| {
+            program.fixed.is_none_or(|(most, outputs)| rows <= most && wanted <= outputs)
+        };
+        let next = self.programs.iter().position(fits).unwrap_or(self.programs.len() - 1);
+        if let Ok([new, old]) = self.programs.get_disjoint_mut([next, self.at]) {
+            new.executor.take_states(&mut old.executor);
+        }
+        self.at = next;
     }
 
     /// Goes on with the step until it is done or `stop` says so.
     pub fn resume(&mut self, pool: &Pool, stop: &mut dyn FnMut() -> bool) -> Progress {
-        self.executor.resume(pool, stop)
+        self.programs[self.at].executor.resume(pool, stop)
     }
 
     /// As [`Decoder::resume`], with the time of each operator.
@@ -267,42 +269,52 @@ impl Decoder {
         stop: &mut dyn FnMut() -> bool,
         timer: Timer<'_>,
     ) -> Progress {
-        self.executor.resume_timed(pool, stop, timer)
+        timer.times.choose(self.at);
+        self.programs[self.at].executor.resume_timed(pool, stop, timer)
     }
 
     /// No times yet, for the operators of this decoder.
     pub fn op_times(&self) -> OpTimes {
-        self.executor.op_times()
+        let mut times = OpTimes::default();
+        self.programs.iter().for_each(|program| program.executor.list_ops(&mut times));
+        times
     }
 
     /// Logits of the n-th row that wanted output, in the order of the rows: one for each token.
     pub fn logits(&self, output: usize) -> &[f32] {
-        let size = self.config.vocab_size;
-        &self.executor.output(self.logits).f32s()[output * size..(output + 1) * size]
+        let (size, program) = (self.vocab_size, &self.programs[self.at]);
+        let logits = program.executor.output(program.logits).f32s();
+        &logits[output * size..(output + 1) * size]
     }
 
     /// The same, to be changed by what chooses the token.
     pub fn logits_mut(&mut self, output: usize) -> &mut [f32] {
-        let size = self.config.vocab_size;
-        &mut self.executor.output_mut(self.logits)[output * size..(output + 1) * size]
+        let (size, program) = (self.vocab_size, &mut self.programs[self.at]);
+        let logits = program.executor.output_mut(program.logits);
+        &mut logits[output * size..(output + 1) * size]
     }
 
     /// The last hidden state, after the last norm, of the n-th row that wanted output.
     pub fn hidden(&self, output: usize) -> &[f32] {
-        let size = self.config.width;
-        &self.executor.output(self.hidden).f32s()[output * size..(output + 1) * size]
+        let (size, program) = (self.width, &self.programs[self.at]);
+        let hidden = program.executor.output(program.hidden).f32s();
+        &hidden[output * size..(output + 1) * size]
     }
 
     fn check(&self, rows: &[Row]) -> Result<(), LmError> {
-        let vocab_size = self.config.vocab_size as u32;
+        let vocab_size = self.vocab_size as u32;
         let context_length = self.context_length as u32;
         for row in rows {
             match &row.input {
                 RowInput::Token(id) if *id >= vocab_size => {
                     return Err(LmError::Token { id: *id, vocab_size });
                 }
+                RowInput::Vector(_) if self.programs[0].inputs.vectors.is_none() => {
+                    let (key, value) = ("an embedding".into(), "an input".into());
+                    return Err(LmError::Feature { key, value });
+                }
                 RowInput::Vector(vector) => {
-                    assert_eq!(vector.len(), self.config.width, "an embedding has the width");
+                    assert_eq!(vector.len(), self.width, "an embedding has the width");
                 }
                 RowInput::Token(_) => {}
             }
@@ -327,14 +339,15 @@ impl Decoder {
         };
         let pages = self.cache.pages_with(self.sequences.iter().map(needed).sum());
         let bytes = self.page_bytes * pages.saturating_sub(self.cache.pages());
-        self.executor.reserve_pages(pages).map_err(LmError::refused("KV cache", bytes))?;
+        let executor = &mut self.programs[self.at].executor;
+        executor.reserve_pages(pages).map_err(LmError::refused("KV cache", bytes))?;
         let mut copies = Vec::new();
         for &sequence in &self.sequences {
             let (from, to) = span(sequence);
             self.cache.prepare(sequence, from, to, |old, new| copies.push((old, new)))?;
         }
         for (old, new) in copies {
-            self.executor.copy_page(old as usize, new as usize);
+            executor.copy_page(old as usize, new as usize);
         }
         Ok(())
     }

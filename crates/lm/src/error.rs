@@ -52,6 +52,11 @@ pub enum LmError {
         /// Its type.
         dtype: DType,
     },
+    /// A model of calls is not a decoder that can be run.
+    Traced {
+        /// Why.
+        problem: String,
+    },
     /// The graph could not be built or planned.
     Graph(GraphError),
     /// The plan needs more than it may.
@@ -105,6 +110,7 @@ impl LmError {
             Self::Architecture { .. }
             | Self::Feature { .. }
             | Self::Type { .. }
+            | Self::Traced { .. }
             | Self::Graph(_) => "MODEL_UNSUPPORTED",
             Self::KvType { .. } => "INVALID_OPTION",
             Self::Memory { .. } => "MEMORY_LIMIT",
@@ -137,6 +143,7 @@ impl fmt::Display for LmError {
             Self::Type { name, dtype } => {
                 write!(f, "the tensor {name} has the type {dtype}, which is not supported")
             }
+            Self::Traced { problem } => write!(f, "this is not a decoder: {problem}"),
             Self::File(error) => error.fmt(f),
             Self::Graph(error) => error.fmt(f),
             Self::Memory { needed, limit } => {

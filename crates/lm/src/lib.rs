@@ -12,7 +12,9 @@ mod error;
 mod family;
 mod kv;
 mod loss;
+mod program;
 mod sampler;
+mod traced;
 
 pub use build::{MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES};
 pub use config::{Config, Experts, Layer, Rope, RopeScaling, Rotation};

@@ -7,6 +7,7 @@
 mod arg;
 mod arrange;
 mod attention;
+mod cached;
 mod cast;
 mod compress;
 mod concat;
@@ -139,6 +140,13 @@ pub const CALLS: &[&[CallInfo]] = &[
 pub fn lowering(call: &Call) -> Option<Lower> {
     let all = CALLS.iter().chain(tensorflow::CALLS);
     all.copied().flatten().find(|row| row.op == call.op).map(|row| row.lower)
+}
+
+/// The same in a decoder, whose calls may also be those that know the KV cache: `sidestage::…`. Only a
+/// model that was made for it may be lowered so, not one as a file has it.
+pub fn decoder_lowering(call: &Call) -> Option<Lower> {
+    let own = cached::CALLS.iter().find(|row| row.op == call.op).map(|row| row.lower);
+    own.or_else(|| lowering(call))
 }
 
 /// An axis, counted from the end if it is below 0.

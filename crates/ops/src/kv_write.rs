@@ -9,7 +9,7 @@ pub(crate) const INFO: OpInfo =
 
 /// Writes each row of `k[rows, kv_heads * head_dim]` and of `v`, which has the same shape, to its
 /// slot (page * 32 + position in it, `slots[rows]`) of the key and value states. Operands: `k`, `v`,
-/// the slots, the two states.
+/// the slots, the two states. A row whose slot is below 0 is not written.
 ///
 /// A page is `[kv_heads, elements]`: [`sidestage_kernels::kv_elements`] of each head, laid out as
 /// [`sidestage_kernels::kv_write`] says.
@@ -59,7 +59,7 @@ impl Operator for KvWrite {
             let (source, head) = (unit / heads, unit % heads);
             let kind = [KvKind::Keys, KvKind::Values][source];
             let (x, pages) = (args.tensor(source).f32s(), args.pages(3 + source));
-            for (x, &slot) in x.chunks_exact(width).zip(slots) {
+            for (x, &slot) in x.chunks_exact(width).zip(slots).filter(|(_, slot)| **slot >= 0) {
                 let (page, position) = (slot as usize / KV_PAGE, slot as usize % KV_PAGE);
                 let bytes = pages[page].len() / heads;
                 let span = head * bytes..(head + 1) * bytes;

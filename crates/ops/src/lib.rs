@@ -80,7 +80,7 @@ pub use arg::Arg;
 pub use attention::{Attention, AttentionParts};
 pub use binary::Binary;
 pub use bit_cast::BitCast;
-pub use calls::{CALLS, CallInfo, arrange, lowering};
+pub use calls::{CALLS, CallInfo, arrange, decoder_lowering, lowering};
 pub use cast::Cast;
 pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;

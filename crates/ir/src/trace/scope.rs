@@ -1,4 +1,3 @@
-use super::fold::fold_here;
 use super::val::{At, Order, Traced, Transpose};
 use super::{Frame, Rounds, Stop, Val, Work};
 use crate::{Attribute, BodyId, Call, Model, Operator, ValueId, ValueType, Var};
@@ -174,7 +173,7 @@ impl<'a, 'w> Scope<'a, 'w> {
         }
         let known: Option<Vec<&Tensor>> = inputs.iter().map(Traced::known).collect();
         if let Some(known) = known.filter(|_| !op.has_effect())
-            && let Some(tensors) = fold_here(&*op, &known, &results, self.work.trace.limit)?
+            && let Some(tensors) = self.work.trace.fold(&*op, &known, &results)?
         {
             return tensors.into_iter().map(|one| tensor(Val::known(one))).collect();
         }
@@ -184,6 +183,23 @@ impl<'a, 'w> Scope<'a, 'w> {
         let outputs = outputs.map_err(|error| error.to_string())?;
         let vals = outputs.into_iter().zip(results);
         vals.map(|(id, ty)| tensor(Val::new(ty, At::Value(id)))).collect()
+    }
+
+    /// Pages that are kept from run to run, each of this shape.
+    ///
+    /// # Errors
+    /// If there can be no such pages.
+    pub fn state(&mut self, name: &str, dtype: DType, dims: &[usize]) -> Result<Traced, Stop> {
+        let id = self.work.draft.graph.state(name, dtype, dims);
+        tensor(Val::new(ValueType::fixed(dtype, dims), At::Value(id)))
+    }
+
+    /// Applies an operator that only changes states.
+    ///
+    /// # Errors
+    /// Its refusal.
+    pub fn effect(&mut self, op: impl Operator + 'static, inputs: &[Traced]) -> Result<(), Stop> {
+        self.apply_all(op, inputs).map(|_| ())
     }
 
     /// The same elements in another shape.

@@ -42,7 +42,12 @@ pub(crate) fn evaluate(
     decoder.cache().remove(sequence);
 }
 
-fn generate(decoder: &mut Decoder, pool: &Pool, prompt: &[u32], count: usize) -> Vec<u32> {
+pub(crate) fn generate(
+    decoder: &mut Decoder,
+    pool: &Pool,
+    prompt: &[u32],
+    count: usize,
+) -> Vec<u32> {
     let sequence = decoder.cache().create();
     let mut rows: Vec<Row> = prompt
         .iter()
@@ -71,7 +76,7 @@ fn generate(decoder: &mut Decoder, pool: &Pool, prompt: &[u32], count: usize) ->
     tokens
 }
 
-fn ids(value: &Value) -> Vec<u32> {
+pub(crate) fn ids(value: &Value) -> Vec<u32> {
     value.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect()
 }
 

@@ -15,4 +15,5 @@ mod refusals;
 mod scarcity;
 mod steps;
 mod tiny;
+mod traced;
 mod types;

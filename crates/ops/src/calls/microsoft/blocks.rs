@@ -118,21 +118,20 @@ fn linear(
     cast(scope, &y, x.dtype())
 }
 
-fn matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    let (x, q, scales) = (scope.tensor(0)?, scope.tensor(1)?, scope.tensor(2)?);
-    let (zeros, bias) = (scope.optional_tensor(3)?, scope.optional_tensor(5)?);
-    let (n, width) =
-        (size(scope, "N").ok_or("N is missing")?, size(scope, "K").ok_or("K is missing")?);
+/// The weight of `MatMulNBits`; its operands begin at `first`.
+fn weight(scope: &mut Scope<'_, '_>, first: usize) -> Result<Traced, Stop> {
+    let (q, scales) = (scope.tensor(first)?, scope.tensor(first + 1)?);
+    let zeros = scope.optional_tensor(first + 2)?;
+    let n = size(scope, "N").ok_or("N is missing")?;
+    let width = size(scope, "K").ok_or("K is missing")?;
     let bits = size(scope, "bits").unwrap_or(4);
     let block = size(scope, "block_size").ok_or("block_size is missing")?;
     if ![2, 4, 8].contains(&bits) || scope.int("weight_prepacked").unwrap_or(0) != 0 {
         return Err(Stop::Refused(format!("weights of {bits} bits, or in another layout")));
     }
-    let groups = scope.integers(4)?;
     // Those of a weight whose inputs keep their order say nothing new.
-    if groups.is_some_and(|groups| {
-        groups.iter().enumerate().any(|(at, group)| *group != (at / block) as i64)
-    }) {
+    let groups = scope.integers(first + 3)?.unwrap_or_default();
+    if groups.iter().enumerate().any(|(at, group)| *group != (at / block) as i64) {
         return Err("g_idx that puts the inputs in another order is not supported".into());
     }
     let (blocks, per_byte) = (width.div_ceil(block), 8 / bits);
@@ -147,7 +146,27 @@ fn matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     };
     let zero = (1 << (bits - 1)) as f32;
     let pack = PackBlocks { bits, block, signed: false, width, zero, to: DType::F32 };
-    let weight = Blocks { q, scales, zeros, pack }.packed(scope)?;
+    Blocks { q, scales, zeros, pack }.packed(scope)
+}
+
+fn matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let (x, bias) = (scope.tensor(0)?, scope.optional_tensor(5)?);
+    let weight = weight(scope, 1)?;
+    let y = linear(scope, &x, weight, bias)?;
+    scope.give_tensor(0, y);
+    Ok(())
+}
+
+/// `MatMulNBits` in two: the weight, of operands that are known,
+pub(in crate::calls) fn weight_alone(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let weight = weight(scope, 0)?;
+    scope.give_tensor(0, weight);
+    Ok(())
+}
+
+/// and the product.
+pub(in crate::calls) fn linear_alone(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    let (x, weight, bias) = (scope.tensor(0)?, scope.tensor(1)?, scope.optional_tensor(2)?);
     let y = linear(scope, &x, weight, bias)?;
     scope.give_tensor(0, y);
     Ok(())

@@ -1,6 +1,7 @@
-//! Norms over the last dimensions, by the operators of the language models.
+//! Norms over the last dimensions, by the operators of the language models. Means and deviations are not
+//! given: only training reads them.
 
-use super::{CallInfo, axis, biased, cast, row, unwanted};
+use super::{CallInfo, axis, biased, cast, row};
 use crate::{LayerNormalization, RmsNormalization};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::DType;
@@ -39,7 +40,6 @@ pub(super) fn normalized(
 
 /// ONNX Runtime writes it in the domain of ONNX too.
 fn simplified(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
-    unwanted(scope, &[(1, "inv_std_var")])?;
     let (x, weight) = (scope.tensor(0)?, scope.tensor(1)?);
     let first = axis(scope.int("axis").unwrap_or(-1), x.dims().len())?;
     let inner: usize = x.dims()[first..].iter().product();
@@ -54,7 +54,6 @@ fn simplified(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 
 /// The norm of a sum, and the sum.
 fn skip(scope: &mut Scope<'_, '_>, rms: bool) -> Result<(), Stop> {
-    unwanted(scope, &[(1, "mean"), (2, "inv_std_var")])?;
     let (x, skip, weight) = (scope.tensor(0)?, scope.tensor(1)?, scope.tensor(2)?);
     let beta = if rms { None } else { scope.optional_tensor(3)? };
     let bias = scope.optional_tensor(if rms { 3 } else { 4 })?;

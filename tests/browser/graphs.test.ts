@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { goldens } from "./goldens.js";
 import { readNpz } from "./npz.js";
 import { DATA } from "./server.js";
 import { bothModes } from "./suite.js";
@@ -102,6 +103,60 @@ bothModes("graphs", (test) => {
       { samples: audio.data.slice(0, windows * 512), windows },
     );
     near(found, expected.data.slice(0, windows), 1e-4);
+  });
+
+  test("a decoder that takes its past is a language model", async (page) => {
+    const runs = goldens("stories260K-F32.gguf");
+    const out = await page.evaluate(async (runs) => {
+      const { generateText } = window.sidestage;
+      const url = "data/onnx/stories260K-kv.onnx";
+      const how = { temperature: 0 };
+      const alone = await window.help.load({ kvType: "f32" }, url);
+      const byTokens = [];
+      for (const { prompt_ids: prompt, generated_ids: ids } of runs) {
+        const made = await generateText({
+          ...how,
+          model: alone,
+          prompt,
+          maxTokens: ids.length,
+        });
+        byTokens.push(made.tokens);
+      }
+      const text = await window.help.caught(
+        generateText({ ...how, model: alone, prompt: "A" }),
+      );
+      const run = await window.help.caught(alone.run({ input_ids: [[1]] }));
+      const { format, hasTokenizer } = alone.info;
+      await alone.dispose();
+      // Files of a folder, of which the model is one.
+      const names = ["config.json", "generation_config.json", "tokenizer.json"];
+      const urls = [url, ...names.map((name) => `data/lm/stories260K-hf/${name}`)];
+      const files = urls.map(async (from) => {
+        const bytes = await (await fetch(from)).arrayBuffer();
+        return new File([bytes], from.slice(from.lastIndexOf("/") + 1));
+      });
+      const model = await window.help.load({ kvType: "f32" }, await Promise.all(files));
+      const byText = [];
+      for (const { prompt, generated_ids: ids } of runs) {
+        const made = await generateText({ ...how, model, prompt, maxTokens: ids.length });
+        byText.push({ tokens: made.tokens, text: made.text });
+      }
+      const graph = await window.help.load({ task: "run" }, url);
+      const takes = graph.inputs.length;
+      return { byTokens, byText, text, run, format, hasTokenizer, takes };
+    }, runs);
+    assert.deepEqual(
+      out.byTokens,
+      runs.map((run) => run.generated_ids),
+    );
+    assert.deepEqual(
+      out.byText,
+      runs.map((run) => ({ tokens: run.generated_ids, text: run.generated_text })),
+    );
+    assert.equal(out.text?.code, "TOKENIZER_MISSING");
+    assert.equal(out.run?.code, "TASK_UNSUPPORTED");
+    assert.deepEqual([out.format, out.hasTokenizer], ["onnx", false]);
+    assert.ok(out.takes > 2);
   });
 
   test("runs are queued, one is aborted, the model is disposed of", async (page) => {

@@ -1,10 +1,13 @@
-//! The files of a model on this machine: one, all of a split, or a Hugging Face folder.
+//! The files of a model on this machine: one, all of a split, a Hugging Face folder, or a graph model
+//! with what lies beside it.
 
 use crate::error::CliError;
 use sidestage_engine::protocol::HeldFile;
-use sidestage_store::SplitName;
+use sidestage_formats::graph::GraphFormat;
+use sidestage_store::{Kind, SplitName};
+use sidestage_text::Files;
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Files by name; opened when they are read.
@@ -19,6 +22,9 @@ impl ModelFiles {
     /// [`CliError::Unreadable`].
     pub(crate) fn find(path: &Path) -> Result<Self, CliError> {
         let unreadable = |error| CliError::Unreadable { path: path.to_owned(), error };
+        if is_graph(path) {
+            return Self::graph(path);
+        }
         let mut paths = Vec::new();
         if fs::metadata(path).map_err(unreadable)?.is_dir() {
             for entry in fs::read_dir(path).map_err(unreadable)? {
@@ -35,9 +41,38 @@ impl ModelFiles {
                 None => paths.push(path.to_owned()),
             }
         }
+        Self::of(paths.into_iter().map(|path| (name_of(&path), path)).collect())
+    }
+
+    /// A graph model, what lies beside it and is no other model, and the tokenizer of the folder above,
+    /// where exporters leave it that write to a folder `onnx`.
+    fn graph(model: &Path) -> Result<Self, CliError> {
+        let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let whole = folder.canonicalize().unwrap_or_default();
+        let above = whole.parent().filter(|_| whole.ends_with("onnx"));
+        let within = if above.is_some() { "onnx/" } else { "" };
+        let own = name_of(model);
+        let mut paths = vec![(format!("{within}{own}"), model.to_owned())];
+        if Kind::of(&own) != Kind::Graph {
+            // Among others it would not be known by its name.
+            return Self::of(paths);
+        }
+        for path in list(folder) {
+            let name = name_of(&path);
+            if name != own && (Files::wants(&name) || Kind::of(&name) == Kind::Other) {
+                paths.push((format!("{within}{name}"), path));
+            }
+        }
+        let words = above.into_iter().flat_map(list).map(|path| (name_of(&path), path));
+        paths.extend(words.filter(|(name, _)| Files::wants(name)));
+        Self::of(paths)
+    }
+
+    /// Those of these files that are there.
+    fn of(paths: Vec<(String, PathBuf)>) -> Result<Self, CliError> {
         let mut files = Vec::new();
-        for path in paths {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for (name, path) in paths {
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => {
                     files.push((path, HeldFile { name, size: metadata.len() }));
@@ -83,4 +118,23 @@ impl ModelFiles {
         let path = self.files.get(index).map(|file| file.0.clone()).unwrap_or_default();
         CliError::Unreadable { path, error }
     }
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The files of a folder, in the order of their names.
+fn list(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+/// Whether a file's first bytes are those of a graph model.
+fn is_graph(path: &Path) -> bool {
+    let mut head = [0; GraphFormat::ENOUGH];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && GraphFormat::of(&head).is_some()
 }

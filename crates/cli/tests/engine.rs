@@ -69,6 +69,38 @@ fn generate_gives_the_golden_tokens() {
 }
 
 #[test]
+fn generate_takes_a_graph_model_with_a_past() {
+    let Some(data) = data() else { return };
+    let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");
+    let goldens: Value = serde_json::from_str(&text).expect("JSON");
+    let alone = data.join("onnx/stories260K-kv.onnx");
+    // As exporters leave it: the tokenizer in the folder above.
+    let folder = Folder::new();
+    fs::create_dir(folder.path().join("onnx")).expect("a folder");
+    fs::copy(&alone, folder.path().join("onnx/model.onnx")).expect("a copy");
+    for name in ["config.json", "generation_config.json", "tokenizer.json"] {
+        let from = data.join("lm/stories260K-hf").join(name);
+        fs::copy(from, folder.path().join(name)).expect("a copy");
+    }
+    let worded = folder.path().join("onnx/model.onnx");
+    let (alone, worded) = (alone.display().to_string(), worded.display().to_string());
+    for golden in goldens["files"]["stories260K-F32.gguf"]["runs"].as_array().expect("runs") {
+        let count = golden["generated_ids"].as_array().expect("ids").len().to_string();
+        let tail = ["--greedy", "--kv-type", "f32", "--max-tokens", &count, "--json"];
+        let prompt = golden["prompt"].as_str().expect("text");
+        let ids = list(&golden["prompt_ids"]);
+        for (model, how, given) in [(&alone, "--tokens", &*ids), (&worded, "--prompt", prompt)] {
+            let args = [&["generate", "--model", model, how, given], &tail[..]].concat();
+            let found = json(&run(&args, b""));
+            assert_eq!(found["tokens"], golden["generated_ids"], "{prompt} by {how}");
+        }
+    }
+    let silero = data.join("onnx/silero_vad.onnx").display().to_string();
+    let ended = run(&["generate", "--model", &silero, "--tokens", "1"], b"");
+    assert_eq!(ended.error(), "TASK_UNSUPPORTED");
+}
+
+#[test]
 fn generate_takes_a_folder() {
     let Some(data) = data() else { return };
     let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");

@@ -230,7 +230,7 @@ impl<T: Text> Engine<T> {
         }
         self.session()?;
         Err(error("TASK_UNSUPPORTED", "the model is a language model, which is not run as a graph")
-            .hint("Use generateText or streamText."))
+            .hint("Use generateText or streamText; an ONNX decoder is run if loaded with task: \"run\"."))
     }
 
     fn finish_load(&mut self) {

@@ -2,6 +2,7 @@
 //! headers, the plan, the weights. One file is read at a time.
 
 mod border;
+mod decoder;
 mod folder;
 mod graph;
 mod headers;
@@ -62,7 +63,8 @@ pub(crate) enum Loaded {
 
 enum Stage {
     Resolve(Box<Resolve>),
-    Folder(Box<SmallFiles>),
+    /// Of a folder, or beside a graph model that has been read.
+    Folder(Box<SmallFiles>, Option<Box<Graph>>),
     Headers(Box<Headers>, Option<Box<ReadFolder>>),
     Weights(Box<Weights>),
     Graph(Box<Graph>),
@@ -151,7 +153,7 @@ impl Load {
             Given::Next(count) => {
                 let window = match &mut self.stage {
                     Stage::Resolve(resolve) => resolve.whole.window(count),
-                    Stage::Folder(files) => files.whole.window(count),
+                    Stage::Folder(files, _) => files.whole.window(count),
                     Stage::Headers(headers, _) => headers.window(count),
                     Stage::Weights(weights) => weights.placement.window(count),
                     Stage::Graph(graph) => graph.window(count),
@@ -184,7 +186,7 @@ impl Load {
                 let count = count.min(room);
                 match &mut self.stage {
                     Stage::Resolve(resolve) => resolve.whole.wrote(stream, count, hands.orders),
-                    Stage::Folder(files) => files.whole.wrote(stream, count, hands.orders),
+                    Stage::Folder(files, _) => files.whole.wrote(stream, count, hands.orders),
                     Stage::Headers(headers, _) => headers.wrote(stream, count, hands.orders)?,
                     Stage::Weights(weights) => weights.wrote(stream, count, hands.orders),
                     Stage::Graph(graph) => graph.wrote(stream, count, hands.orders)?,
@@ -229,7 +231,7 @@ impl Load {
         self.stage = match resolved.kind {
             Kind::Folder => {
                 let files = SmallFiles::start(resolved.shelf.clone(), hands.orders)?;
-                Stage::Folder(Box::new(files))
+                Stage::Folder(Box::new(files), None)
             }
             Kind::Gguf | Kind::Graph | Kind::Other => {
                 let wanted = resolved.shelf.model(&resolved.name)?;
@@ -244,7 +246,7 @@ impl Load {
     fn settle<T: Text>(&mut self, hands: &mut Hands<'_, T>) -> Result<bool, ErrorInfo> {
         loop {
             // Where a hub or a small file fails there may be another way.
-            if !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(_))
+            if !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(..))
                 && let Some(Err(error)) = self.end()
             {
                 return Err(error.clone().into());
@@ -270,19 +272,25 @@ impl Load {
                         true
                     }
                 },
-                Stage::Folder(files) => {
+                Stage::Folder(files, graph) => {
                     files.whole.check()?;
-                    match files.next(hands.orders) {
-                        Ok(None) => false,
-                        Ok(Some(mut folder)) => {
+                    match (files.next(hands.orders), graph) {
+                        (Ok(false), _) => false,
+                        (Ok(true), Some(graph)) => {
+                            graph.words = files.words(hands.text);
+                            self.report(hands);
+                            return Ok(true);
+                        }
+                        (Ok(true), None) => {
+                            let mut folder = files.folder()?;
                             self.retire();
                             let wanted = std::mem::take(&mut folder.weights);
                             let headers = Headers::start(wanted, hands.orders)?;
                             self.stage = Stage::Headers(Box::new(headers), Some(Box::new(folder)));
                             true
                         }
-                        Err(Some(error)) => return Err(error),
-                        Err(None) => {
+                        (Err(Some(error)), _) => return Err(error),
+                        (Err(None), _) => {
                             self.restart(hands)?;
                             true
                         }
@@ -307,10 +315,24 @@ impl Load {
                 },
                 Stage::Graph(graph) => {
                     if graph.next(hands.orders)? {
-                        self.report(hands);
-                        return Ok(true);
+                        let Some(Resolved { shelf, name, .. }) = &self.resolved else {
+                            return Ok(false);
+                        };
+                        let files = match graph.takes_tokens {
+                            true => SmallFiles::beside(shelf, name, hands.orders),
+                            false => None,
+                        };
+                        let Some(files) = files else {
+                            self.report(hands);
+                            return Ok(true);
+                        };
+                        if let Stage::Graph(graph) = self.retire() {
+                            self.stage = Stage::Folder(Box::new(files), Some(graph));
+                        }
+                        true
+                    } else {
+                        self.changed() || matches!(self.end(), Some(Err(_)))
                     }
-                    self.changed() || matches!(self.end(), Some(Err(_)))
                 }
                 Stage::Weights(weights) => {
                     if weights.next(hands.orders)? {
@@ -353,7 +375,7 @@ impl Load {
     }
 
     fn changed(&mut self) -> bool {
-        !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(_))
+        !matches!(self.stage, Stage::Resolve(_) | Stage::Folder(..))
             && self.all().any(|reading| reading.end() == Some(&Ok(End::Changed)))
     }
 
@@ -361,7 +383,7 @@ impl Load {
     fn reading(&mut self) -> Option<&mut Reading> {
         match &mut self.stage {
             Stage::Resolve(resolve) => Some(&mut resolve.whole.reading),
-            Stage::Folder(files) => Some(&mut files.whole.reading),
+            Stage::Folder(files, _) => Some(&mut files.whole.reading),
             Stage::Headers(headers, _) => Some(&mut headers.files.get_mut(headers.at)?.reading),
             Stage::Weights(weights) => Some(&mut weights.files.get_mut(weights.at)?.reading),
             Stage::Graph(graph) => graph.readings.get_mut(graph.at),
@@ -375,7 +397,7 @@ impl Load {
             Stage::Resolve(resolve) => {
                 (&mut resolve.over, Some(&mut resolve.whole.reading), &mut [])
             }
-            Stage::Folder(files) => (&mut files.over, Some(&mut files.whole.reading), &mut []),
+            Stage::Folder(files, _) => (&mut files.over, Some(&mut files.whole.reading), &mut []),
             Stage::Headers(headers, _) => (&mut [], None, &mut headers.files),
             Stage::Weights(weights) => (&mut [], None, &mut weights.files),
             Stage::Graph(graph) => (&mut graph.readings, None, &mut []),

@@ -195,8 +195,9 @@ impl Session {
     pub(crate) fn need_text(&self) -> Result<(), ErrorInfo> {
         match self.text {
             Some(_) => Ok(()),
-            None => Err(error("TOKENIZER_MISSING", "the model file has no vocabulary")
-                .hint("Give token ids, or use a file with tokenizer.ggml.* metadata.")),
+            None => Err(error("TOKENIZER_MISSING", "the model has no tokenizer").hint(
+                "Give token ids, or a GGUF file with a vocabulary, or a model with tokenizer.json.",
+            )),
         }
     }
 

@@ -149,6 +149,11 @@ impl UnplacedGraph {
         }
     }
 
+    /// Whether it takes tokens, as Hugging Face's exporters call them.
+    pub fn takes_tokens(&self) -> bool {
+        matches!(self, Self::Onnx(model) if model.takes("input_ids"))
+    }
+
     /// The model, with the bytes of [`UnplacedGraph::parts`].
     ///
     /// # Errors

@@ -26,6 +26,11 @@ use architecture::Architecture;
 use config::Config;
 use sidestage_tensor::DType;
 
+/// The family that a `config.json` names.
+pub fn model_type(config: &[u8]) -> Option<String> {
+    Config::read(config).ok()?.get("model_type")?.as_str().map(str::to_owned)
+}
+
 /// The small files of a folder, read.
 #[derive(Clone, Debug)]
 pub struct Folder {

@@ -39,6 +39,11 @@ fn refused(problem: impl Into<String>) -> LmError {
 }
 
 impl Decoder {
+    /// Whether a model of calls has the inputs and outputs of a decoder: tokens and a past, logits.
+    pub fn is_one(model: &Model) -> bool {
+        Ports::find(model).is_ok()
+    }
+
     /// The decoder that is a model of calls.
     ///
     /// # Errors

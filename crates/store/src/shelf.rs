@@ -201,6 +201,32 @@ impl Shelf {
         self.need(&format!("{folder}{path}"), Expect::Anything)
     }
 
+    /// Where the tokenizer of a graph model lies: beside it, or above its folder where that is called
+    /// `onnx`, as exporters write it; the shelf, and the folder on it.
+    pub fn of_tokenizer(&self, name: &str) -> (Self, String) {
+        let mut shelf = self.clone();
+        let inner = &name[..name.rfind('/').map_or(0, |slash| slash + 1)];
+        let above = |folder: &str| {
+            let rest = folder.strip_suffix("onnx/")?;
+            (rest.is_empty() || rest.ends_with('/')).then(|| rest.to_owned())
+        };
+        let beside = match self.names() {
+            Some(names) => names.iter().any(|(file, _)| *file == format!("{inner}tokenizer.json")),
+            None => false,
+        };
+        let up = match &mut shelf.place {
+            _ if beside => None,
+            Where::Hub { folder, .. } if inner.is_empty() => above(folder).map(|up| *folder = up),
+            Where::Url { base, .. } if inner.is_empty() => above(base).map(|up| *base = up),
+            _ => None,
+        };
+        let inner = match (up, above(inner)) {
+            (None, Some(up)) if !beside => up,
+            _ => inner.to_owned(),
+        };
+        (shelf, inner)
+    }
+
     /// The model's file of this name, and its siblings if it is one of a split GGUF.
     ///
     /// # Errors
@@ -214,8 +240,8 @@ impl Shelf {
         }
     }
 
-    /// What it holds by the names of its files: of several, a folder if there is a `config.json`, a
-    /// graph model if there is one, else a GGUF model.
+    /// What it holds by the names of its files: of several, a folder if there is a `config.json`, but
+    /// for one of a graph model, a graph model if there is one, else a GGUF model.
     ///
     /// # Errors
     /// [`StoreError::SourceInvalid`].
@@ -229,11 +255,14 @@ impl Shelf {
             };
             return Ok((kind, only.to_owned()));
         }
-        if names.iter().any(|(name, _)| *name == "config.json") {
+        let mut graphs = names.iter().map(|file| file.0).filter(|n| Kind::of(n) == Kind::Graph);
+        let graph = graphs.next().filter(|_| graphs.next().is_none());
+        let has = |wanted: fn(&str) -> bool| names.iter().any(|(name, _)| wanted(name));
+        let weights = |name: &str| !name.contains('/') && name.ends_with(".safetensors");
+        if has(|name| name == "config.json") && (graph.is_none() || has(weights)) {
             return Ok((Kind::Folder, String::new()));
         }
-        let mut graphs = names.iter().map(|file| file.0).filter(|n| Kind::of(n) == Kind::Graph);
-        if let (Some(name), None) = (graphs.next(), graphs.next()) {
+        if let Some(name) = graph {
             return Ok((Kind::Graph, name.to_owned()));
         }
         let gguf: Vec<&str> =

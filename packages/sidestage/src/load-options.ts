@@ -64,6 +64,11 @@ export interface LoadModelOptions {
   dtype?: string | undefined;
   /** Type of the KV cache's elements; default: `f16`. */
   kvType?: "f32" | "f16" | "q8_0" | undefined;
+  /**
+   * `run`: a decoder of a graph format is run as the graph that its file has, its past as inputs and
+   * outputs; `auto` (default): it generates text.
+   */
+  task?: "auto" | "run" | undefined;
   /** Bytes the model may take in all; default: what the browser allows. */
   memoryLimit?: number | undefined;
   /** Told how far the load is; never goes back. */
@@ -105,6 +110,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof LoadModelOptions>([
   "cacheKey",
   "dtype",
   "kvType",
+  "task",
   "memoryLimit",
   "onProgress",
   "signal",
@@ -163,6 +169,7 @@ export function checkLoad(given: LoadModelOptions, base: string | undefined): Ch
       cacheKey: textOf("cacheKey", given.cacheKey),
       dtype: textOf("dtype", given.dtype),
       kvType: textOf("kvType", given.kvType),
+      task: textOf("task", given.task),
       memoryLimit:
         wholeIn("memoryLimit", given.memoryLimit, 1, Number.MAX_SAFE_INTEGER) ?? null,
     },

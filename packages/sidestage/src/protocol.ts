@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (809a3e88bc39d09e) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (9e4c9b8182cd63eb) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -363,6 +363,11 @@ export type LoadOptions = {
   dtype: string | null;
   /** Type of the KV cache's elements: `f32`, `f16` (the default) or `q8_0`. */
   kvType: string | null;
+  /**
+   * What it is for: `auto` (default), or `run` for a decoder of a graph format whose past the page
+   * keeps itself: it is run as the graph that its file has.
+   */
+  task: string | null;
   /** Bytes the model may take in all; the worker fills in what its memory allows. */
   memoryLimit: number | null;
 };
@@ -431,7 +436,10 @@ export type ModelInfo = {
   inputs: Array<PortInfo>;
   /** Of a graph model: what it gives. */
   outputs: Array<PortInfo>;
-  /** `general.architecture`; of a graph model nothing, as all that is said of tokens and text. */
+  /**
+   * `general.architecture`; of a decoder in a graph format the `model_type` of the `config.json`
+   * beside it, else `decoder`; of other graph models nothing, as all that is said of tokens and text.
+   */
   architecture: string;
   /** Number of weights. */
   parameters: number;

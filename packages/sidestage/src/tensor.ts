@@ -115,7 +115,7 @@ export function wireInputs(
 function unknownInput(info: ModelInfo, name: string): SidestageError {
   if (info.inputs.length === 0) {
     return new SidestageError("TASK_UNSUPPORTED", "the model is not run as a graph", {
-      hint: "Use generateText or streamText.",
+      hint: 'Use generateText or streamText; an ONNX decoder is run if loaded with task: "run".',
     });
   }
   const names = info.inputs.map((one) => one.name).join(", ");

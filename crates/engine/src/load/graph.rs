@@ -1,11 +1,12 @@
 //! A graph model whose first file is here: the files beside it, then all of it in its place.
 
+use super::folder::Words;
 use super::headers::WeightFile;
 use crate::error::error;
 use crate::protocol::ErrorInfo;
 use sidestage_cpu::Runner;
 use sidestage_formats::graph::{GraphFormat, PartPlace, UnplacedGraph};
-use sidestage_ir::{Call, TraceError};
+use sidestage_ir::{Call, Model, TraceError};
 use sidestage_store::{End, Orders, Reading, Shelf};
 use sidestage_tensor::AlignedBytes;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ const WINDOW: usize = 64 << 10;
 pub(super) struct Graph {
     pub(super) format: GraphFormat,
     model: UnplacedGraph,
+    pub(super) takes_tokens: bool,
+    pub(super) words: Words,
     /// The first file, then those beside it.
     pub(super) readings: Vec<Reading>,
     pub(super) at: usize,
@@ -70,7 +73,9 @@ impl Graph {
         if let Some(reading) = readings.get_mut(at) {
             reading.start(orders);
         }
-        Ok(Self { format, model, readings, at, parts, window: vec![0; WINDOW] })
+        let (takes_tokens, words) = (model.takes_tokens(), Words::default());
+        let window = vec![0; WINDOW];
+        Ok(Self { format, model, takes_tokens, words, readings, at, parts, window })
     }
 
     /// Bytes of each file, as far as they are needed; `None`: all that there are.
@@ -138,19 +143,31 @@ impl Graph {
         Ok(true)
     }
 
-    /// The model, when all is in place, and the bytes of its weights.
-    pub(super) fn finish(self, memory_limit: Option<u64>) -> Result<(Runner, u64), ErrorInfo> {
-        let parts = self.parts.into_iter().map(|part| Arc::new(part.bytes)).collect();
-        let mut model = self.model.place(parts)?;
-        sidestage_ops::arrange(&mut model);
-        let weights = model.constants.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum();
-        let limit = memory_limit.map_or(u64::MAX, |limit| limit.saturating_sub(weights));
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, limit)
-            .with_passes(sidestage_ops::PASSES);
-        runner.check()?;
-        Ok((runner, weights))
+    /// The names of its files.
+    pub(super) fn files(&self) -> Vec<String> {
+        self.readings.iter().map(|reading| reading.wanted().file.clone()).collect()
     }
+
+    /// The model, when all is in place, and what lies beside it.
+    pub(super) fn finish(self) -> Result<(Model, Words), ErrorInfo> {
+        let parts = self.parts.into_iter().map(|part| Arc::new(part.bytes)).collect();
+        Ok((self.model.place(parts)?, self.words))
+    }
+}
+
+/// What runs a model, and the bytes of its weights.
+pub(super) fn runner(
+    mut model: Model,
+    memory_limit: Option<u64>,
+) -> Result<(Runner, u64), ErrorInfo> {
+    sidestage_ops::arrange(&mut model);
+    let weights = model.constants.iter().map(|(_, tensor)| tensor.bytes().len() as u64).sum();
+    let limit = memory_limit.map_or(u64::MAX, |limit| limit.saturating_sub(weights));
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, limit)
+        .with_passes(sidestage_ops::PASSES);
+    runner.check()?;
+    Ok((runner, weights))
 }
 
 /// Memory for so many bytes.

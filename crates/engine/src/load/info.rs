@@ -1,6 +1,6 @@
 //! What is told of a model that was loaded.
 
-use super::graph::Graph;
+use super::graph::{Graph, runner};
 use super::{Load, Loaded, Stage};
 use crate::error::error;
 use crate::graph::{GraphSession, port};
@@ -28,10 +28,10 @@ impl Load {
         let stage = self.retire();
         let weights = match stage {
             Stage::Weights(weights) => weights,
-            Stage::Graph(graph) => {
-                let session = self.graph(*graph, pool, clock)?;
+            Stage::Graph(graph) | Stage::Folder(_, Some(graph)) => {
+                let loaded = self.graph(*graph, (pool, clock), effects)?;
                 effects.push(ready);
-                return Ok(Loaded::Graph(Box::new(session)));
+                return Ok(loaded);
             }
             _ => return Err(error("MODEL_TRUNCATED", "the file ends inside its header")),
         };
@@ -68,7 +68,7 @@ impl Load {
             memory: memory_plan(memory),
             files,
             warnings,
-            ..self.info(pool, load_ms)
+            ..self.info(ModelInfo::default(), pool, load_ms)
         };
         effects.push(ready);
         let mut session = Session::new(info, decoder, text, weights.defaults.unwrap_or_default());
@@ -94,12 +94,27 @@ impl Load {
     fn graph(
         &self,
         graph: Graph,
-        pool: &Pool,
-        clock: &dyn Fn() -> f64,
-    ) -> Result<GraphSession, ErrorInfo> {
-        let files = graph.readings.iter().map(|reading| reading.wanted().file.clone());
-        let (files, format): (Vec<String>, _) = (files.collect(), graph.format.name().into());
-        let (runner, weights) = graph.finish(self.options.memory_limit)?;
+        (pool, clock): (&Pool, &dyn Fn() -> f64),
+        effects: &mut Vec<Effect>,
+    ) -> Result<Loaded, ErrorInfo> {
+        let (files, format) = (graph.files(), graph.format.name());
+        let (model, words) = graph.finish()?;
+        let weights = || model.constants.iter().map(|(_, tensor)| tensor);
+        let largest = weights().max_by_key(|tensor| tensor.bytes().len());
+        let info = ModelInfo {
+            name: files.first().cloned().unwrap_or_default(),
+            format: format.into(),
+            parameters: weights().map(|tensor| tensor.len() as u64).sum(),
+            weight_type: largest.map_or("", |tensor| tensor.dtype().name()).into(),
+            files,
+            warnings: self.not_kept_warning().into_iter().collect(),
+            ..ModelInfo::default()
+        };
+        if !self.options.as_graph && Decoder::is_one(&model) {
+            let session = self.decoder(model, words, info, (pool, clock), effects)?;
+            return Ok(Loaded::Text(Box::new(session)));
+        }
+        let (runner, weights) = runner(model, self.options.memory_limit)?;
         // Runs of a graph are not measured yet: with `auto` they leave one core to the page.
         if self.options.auto.is_some() {
             pool.set_threads(pool.size().saturating_sub(1).max(1));
@@ -110,28 +125,16 @@ impl Load {
         };
         let (inputs, outputs) = (ports(&model.inputs), ports(&model.outputs));
         let load_ms = clock() - self.started;
-        let weight_types = model.constants.iter().map(|(_, tensor)| tensor);
-        let largest = weight_types.max_by_key(|tensor| tensor.bytes().len());
-        let info = ModelInfo {
-            name: files.first().cloned().unwrap_or_default(),
-            format,
-            inputs,
-            outputs,
-            parameters: model.constants.iter().map(|(_, tensor)| tensor.len() as u64).sum(),
-            weight_type: largest.map_or("", |tensor| tensor.dtype().name()).into(),
-            memory: MemoryPlan { weights, total: weights, ..MemoryPlan::default() },
-            files,
-            warnings: self.not_kept_warning().into_iter().collect(),
-            ..self.info(pool, load_ms)
-        };
+        let memory = MemoryPlan { weights, total: weights, ..MemoryPlan::default() };
+        let info = ModelInfo { inputs, outputs, memory, ..self.info(info, pool, load_ms) };
         let mut session = GraphSession::new(info, runner);
         session.metrics.load_ms = load_ms;
         session.metrics.bytes_read = self.done[0];
-        Ok(session)
+        Ok(Loaded::Graph(Box::new(session)))
     }
 
-    /// What does not depend on the kind of model.
-    fn info(&self, pool: &Pool, load_ms: f64) -> ModelInfo {
+    /// With what does not depend on the kind of model.
+    pub(super) fn info(&self, info: ModelInfo, pool: &Pool, load_ms: f64) -> ModelInfo {
         let [_, cached_bytes, downloaded_bytes] = self.done;
         ModelInfo {
             handle: self.id,
@@ -143,7 +146,7 @@ impl Load {
             cached_bytes,
             cache: "none".into(),
             cache_reason: self.not_kept.as_ref().map(|(_, message)| message.clone()),
-            ..ModelInfo::default()
+            ..info
         }
     }
 
@@ -156,23 +159,27 @@ impl Load {
         )
     }
 
+    /// That conversations are shorter than was asked.
+    pub(super) fn lowered(&self, given: usize, trained: usize) -> Option<ErrorInfo> {
+        let asked = self.options.decoder.context_length.filter(|asked| *asked > given)?;
+        let message = format!(
+            "contextLength is {given}, not {asked}: the model was trained for {trained} positions"
+        );
+        Some(
+            error("CONTEXT_LENGTH_LOWERED", message)
+                .with("asked", asked)
+                .with("contextLength", given)
+                .with("trainedContextLength", trained),
+        )
+    }
+
     /// What the app should know though nothing failed.
     fn warnings(&self, weights: &super::Weights) -> Vec<ErrorInfo> {
         let (manifest, plan) = (&weights.manifest, &weights.plan);
         let types = plan.weights().filter_map(|(name, _)| Some(manifest.weights.get(name)?.dtype));
         let mut warnings: Vec<ErrorInfo> = slow_weights(types).into_iter().collect();
         let (trained, given) = (weights.plan.config.trained_context, weights.plan.context_length);
-        if let Some(asked) = self.options.decoder.context_length.filter(|asked| *asked > given) {
-            let message = format!(
-                "contextLength is {given}, not {asked}: the model was trained for {trained} positions"
-            );
-            warnings.push(
-                error("CONTEXT_LENGTH_LOWERED", message)
-                    .with("asked", asked)
-                    .with("contextLength", given)
-                    .with("trainedContextLength", trained),
-            );
-        }
+        warnings.extend(self.lowered(given, trained));
         warnings.extend(self.not_kept_warning());
         let folder = self.resolved.as_ref().is_some_and(|of| of.kind == Kind::Folder);
         if let Some(dtype) = self.options.dtype.filter(|_| !folder) {
@@ -186,7 +193,7 @@ impl Load {
     }
 }
 
-fn memory_plan(memory: Memory) -> MemoryPlan {
+pub(super) fn memory_plan(memory: Memory) -> MemoryPlan {
     MemoryPlan {
         weights: memory.weights,
         kv_cache: memory.kv_cache,

@@ -15,6 +15,8 @@ pub(super) struct Options {
     pub(super) cache_key: Option<String>,
     pub(super) dtype: Option<DType>,
     pub(super) memory_limit: Option<u64>,
+    /// Whether a decoder is to be run as the graph that its file has.
+    pub(super) as_graph: bool,
     /// To be measured; with what an earlier load found.
     pub(super) auto: Option<Option<ThreadsFigure>>,
 }
@@ -49,6 +51,13 @@ impl Options {
             None => None,
             Some(name) => Some(dtype(&name)?),
         };
+        let as_graph = match options.task.as_deref() {
+            None | Some("auto") => false,
+            Some("run") => true,
+            Some(other) => {
+                return Err(invalid("task", format!("{other:?}"), "\"auto\" or \"run\""));
+            }
+        };
         Ok(Self {
             decoder: DecoderOptions {
                 context_length: options.context_length.map(|length| length as usize),
@@ -63,6 +72,7 @@ impl Options {
             cache_key: options.cache_key,
             dtype,
             memory_limit: options.memory_limit,
+            as_graph,
             auto: (options.threads == Some(Threads::AUTO)).then_some(options.measured),
         })
     }

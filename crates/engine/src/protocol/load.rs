@@ -105,6 +105,9 @@ pub struct LoadOptions {
     pub dtype: Option<String>,
     /// Type of the KV cache's elements: `f32`, `f16` (the default) or `q8_0`.
     pub kv_type: Option<String>,
+    /// What it is for: `auto` (default), or `run` for a decoder of a graph format whose past the page
+    /// keeps itself: it is run as the graph that its file has.
+    pub task: Option<String>,
     /// Bytes the model may take in all; the worker fills in what its memory allows.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub memory_limit: Option<u64>,
@@ -125,7 +128,8 @@ pub struct ModelInfo {
     pub inputs: Vec<PortInfo>,
     /// Of a graph model: what it gives.
     pub outputs: Vec<PortInfo>,
-    /// `general.architecture`; of a graph model nothing, as all that is said of tokens and text.
+    /// `general.architecture`; of a decoder in a graph format the `model_type` of the `config.json`
+    /// beside it, else `decoder`; of other graph models nothing, as all that is said of tokens and text.
     pub architecture: String,
     /// Number of weights.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]

@@ -19,4 +19,5 @@ mod reuse;
 mod scarcity;
 mod sharing;
 mod threads;
+mod traced;
 mod watch;

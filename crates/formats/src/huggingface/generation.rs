@@ -27,6 +27,14 @@ pub struct GenerationDefaults {
 }
 
 impl GenerationDefaults {
+    /// Reads `config.json`, and where it is there `generation_config.json`.
+    ///
+    /// # Errors
+    /// JSON that is none.
+    pub fn of_files(config: &[u8], generation: Option<&[u8]>) -> Result<Self, FolderError> {
+        Self::read(&Config::read(config)?, generation)
+    }
+
     pub(super) fn read(config: &Config, generation: Option<&[u8]>) -> Result<Self, FolderError> {
         let values: Map<String, Value> = match generation {
             None => Map::new(),

@@ -206,6 +206,12 @@ impl Unplaced {
         proto::Model::read(&self.message).map(|model| model.ops()).unwrap_or_default()
     }
 
+    /// Whether it has an input of this name.
+    pub fn takes(&self, name: &str) -> bool {
+        let graph = proto::Model::read(&self.message).ok().and_then(|model| model.graph);
+        graph.is_some_and(|graph| graph.inputs.iter().any(|input| input.name == name))
+    }
+
     /// The model, with the bytes of [`Unplaced::parts`].
     ///
     /// # Errors

@@ -85,7 +85,7 @@ if (options.json) {
     table(results),
     ...(size === undefined
       ? []
-      : ["", "What a chat page downloads before the model:", "", sizeTable(size)]),
+      : ["", "What a page downloads before its model:", "", sizeTable(size)]),
     "",
   ].join("\n");
   console.log(report);

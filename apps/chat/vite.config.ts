@@ -26,8 +26,11 @@ function besideThePage(): Plugin {
         mkdirSync(dirname(to), { recursive: true });
         copyFileSync(from, to);
       };
+      // Not what runs graphs, nor the worker for pages without the client.
+      const others = /-graphs-|^worker\.js$/;
       for (const name of readdirSync(engine)) {
-        if (/\.(js|wasm)$/.test(name)) copy(join(engine, name), `sidestage/${name}`);
+        if (!/\.(js|wasm)$/.test(name) || others.test(name)) continue;
+        copy(join(engine, name), `sidestage/${name}`);
       }
       if (existsSync(box)) copy(box, "models/box.gguf");
       else this.warn("models/box/box.gguf is missing: the page has no model in the box");

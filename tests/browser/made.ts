@@ -22,6 +22,10 @@ export const MADE: Record<string, (models: string) => Buffer> = {
     bytes.writeUInt32LE(8192, bytes.indexOf(key) + key.length + 4);
     return bytes;
   },
+  /** With the name of a graph. */
+  "story.onnx": story,
+  /** A graph with the name of a language model. */
+  "digits.gguf": (models) => readFileSync(join(models, "../onnx/mnist-12.onnx")),
   /** Of an architecture that nobody knows. */
   "unknown.gguf": (models) => {
     const bytes = Buffer.from(story(models));

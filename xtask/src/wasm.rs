@@ -1,4 +1,4 @@
-//! The wasm modules: the engine in four variants, and text.
+//! The wasm modules: the engine for each kind of models in four variants, and text.
 
 use crate::command::{program, run};
 use crate::failure::Failure;
@@ -14,22 +14,39 @@ struct Variant {
     profile: &'static str,
 }
 
+/// What is built of a variant.
+struct Module {
+    package: &'static str,
+    /// The one of its features that it is built with; `None`: those that it has.
+    feature: Option<&'static str>,
+    /// The file is `NAME-VARIANT.wasm`.
+    name: &'static str,
+}
+
+/// A page downloads the code of its own models only, so each kind has a module.
+const ENGINES: [Module; 2] = [
+    Module { package: "sidestage-web", feature: Some("language"), name: "sidestage" },
+    Module { package: "sidestage-web", feature: Some("graphs"), name: "sidestage-graphs" },
+];
+const TEXT: Module = Module { package: "sidestage-web-text", feature: None, name: "sidestage" };
+const BENCH: Module = Module { package: "bench-kernels", feature: None, name: "bench-kernels" };
+
 /// wasm has no dispatch at run time: a module with an unknown feature fails to compile, so every set
 /// of features is a file of its own.
 const VARIANTS: [Variant; 4] = [
-    Variant { name: "simd", features: "+simd128", threads: false, profile: "release" },
+    Variant { name: "simd", features: "+simd128", threads: false, profile: "engine" },
     Variant {
         name: "relaxed",
         features: "+simd128,+relaxed-simd",
         threads: false,
-        profile: "release",
+        profile: "engine",
     },
-    Variant { name: "simd-threads", features: "+simd128", threads: true, profile: "release" },
+    Variant { name: "simd-threads", features: "+simd128", threads: true, profile: "engine" },
     Variant {
         name: "relaxed-threads",
         features: "+simd128,+relaxed-simd",
         threads: true,
-        profile: "release",
+        profile: "engine",
     },
 ];
 
@@ -51,25 +68,15 @@ const SHARED: [&str; 9] = [
 pub(crate) fn build(project: &Project) -> Result<(), Failure> {
     let out = project.wasm();
     fs::create_dir_all(&out).map_err(|e| unwritable(&out, &e))?;
-    let total = VARIANTS.len() + 1;
-    for (index, variant) in VARIANTS.iter().enumerate() {
-        let what = format!("wasm {}/{total}: engine, {}", index + 1, variant.name);
-        one(
-            project,
-            "sidestage-web",
-            variant,
-            &out.join(format!("sidestage-{}.wasm", variant.name)),
-            &what,
-        )?;
-    }
     let text = Variant { name: "text", features: "+simd128", threads: false, profile: "text" };
-    one(
-        project,
-        "sidestage-web-text",
-        &text,
-        &out.join("sidestage-text.wasm"),
-        &format!("wasm {total}/{total}: text"),
-    )
+    // What a variant's modules share is compiled once.
+    let engines = VARIANTS.iter().flat_map(|variant| ENGINES.iter().map(move |it| (it, variant)));
+    let all: Vec<(&Module, &Variant)> = engines.chain([(&TEXT, &text)]).collect();
+    for (index, (module, variant)) in all.iter().enumerate() {
+        let label = format!("wasm {}/{}", index + 1, all.len());
+        one(project, module, variant, &out, &label)?;
+    }
+    Ok(())
 }
 
 /// Builds the modules of `bench/kernels`; gives their folder.
@@ -77,25 +84,27 @@ pub(crate) fn bench(project: &Project) -> Result<PathBuf, Failure> {
     let out = project.cache.join("wasm-bench");
     fs::create_dir_all(&out).map_err(|e| unwritable(&out, &e))?;
     for variant in VARIANTS.iter().filter(|variant| variant.threads) {
-        let file = format!("bench-kernels-{}.wasm", variant.name);
-        let what = format!("wasm: benchmarks of kernels, {}", variant.name);
-        one(project, "bench-kernels", variant, &out.join(file), &what)?;
+        one(project, &BENCH, variant, &out, "wasm")?;
     }
     Ok(out)
 }
 
 fn one(
     project: &Project,
-    package: &str,
+    module: &Module,
     variant: &Variant,
-    file: &Path,
-    what: &str,
+    out: &Path,
+    label: &str,
 ) -> Result<(), Failure> {
+    let name = format!("{}-{}.wasm", module.name, variant.name);
     // One target folder per variant: their flags differ, and cargo would rebuild all on each change.
     let target = project.cache.join("wasm-target").join(variant.name);
     let mut flags = format!("-C target-feature={}", variant.features);
-    let mut args = vec!["build", "--profile", variant.profile, "--lib", "-p", package];
+    let mut args = vec!["build", "--profile", variant.profile, "--lib", "-p", module.package];
     args.extend(["--target", "wasm32-unknown-unknown"]);
+    if let Some(feature) = module.feature {
+        args.extend(["--no-default-features", "--features", feature]);
+    }
     if variant.threads {
         // The ready-made std has no atomics, so std is built too.
         flags.push_str(",+atomics,+bulk-memory,+mutable-globals");
@@ -121,9 +130,9 @@ fn one(
     } else {
         command.env_remove("RUSTC_BOOTSTRAP");
     }
-    run(&mut command, what)?;
+    run(&mut command, &format!("{label}: {name}"))?;
     let folder = target.join("wasm32-unknown-unknown").join(variant.profile);
-    place(&folder.join(package.replace('-', "_") + ".wasm"), file)
+    place(&folder.join(module.package.replace('-', "_") + ".wasm"), &out.join(name))
 }
 
 /// Copies a file if it differs, so that what depends on its time is not built again.

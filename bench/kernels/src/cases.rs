@@ -89,7 +89,7 @@ fn linear(dtype: DType, rows: usize, outputs: usize) -> Case {
     let kind = sidestage_kernels::activation_dtype(dtype);
     let x = matrix(&mut builder, kind, rows, WIDTH);
     let weight = builder.weight("weight", dtype, &[outputs, WIDTH]);
-    let y = builder.apply("y", Linear::default(), &[x, weight]);
+    let y = builder.apply("y", Linear::<true>::default(), &[x, weight]);
     let graph = builder.finish(&[y.expect("a layer that fits")]);
     let bytes = outputs * (WIDTH / dtype.block_len() * dtype.block_bytes());
     let arithmetic = if kind == DType::F32 { Arithmetic::F32 } else { Arithmetic::Int8 };

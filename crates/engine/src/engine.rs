@@ -1,6 +1,7 @@
 use crate::buffers::Buffers;
 use crate::error::error;
 use crate::graph::GraphSession;
+use crate::kinds::Graphs;
 use crate::load::{Hands, Load, Loaded};
 use crate::protocol::{
     Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, NamedValue, Outcome,
@@ -30,7 +31,7 @@ enum State {
     Empty,
     Loading(Box<Load>),
     Ready(Box<Session>),
-    Graph(Box<GraphSession>),
+    Graph(Graphs, Box<GraphSession>),
 }
 
 impl<T: Text> Engine<T> {
@@ -100,7 +101,7 @@ impl<T: Text> Engine<T> {
                     Ok(Outcome::Text { text: room.render(conversation, add_generation_prompt)? })
                 });
             }
-            Request::Metrics { id, .. } if let State::Graph(session) = &self.state => {
+            Request::Metrics { id, .. } if let State::Graph(_, session) = &self.state => {
                 let outcome = Outcome::Metrics { metrics: session.metrics() };
                 self.post(Event::Done { id, outcome });
             }
@@ -151,7 +152,7 @@ impl<T: Text> Engine<T> {
             State::Ready(session) => {
                 session.run(&mut self.text, pool, clock, &mut late, &mut events)
             }
-            State::Graph(session) => session.run(pool, clock, &mut late, buffers, &mut events),
+            State::Graph(_, session) => session.run(pool, clock, &mut late, buffers, &mut events),
             State::Empty | State::Loading(_) => false,
         };
         self.effects.extend(events.into_iter().map(|event| Effect::Post { event }));
@@ -206,7 +207,7 @@ impl<T: Text> Engine<T> {
                 self.end_load("the load was aborted", "ABORTED");
             }
             State::Ready(session) => session.abort(id),
-            State::Graph(session) => {
+            State::Graph(_, session) => {
                 let event = session.abort(id);
                 self.effects.extend(event.map(|event| Effect::Post { event }));
             }
@@ -222,7 +223,7 @@ impl<T: Text> Engine<T> {
         outputs: Option<Vec<String>>,
         now: f64,
     ) -> Result<(), ErrorInfo> {
-        if let State::Graph(session) = &mut self.state {
+        if let State::Graph(_, session) = &mut self.state {
             return session.queue(id, inputs, outputs, &mut self.buffers, now);
         }
         for buffer in inputs.iter().flat_map(|input| input.value.buffers()) {
@@ -240,7 +241,9 @@ impl<T: Text> Engine<T> {
             Ok(loaded) => {
                 let (info, state) = match loaded {
                     Loaded::Text(session) => (session.info.clone(), State::Ready(session)),
-                    Loaded::Graph(session) => (session.info.clone(), State::Graph(session)),
+                    Loaded::Graph(graphs, session) => {
+                        (session.info.clone(), State::Graph(graphs, session))
+                    }
                 };
                 self.state = state;
                 let outcome = Outcome::Loaded { model: Box::new(info) };
@@ -267,7 +270,7 @@ impl<T: Text> Engine<T> {
         self.end_load(message, "MODEL_DISPOSED");
         let open: Vec<u32> = match std::mem::replace(&mut self.state, State::Empty) {
             State::Ready(session) => session.jobs.into_iter().map(|job| job.id).collect(),
-            State::Graph(session) => session.end().collect(),
+            State::Graph(_, session) => session.end().collect(),
             State::Empty | State::Loading(_) => Vec::new(),
         };
         self.buffers.clear();
@@ -283,7 +286,7 @@ impl<T: Text> Engine<T> {
     fn session(&mut self) -> Result<(&mut Session, &mut T), ErrorInfo> {
         match &mut self.state {
             State::Ready(session) => Ok((session, &mut self.text)),
-            State::Graph(_) => Err(error(
+            State::Graph(..) => Err(error(
                 "TASK_UNSUPPORTED",
                 "the model is a graph, which has no tokens and no text",
             )

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 mod graph;
 mod job;
+mod kinds;
 mod load;
 mod placement;
 mod profile;
@@ -19,6 +20,7 @@ mod session;
 mod text;
 mod threads;
 mod warnings;
+pub mod wire;
 
 pub use buffers::Buffers;
 pub use engine::{Clock, Engine};

@@ -13,6 +13,7 @@ mod weights;
 mod whole;
 
 use crate::graph::GraphSession;
+use crate::kinds::{Graphs, Language};
 use crate::protocol::{Completion, Effect, ErrorInfo, Event, LoadOptions, ModelSource, Progress};
 use crate::session::Session;
 use crate::text::Text;
@@ -58,16 +59,16 @@ pub(crate) struct Load {
 /// A model that was loaded.
 pub(crate) enum Loaded {
     Text(Box<Session>),
-    Graph(Box<GraphSession>),
+    Graph(Graphs, Box<GraphSession>),
 }
 
 enum Stage {
     Resolve(Box<Resolve>),
     /// Of a folder, or beside a graph model that has been read.
-    Folder(Box<SmallFiles>, Option<Box<Graph>>),
+    Folder(Box<SmallFiles>, Option<(Graphs, Box<Graph>)>),
     Headers(Box<Headers>, Option<Box<ReadFolder>>),
-    Weights(Box<Weights>),
-    Graph(Box<Graph>),
+    Weights(Language, Box<Weights>),
+    Graph(Graphs, Box<Graph>),
     /// Between two stages.
     None,
 }
@@ -133,7 +134,7 @@ impl Load {
             }
             Room::Again(count) => Given::Scratch(count.min(SCRATCH)),
             Room::Next(count) => match &mut self.stage {
-                Stage::Weights(weights) if !weights.is_needed() => {
+                Stage::Weights(_, weights) if !weights.is_needed() => {
                     Given::Scratch(count.min(SCRATCH))
                 }
                 _ => Given::Next(count),
@@ -155,8 +156,8 @@ impl Load {
                     Stage::Resolve(resolve) => resolve.whole.window(count),
                     Stage::Folder(files, _) => files.whole.window(count),
                     Stage::Headers(headers, _) => headers.window(count),
-                    Stage::Weights(weights) => weights.placement.window(count),
-                    Stage::Graph(graph) => graph.window(count),
+                    Stage::Weights(_, weights) => weights.placement.window(count),
+                    Stage::Graph(_, graph) => graph.window(count),
                     Stage::None => &mut [],
                 };
                 self.given = Given::Next(window.len());
@@ -188,8 +189,8 @@ impl Load {
                     Stage::Resolve(resolve) => resolve.whole.wrote(stream, count, hands.orders),
                     Stage::Folder(files, _) => files.whole.wrote(stream, count, hands.orders),
                     Stage::Headers(headers, _) => headers.wrote(stream, count, hands.orders)?,
-                    Stage::Weights(weights) => weights.wrote(stream, count, hands.orders),
-                    Stage::Graph(graph) => graph.wrote(stream, count, hands.orders)?,
+                    Stage::Weights(_, weights) => weights.wrote(stream, count, hands.orders),
+                    Stage::Graph(_, graph) => graph.wrote(stream, count, hands.orders)?,
                     Stage::None => {}
                 }
             }
@@ -230,6 +231,7 @@ impl Load {
         self.done[0] = loaded;
         self.stage = match resolved.kind {
             Kind::Folder => {
+                Language::taken()?;
                 let files = SmallFiles::start(resolved.shelf.clone(), hands.orders)?;
                 Stage::Folder(Box::new(files), None)
             }
@@ -276,7 +278,7 @@ impl Load {
                     files.whole.check()?;
                     match (files.next(hands.orders), graph) {
                         (Ok(false), _) => false,
-                        (Ok(true), Some(graph)) => {
+                        (Ok(true), Some((_, graph))) => {
                             graph.words = files.words(hands.text);
                             self.report(hands);
                             return Ok(true);
@@ -298,22 +300,22 @@ impl Load {
                 }
                 Stage::Headers(headers, folder) => match headers.next(hands.orders)? {
                     Step::More => false,
-                    Step::Done => {
+                    Step::Done(language) => {
                         let (files, folder) = (&mut headers.files, folder.as_deref());
                         let weights = Weights::plan(files, folder, &self.options, hands.text)?;
-                        self.stage = Stage::Weights(Box::new(weights));
+                        self.stage = Stage::Weights(language, Box::new(weights));
                         true
                     }
-                    Step::Graph => {
+                    Step::Graph(graphs) => {
                         let Some(Resolved { shelf, name, .. }) = &self.resolved else {
                             return Ok(false);
                         };
                         let graph = Graph::start(&mut headers.files, shelf, name, hands.orders)?;
-                        self.stage = Stage::Graph(Box::new(graph));
+                        self.stage = Stage::Graph(graphs, Box::new(graph));
                         true
                     }
                 },
-                Stage::Graph(graph) => {
+                Stage::Graph(_, graph) => {
                     if graph.next(hands.orders)? {
                         let Some(Resolved { shelf, name, .. }) = &self.resolved else {
                             return Ok(false);
@@ -326,15 +328,15 @@ impl Load {
                             self.report(hands);
                             return Ok(true);
                         };
-                        if let Stage::Graph(graph) = self.retire() {
-                            self.stage = Stage::Folder(Box::new(files), Some(graph));
+                        if let Stage::Graph(graphs, graph) = self.retire() {
+                            self.stage = Stage::Folder(Box::new(files), Some((graphs, graph)));
                         }
                         true
                     } else {
                         self.changed() || matches!(self.end(), Some(Err(_)))
                     }
                 }
-                Stage::Weights(weights) => {
+                Stage::Weights(_, weights) => {
                     if weights.next(hands.orders)? {
                         self.report(hands);
                         return Ok(true);
@@ -385,8 +387,8 @@ impl Load {
             Stage::Resolve(resolve) => Some(&mut resolve.whole.reading),
             Stage::Folder(files, _) => Some(&mut files.whole.reading),
             Stage::Headers(headers, _) => Some(&mut headers.files.get_mut(headers.at)?.reading),
-            Stage::Weights(weights) => Some(&mut weights.files.get_mut(weights.at)?.reading),
-            Stage::Graph(graph) => graph.readings.get_mut(graph.at),
+            Stage::Weights(_, weights) => Some(&mut weights.files.get_mut(weights.at)?.reading),
+            Stage::Graph(_, graph) => graph.readings.get_mut(graph.at),
             Stage::None => None,
         }
     }
@@ -399,8 +401,8 @@ impl Load {
             }
             Stage::Folder(files, _) => (&mut files.over, Some(&mut files.whole.reading), &mut []),
             Stage::Headers(headers, _) => (&mut [], None, &mut headers.files),
-            Stage::Weights(weights) => (&mut [], None, &mut weights.files),
-            Stage::Graph(graph) => (&mut graph.readings, None, &mut []),
+            Stage::Weights(_, weights) => (&mut [], None, &mut weights.files),
+            Stage::Graph(_, graph) => (&mut graph.readings, None, &mut []),
             Stage::None => (&mut [], None, &mut []),
         };
         over.iter_mut().chain(one).chain(files.iter_mut().map(|file| &mut file.reading))
@@ -471,9 +473,9 @@ impl Load {
     fn total(&mut self) -> Option<u64> {
         let done = self.done[0];
         let ends = match &self.stage {
-            Stage::Weights(weights) => weights.manifest.ends.iter().copied().map(Some).collect(),
+            Stage::Weights(_, weights) => weights.manifest.ends.iter().copied().map(Some).collect(),
             Stage::Headers(..) => Vec::new(),
-            Stage::Graph(graph) => graph.ends(),
+            Stage::Graph(_, graph) => graph.ends(),
             _ => return None,
         };
         let lengths = self

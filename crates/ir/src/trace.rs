@@ -57,6 +57,9 @@ impl From<String> for Stop {
 }
 
 impl From<&str> for Stop {
+    // Of hundreds of places.
+    #[cold]
+    #[inline(never)]
     fn from(problem: &str) -> Self {
         Self::Refused(problem.into())
     }

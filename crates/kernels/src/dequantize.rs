@@ -20,12 +20,6 @@ use sidestage_tensor::blocks::Block;
 /// If `dtype` is not one that [`supports`](crate::supports) names: check it when the model is loaded.
 pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) {
     match dtype {
-        DType::F32 => plain(bytes, out, f32::from_le_bytes),
-        DType::F16 => halves(bytes, out),
-        DType::BF16 => plain(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
-        DType::Q8_0 => blocks(bytes, out, simple::q8_0),
-        DType::Q4_0 => blocks(bytes, out, simple::q4_0),
-        DType::Q4_1 => blocks(bytes, out, simple::q4_1),
         DType::Q5_0 => blocks(bytes, out, simple::q5_0),
         DType::Q5_1 => blocks(bytes, out, simple::q5_1),
         DType::Q2_K => blocks(bytes, out, k::q2_k),
@@ -46,6 +40,19 @@ pub fn dequantize_row(dtype: DType, bytes: &[u8], out: &mut [f32]) {
         DType::IQ3_S => blocks(bytes, out, iq::iq3_s),
         DType::IQ4_NL => blocks(bytes, out, iq::iq4_nl),
         DType::IQ4_XS => blocks(bytes, out, iq::iq4_xs),
+        other => dequantize_graphs(other, bytes, out),
+    }
+}
+
+/// As [`dequantize_row`], of the types that [`supports_graphs`](crate::supports_graphs) names.
+pub(crate) fn dequantize_graphs(dtype: DType, bytes: &[u8], out: &mut [f32]) {
+    match dtype {
+        DType::F32 => plain(bytes, out, f32::from_le_bytes),
+        DType::F16 => halves(bytes, out),
+        DType::BF16 => plain(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
+        DType::Q8_0 => blocks(bytes, out, simple::q8_0),
+        DType::Q4_0 => blocks(bytes, out, simple::q4_0),
+        DType::Q4_1 => blocks(bytes, out, simple::q4_1),
         other => panic!("weights of type {other} are not supported"),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) use arrange::Rows;
 pub(crate) use heads::Head;
 pub(crate) use parts::Part;
 
-use crate::dequantize_row;
+use crate::dequantize::{dequantize_graphs, dequantize_row};
 use crate::lanes::Portable;
 use crate::quant::Quant;
 use bytemuck::{Pod, Zeroable};
@@ -185,7 +185,27 @@ fn arrange_group<B: Rows>(rows: &[u8], out: &mut [u8]) {
 ///
 /// # Panics
 /// If the row lies outside the table, or as [`dequantize_row`].
-pub fn embed(
+#[inline(never)]
+pub fn embed(dtype: DType, table: &[u8], shape: (usize, usize), index: usize, out: &mut [f32]) {
+    embed_by::<true>(dtype, table, shape, index, out);
+}
+
+/// As [`embed`], for types that [`supports_graphs`](crate::supports_graphs) names.
+///
+/// # Panics
+/// As [`embed`], and if the type is another.
+#[inline(never)]
+pub fn embed_graphs(
+    dtype: DType,
+    table: &[u8],
+    shape: (usize, usize),
+    index: usize,
+    out: &mut [f32],
+) {
+    embed_by::<false>(dtype, table, shape, index, out);
+}
+
+fn embed_by<const ALL: bool>(
     dtype: DType,
     table: &[u8],
     (rows, width): (usize, usize),
@@ -194,14 +214,23 @@ pub fn embed(
 ) {
     let row = width / dtype.block_len() * dtype.block_bytes();
     if index >= grouped_rows(dtype, rows) {
-        return dequantize_row(dtype, &table[index * row..][..row], out);
+        let read = if ALL { dequantize_row } else { dequantize_graphs };
+        return read(dtype, &table[index * row..][..row], out);
     }
     let group = &table[index / GROUP * GROUP * row..][..GROUP * row];
-    by_block!(dtype, embed_blocks(group, index % GROUP, out), {
-        for (halves, out) in group.as_chunks::<{ 2 * GROUP }>().0.iter().zip(out) {
-            dequantize_row(dtype, &halves[2 * (index % GROUP)..][..2], std::slice::from_mut(out));
+    match dtype {
+        DType::Q4_0 => embed_blocks::<BlockQ4_0>(group, index % GROUP, out),
+        DType::Q4_1 => embed_blocks::<BlockQ4_1>(group, index % GROUP, out),
+        DType::Q8_0 => embed_blocks::<BlockQ8_0>(group, index % GROUP, out),
+        DType::F16 | DType::BF16 => {
+            for (halves, out) in group.as_chunks::<{ 2 * GROUP }>().0.iter().zip(out) {
+                let bytes = &halves[2 * (index % GROUP)..][..2];
+                dequantize_graphs(dtype, bytes, std::slice::from_mut(out));
+            }
         }
-    });
+        _ if ALL => by_block!(dtype, embed_blocks(group, index % GROUP, out), {}),
+        other => panic!("graphs have no weights of type {other}"),
+    }
 }
 
 fn embed_blocks<B: Rows>(bytes: &[u8], row: usize, out: &mut [f32]) {

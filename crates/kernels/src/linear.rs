@@ -183,26 +183,37 @@ impl Linear<'_> {
 ///
 /// # Panics
 /// If [`Linear::check`] is an error, the columns exceed `n` or have a part of a group.
+#[inline(never)]
 pub fn linear(args: &Linear<'_>, columns: Range<usize>) {
-    native(Columns { args, columns });
+    native(Columns::<true> { args, columns });
 }
 
-struct Columns<'a> {
+/// As [`linear`], for weights of types that [`supports_graphs`](crate::supports_graphs) names: it does
+/// not need the others' kernels.
+///
+/// # Panics
+/// As [`linear`], and if the type is another.
+#[inline(never)]
+pub fn linear_graphs(args: &Linear<'_>, columns: Range<usize>) {
+    native(Columns::<false> { args, columns });
+}
+
+struct Columns<'a, const ALL: bool> {
     args: &'a Linear<'a>,
     columns: Range<usize>,
 }
 
-impl Generic for Columns<'_> {
+impl<const ALL: bool> Generic for Columns<'_, ALL> {
     type Output = ();
 
     #[inline(always)]
     fn run<D: Dots>(self) {
-        linear_by::<D>(self.args, self.columns);
+        linear_by::<D, ALL>(self.args, self.columns);
     }
 }
 
 /// [`linear`] with a set of products of the caller's choice.
-pub(crate) fn linear_by<D: Dots>(args: &Linear<'_>, columns: Range<usize>) {
+pub(crate) fn linear_by<D: Dots, const ALL: bool>(args: &Linear<'_>, columns: Range<usize>) {
     if let Err(error) = args.check() {
         panic!("{error}");
     }
@@ -215,7 +226,19 @@ pub(crate) fn linear_by<D: Dots>(args: &Linear<'_>, columns: Range<usize>) {
         },
         Activations::Act8(_) | Activations::Act8Row(_) => {
             use grouped::run;
-            by_block!(args.dtype, run::<D>(args, columns), ungrouped::<D::L>(args, columns));
+            match args.dtype {
+                DType::Q4_0 => run::<D, BlockQ4_0>(args, columns),
+                DType::Q4_1 => run::<D, BlockQ4_1>(args, columns),
+                DType::Q8_0 => run::<D, BlockQ8_0>(args, columns),
+                _ if ALL => {
+                    by_block!(
+                        args.dtype,
+                        run::<D>(args, columns),
+                        ungrouped::<D::L>(args, columns)
+                    );
+                }
+                other => panic!("graphs have no weights of type {other}"),
+            }
         }
     }
 }

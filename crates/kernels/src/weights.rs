@@ -71,3 +71,10 @@ pub fn weight_kernel(dtype: DType) -> Option<WeightKernel> {
 pub fn supports(dtype: DType) -> bool {
     weight_kernel(dtype).is_some()
 }
+
+/// Whether those do that are for graphs' weights ([`linear_graphs`](crate::linear_graphs)): the others'
+/// kernels are much code.
+pub fn supports_graphs(dtype: DType) -> bool {
+    let floats = matches!(dtype, DType::F32 | DType::F16 | DType::BF16);
+    floats || matches!(dtype, DType::Q4_0 | DType::Q4_1 | DType::Q8_0)
+}

@@ -74,7 +74,7 @@ pub(crate) fn build(
     let mut decoder = Builder { config, weights, graph, inputs, max_pages, kv_type };
     let table = decoder.matrix("token_embd.weight", config.vocab_size, config.width)?;
     let embedded = [inputs.tokens, vectors, table];
-    let x = decoder.apply("embedding", Gather, &embedded)?;
+    let x = decoder.apply("embedding", Gather::<true>, &embedded)?;
     let x = decoder.scaled("embedding_scale", x, config.embedding_scale)?;
     let mut x = decoder.learned_positions(x)?;
     let angles = decoder.angles(context_length)?;
@@ -156,7 +156,7 @@ impl Builder<'_> {
     fn learned_positions(&mut self, x: ValueId) -> Result<ValueId, LmError> {
         let Config { rope: None, trained_context, width, .. } = *self.config else { return Ok(x) };
         let table = self.matrix("position_embd.weight", trained_context, width)?;
-        let positions = self.apply("positions", Gather, &[self.inputs.positions, table])?;
+        let positions = self.apply("positions", Gather::<true>, &[self.inputs.positions, table])?;
         self.apply("embedding_and_positions", Add, &[x, positions])
     }
 

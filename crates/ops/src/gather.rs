@@ -1,6 +1,7 @@
 use crate::rows::rows;
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
+use sidestage_kernels::{embed, embed_graphs};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
@@ -10,11 +11,11 @@ pub(crate) const INFO: OpInfo =
 /// The embedding of each row: row `token` of `table[vocab, width]` (any weight type), or the
 /// row's own vector in `vectors[rows, width]` where the token is negative. A token past the table's
 /// end takes its last row; callers check tokens before. Without vectors (two operands) a negative
-/// index takes the first row.
+/// index takes the first row. `ALL` is that of [`Linear`](crate::Linear).
 #[derive(Debug)]
-pub struct Gather;
+pub struct Gather<const ALL: bool>;
 
-impl Operator for Gather {
+impl<const ALL: bool> Operator for Gather<ALL> {
     fn name(&self) -> &'static str {
         INFO.name
     }
@@ -29,7 +30,7 @@ impl Operator for Gather {
         rules::rank("tokens", tokens, 1)?;
         rules::rank("table", table, 2)?;
         let width = rules::width("table", table)?;
-        if !sidestage_kernels::supports(table.dtype) {
+        if !rules::weights::<ALL>(table.dtype) {
             return Err(format!("weights of type {} are not supported", table.dtype));
         }
         let result = ValueType::new(DType::F32, [tokens.dims[0], Dim::Fixed(width)]);
@@ -50,6 +51,7 @@ impl Operator for Gather {
         let vectors = (args.inputs.len() > 2).then(|| args.tensor(1).f32s());
         let table = args.tensor(args.inputs.len() - 1);
         let last = table.extents.rows().saturating_sub(1);
+        let embed = if ALL { embed } else { embed_graphs };
         for unit in units {
             let (span, out) = rows::<f32>(args, unit..unit + 1);
             match vectors {
@@ -57,7 +59,7 @@ impl Operator for Gather {
                 _ => {
                     let token = (tokens[unit].max(0) as usize).min(last);
                     let shape = (table.extents.rows(), width);
-                    sidestage_kernels::embed(table.dtype, table.bytes, shape, token, out);
+                    embed(table.dtype, table.bytes, shape, token, out);
                 }
             }
         }

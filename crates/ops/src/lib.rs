@@ -284,7 +284,7 @@ mod tests {
                 dims: vec![2, 3],
             }),
             Box::new(ExpertLinear),
-            Box::new(Gather),
+            Box::new(Gather::<true>),
             Box::new(GatherElements { axis: 0 }),
             Box::new(GatherNd { batch: 0 }),
             Box::new(GeGlu),
@@ -293,7 +293,7 @@ mod tests {
             Box::new(GridSample { sampling, padding, align_corners: false }),
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
-            Box::new(Linear { outputs: None }),
+            Box::new(Linear::<true> { outputs: None }),
             Box::new(recurrence),
             Box::new(MatMul),
             Box::new(MergeAttention { heads, head_dim, parts }),
@@ -440,9 +440,9 @@ mod tests {
     fn a_part_of_a_layer_lies_inside_it() {
         let x = ValueType::fixed(DType::F32, &[3, 32]);
         let weight = ValueType::fixed(DType::F32, &[8, 32]);
-        let part = |outputs| Linear { outputs: Some(outputs) }.infer(&[&x, &weight]);
+        let part = |outputs| Linear::<true> { outputs: Some(outputs) }.infer(&[&x, &weight]);
         assert_eq!(part(2..7), Ok(vec![ValueType::fixed(DType::F32, &[3, 5])]));
-        assert_eq!(part(0..8), Linear { outputs: None }.infer(&[&x, &weight]));
+        assert_eq!(part(0..8), Linear::<true> { outputs: None }.infer(&[&x, &weight]));
         assert!(part(2..9).is_err() && part(3..3).is_err());
     }
 }

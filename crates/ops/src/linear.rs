@@ -12,21 +12,24 @@ pub(crate) const INFO: OpInfo =
 ///
 /// `x` has the type that [`sidestage_kernels::activation_dtype`] names for the weight's: `f32` for
 /// float weights, [`DType::Act8`] for quantised ones.
+///
+/// `ALL`: for weights of any type; else of those that [`sidestage_kernels::supports_graphs`] names, so
+/// that a build with graphs alone has their kernels alone.
 #[derive(Clone, Debug, Default)]
-pub struct Linear {
+pub struct Linear<const ALL: bool> {
     /// The rows of weight and bias to use: a part of a layer that was fused; `None`: all. It begins
     /// and ends where a group of rows does ([`sidestage_kernels::grouped_rows`]), or at the end.
     pub outputs: Option<Range<usize>>,
 }
 
-impl Linear {
+impl<const ALL: bool> Linear<ALL> {
     /// Rows of a weight that has `n`.
     fn outputs(&self, n: usize) -> Range<usize> {
         self.outputs.clone().unwrap_or(0..n)
     }
 }
 
-impl Operator for Linear {
+impl<const ALL: bool> Operator for Linear<ALL> {
     fn name(&self) -> &'static str {
         INFO.name
     }
@@ -37,7 +40,7 @@ impl Operator for Linear {
             [x, weight, bias] => (x, weight, Some(bias)),
             _ => return Err(format!("takes 2 or 3 operands, got {}", inputs.len())),
         };
-        if !sidestage_kernels::supports(weight.dtype) {
+        if !rules::weights::<ALL>(weight.dtype) {
             return Err(format!("weights of type {} are not supported", weight.dtype));
         }
         rules::dtype("x", x, sidestage_kernels::activation_dtype(weight.dtype))?;
@@ -95,6 +98,9 @@ impl Operator for Linear {
             bias: (args.inputs.len() > 2).then(|| &args.tensor(2).f32s()[outputs]),
             y: args.outputs[0].cells(),
         };
-        sidestage_kernels::linear(&linear, units);
+        match ALL {
+            true => sidestage_kernels::linear(&linear, units),
+            false => sidestage_kernels::linear_graphs(&linear, units),
+        }
     }
 }

@@ -26,6 +26,11 @@ pub(crate) fn rank(what: &str, ty: &ValueType, expected: usize) -> Result<(), St
     Err(format!("{what} must have {expected} dimensions, not {}", ty.dims.len()))
 }
 
+/// Whether there are kernels for weights of this type: of all types, or of graphs'.
+pub(crate) fn weights<const ALL: bool>(dtype: DType) -> bool {
+    if ALL { sidestage_kernels::supports(dtype) } else { sidestage_kernels::supports_graphs(dtype) }
+}
+
 /// The innermost dimension, which must be fixed and not 0.
 pub(crate) fn width(what: &str, ty: &ValueType) -> Result<usize, String> {
     match ty.inner() {

@@ -4,7 +4,6 @@ use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_kernels::{Wide, WideKind, wide_kind};
 use sidestage_tensor::DType;
-use std::cmp::Ordering;
 use std::ops::Range;
 
 pub(crate) const INFO: OpInfo = OpInfo {
@@ -49,12 +48,9 @@ impl Operator for TopK {
         for row in units {
             let row_of = &x.bytes[row * width * size..(row + 1) * width * size];
             let order = match wide_kind(x.dtype) {
-                Some(WideKind::Float) => self.order(x.dtype, row_of, width, |a: &f64, b: &f64| {
-                    let rank = |x: &f64| x.is_nan();
-                    a.partial_cmp(b).unwrap_or(rank(a).cmp(&rank(b)))
-                }),
-                Some(WideKind::Int) => self.order(x.dtype, row_of, width, i64::cmp),
-                _ => self.order(x.dtype, row_of, width, u64::cmp),
+                Some(WideKind::Float) => self.order(keys(x.dtype, row_of, width, of_float)),
+                Some(WideKind::Int) => self.order(keys(x.dtype, row_of, width, of_int)),
+                _ => self.order(keys(x.dtype, row_of, width, |x: u64| x)),
             };
             let span = row * self.k..(row + 1) * self.k;
             let values = args.outputs[0].bytes;
@@ -74,24 +70,35 @@ impl Operator for TopK {
 }
 
 impl TopK {
-    fn order<W: Wide>(
-        &self,
-        dtype: DType,
-        row: &[u8],
-        width: usize,
-        compare: impl Fn(&W, &W) -> Ordering,
-    ) -> Vec<u32> {
-        let Some(load) = W::load(dtype) else { return Vec::new() };
-        let mut order: Vec<u32> = (0..width as u32).collect();
-        let by = |a: &u32, b: &u32| {
-            let order = compare(&load(row, *a as usize), &load(row, *b as usize));
-            (if self.largest { order.reverse() } else { order }).then(a.cmp(b))
-        };
-        if self.k < width && self.k > 0 {
-            order.select_nth_unstable_by(self.k - 1, by);
+    /// The places of the first ones.
+    fn order(&self, keys: Vec<u64>) -> Vec<u32> {
+        let key = |key: u64| if self.largest { !key } else { key };
+        let mut order: Vec<(u64, u32)> = keys.into_iter().map(key).zip(0..).collect();
+        if self.k < order.len() && self.k > 0 {
+            order.select_nth_unstable(self.k - 1);
         }
         order.truncate(self.k);
-        order.sort_unstable_by(by);
-        order
+        order.sort_unstable();
+        order.into_iter().map(|(_, at)| at).collect()
     }
+}
+
+/// Numbers that are ordered as the elements of a row: one sort is enough for all types.
+fn keys<W: Wide>(dtype: DType, row: &[u8], width: usize, key: impl Fn(W) -> u64) -> Vec<u64> {
+    let Some(load) = W::load(dtype) else { return Vec::new() };
+    (0..width).map(|at| key(load(row, at))).collect()
+}
+
+/// Both zeros are one number, and what is none is larger than all.
+fn of_float(x: f64) -> u64 {
+    let bits = (x + 0.0).to_bits();
+    match bits >> 63 {
+        _ if x.is_nan() => u64::MAX,
+        0 => bits | 1 << 63,
+        _ => !bits,
+    }
+}
+
+fn of_int(x: i64) -> u64 {
+    x.cast_unsigned() ^ 1 << 63
 }

@@ -8,24 +8,19 @@
 #![allow(unsafe_code, reason = "the border to the host is raw memory")]
 
 mod host;
+#[cfg(feature = "language")]
 mod loss;
 
-use serde::de::DeserializeOwned;
-use sidestage_engine::protocol::{Completion, Effect, ErrorInfo, Event, Request};
-use sidestage_engine::{Engine, TextRoom, error};
+use sidestage_engine::wire::Wire;
 use sidestage_pool::Pool;
 use std::alloc::{Layout, alloc as heap_alloc, dealloc as heap_free};
 use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 
-type Room = TextRoom<fn(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>>;
-
 struct Instance {
-    engine: Engine<Room>,
+    engine: Wire,
     effects: Vec<u8>,
     window: usize,
-    /// Effects of this border: messages that could not be read.
-    refused: Vec<Effect>,
 }
 
 thread_local! {
@@ -49,10 +44,8 @@ pub extern "C" fn start(threads: u32) {
     std::panic::set_hook(Box::new(|panic| host::log(0, &panic.to_string())));
     let pool = Arc::new(Pool::external(threads as usize));
     let _ = POOL.set(Arc::clone(&pool));
-    let text = TextRoom::new(host::text as fn(u32, &[u8]) -> _, host::date);
-    let engine = Engine::new(text, Box::new(host::now), pool);
-    let instance = Instance { engine, effects: Vec::new(), window: 0, refused: Vec::new() };
-    INSTANCE.set(Some(instance));
+    let engine = Wire::new(host::text, host::date, Box::new(host::now), pool);
+    INSTANCE.set(Some(Instance { engine, effects: Vec::new(), window: 0 }));
 }
 
 /// Memory for a message of `len` bytes; null when there is none left.
@@ -79,7 +72,7 @@ pub unsafe extern "C" fn free(ptr: *mut u8, len: usize) {
     }
 }
 
-/// Takes a MessagePack [`Request`].
+/// Takes a MessagePack `Request` of the protocol.
 ///
 /// # Safety
 /// `len` bytes at `ptr` are initialised and nobody writes them during the call.
@@ -87,16 +80,10 @@ pub unsafe extern "C" fn free(ptr: *mut u8, len: usize) {
 pub unsafe extern "C" fn request(ptr: *const u8, len: usize) {
     // SAFETY: the caller vouches for the bytes.
     let message = unsafe { bytes(ptr, len) };
-    with((), |instance| match unpack::<Request>(message) {
-        Ok(request) => instance.engine.request(request),
-        Err(error) => {
-            let event = Event::Error { id: id_of(message), error };
-            instance.refused.push(Effect::Post { event });
-        }
-    });
+    with((), |instance| instance.engine.request(message));
 }
 
-/// Takes a MessagePack [`Completion`].
+/// Takes a MessagePack `Completion` of the protocol.
 ///
 /// # Safety
 /// `len` bytes at `ptr` are initialised and nobody writes them during the call.
@@ -104,12 +91,7 @@ pub unsafe extern "C" fn request(ptr: *const u8, len: usize) {
 pub unsafe extern "C" fn completion(ptr: *const u8, len: usize) {
     // SAFETY: the caller vouches for the bytes.
     let message = unsafe { bytes(ptr, len) };
-    with((), |instance| match unpack::<Completion>(message) {
-        Ok(completion) => instance.engine.completion(completion),
-        Err(error) => {
-            instance.refused.push(Effect::Post { event: Event::Error { id: None, error } });
-        }
-    });
+    with((), |instance| instance.engine.completion(message));
 }
 
 /// Works for about `budget_ms`; 1 if there is more to do at once.
@@ -123,16 +105,10 @@ pub extern "C" fn run(budget_ms: f64) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn effects() -> usize {
     with(0, |instance| {
-        instance.effects.clear();
-        let mut effects = std::mem::take(&mut instance.refused);
-        effects.extend(instance.engine.take_effects());
-        if effects.is_empty() {
-            return 0;
-        }
-        match rmp_serde::to_vec_named(&effects) {
-            Ok(packed) => instance.effects = packed,
-            Err(error) => host::log(1, &error.to_string()),
-        }
+        instance.effects = instance.engine.effects().unwrap_or_else(|message| {
+            host::log(1, &message);
+            Vec::new()
+        });
         instance.effects.len()
     })
 }
@@ -229,6 +205,7 @@ pub extern "C" fn pool_broken() {
 
 /// Holds every kernel of this build against its scalar reference; the number of checks, or -1 and
 /// a message in the log.
+#[cfg(feature = "language")]
 #[unsafe(no_mangle)]
 pub extern "C" fn selftest() -> i32 {
     match sidestage_kernels::selftest() {
@@ -246,6 +223,7 @@ pub extern "C" fn selftest() -> i32 {
 /// # Safety
 /// `len` bytes at `file` and `count` words at `records`, which is aligned to them, are initialised, and
 /// nobody writes them during the call.
+#[cfg(feature = "language")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn loss(
     file: *const u8,
@@ -271,18 +249,4 @@ unsafe fn bytes<'a>(ptr: *const u8, len: usize) -> &'a [u8] {
     }
     // SAFETY: the caller vouches for the bytes.
     unsafe { std::slice::from_raw_parts(ptr, len) }
-}
-
-fn unpack<T: DeserializeOwned>(message: &[u8]) -> Result<T, ErrorInfo> {
-    rmp_serde::from_slice(message)
-        .map_err(|problem| error("MESSAGE_INVALID", format!("the message is not valid: {problem}")))
-}
-
-/// The id of a message that is otherwise invalid, so that its sender learns of it.
-fn id_of(message: &[u8]) -> Option<u32> {
-    #[derive(serde::Deserialize)]
-    struct Id {
-        id: u32,
-    }
-    rmp_serde::from_slice::<Id>(message).ok().map(|message| message.id)
 }

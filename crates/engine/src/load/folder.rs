@@ -1,6 +1,7 @@
 //! The small files of a Hugging Face folder, or those of them that a graph model has beside it.
 
 use super::whole::{Ended, Whole};
+use crate::kinds::Language;
 use crate::protocol::ErrorInfo;
 use crate::text::{Text, TextInfo};
 use sidestage_formats::huggingface::{Folder, GenerationDefaults, model_type};
@@ -135,6 +136,7 @@ impl SmallFiles {
 
     /// The folder, when all are read.
     pub(super) fn folder(&mut self) -> Result<ReadFolder, ErrorInfo> {
+        Language::taken()?;
         let Some(config) = self.get(CONFIG) else {
             return Err(StoreError::Incomplete { missing: CONFIG.into() }.into());
         };

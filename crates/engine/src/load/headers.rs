@@ -1,6 +1,7 @@
 //! The headers of the files with weights, which say what is in them.
 
 use crate::error::error;
+use crate::kinds::{Graphs, Language};
 use crate::protocol::ErrorInfo;
 use sidestage_formats::gguf::{Gguf, GgufReader, Progress as GgufProgress};
 use sidestage_formats::graph::{GraphFormat, GraphReader};
@@ -24,10 +25,10 @@ enum Header {
     /// Too few bytes to tell what it is.
     Unknown(Vec<u8>),
     /// No header at all: the whole file is read.
-    Graph(GraphFormat, Box<GraphReader>),
-    Gguf(Box<GgufReader>),
-    Safetensors(Box<SafetensorsReader>),
-    Done(Box<Read>),
+    Graph(Graphs, GraphFormat, Box<GraphReader>),
+    Gguf(Language, Box<GgufReader>),
+    Safetensors(Language, Box<SafetensorsReader>),
+    Done(Language, Box<Read>),
     Taken,
 }
 
@@ -50,9 +51,9 @@ impl Read {
 pub(super) enum Step {
     More,
     /// All are whole.
-    Done,
+    Done(Language),
     /// The file is a graph model, and is whole.
-    Graph,
+    Graph(Graphs),
 }
 
 /// All files, of which one is being read.
@@ -65,7 +66,8 @@ pub(super) struct Headers {
 impl Headers {
     /// Starts with the first file, of which there is one at least.
     pub(super) fn start(wanted: Vec<Wanted>, orders: &mut Orders) -> Result<Self, ErrorInfo> {
-        let mut files: Vec<WeightFile> = wanted.into_iter().map(WeightFile::new).collect();
+        let files: Result<Vec<_>, _> = wanted.into_iter().map(WeightFile::new).collect();
+        let mut files = files?;
         let Some(first) = files.first_mut() else {
             return Err(error("MODEL_INCOMPLETE", "the model has no file with weights"));
         };
@@ -98,14 +100,16 @@ impl Headers {
         loop {
             let alone = self.files.len() == 1;
             let file = &mut self.files[self.at];
-            let Header::Done(read) = &file.header else {
+            let Header::Done(language, read) = &file.header else {
                 return match (file.reading.end(), &file.header) {
-                    (Some(Ok(End::Whole | End::Enough)), Header::Graph(..)) => Ok(Step::Graph),
+                    (Some(Ok(End::Whole | End::Enough)), Header::Graph(graphs, ..)) => {
+                        Ok(Step::Graph(*graphs))
+                    }
                     (Some(Ok(End::Whole | End::Enough)), _) => Err(file.truncated()),
                     _ => Ok(Step::More),
                 };
             };
-            let end = read.end();
+            let (language, end) = (*language, read.end());
             file.reading.at_least(end);
             if let Some(length) = file.reading.length()
                 && length < end
@@ -117,11 +121,11 @@ impl Headers {
                     .with("received", length));
             }
             if alone {
-                return Ok(Step::Done);
+                return Ok(Step::Done(language));
             }
             file.reading.pause(orders);
             if self.at + 1 == self.files.len() {
-                return Ok(Step::Done);
+                return Ok(Step::Done(language));
             }
             self.at += 1;
             self.files[self.at].reading.start(orders);
@@ -130,19 +134,19 @@ impl Headers {
 }
 
 impl WeightFile {
-    fn new(wanted: Wanted) -> Self {
+    fn new(wanted: Wanted) -> Result<Self, ErrorInfo> {
         let header = match wanted.expect {
-            Expect::Safetensors => Header::Safetensors(Box::default()),
+            Expect::Safetensors => Header::Safetensors(Language::taken()?, Box::default()),
             Expect::Model => Header::Unknown(Vec::new()),
-            _ => Header::Gguf(Box::default()),
+            _ => Header::Gguf(Language::taken()?, Box::default()),
         };
-        Self { reading: Reading::new(wanted), header, rest: Vec::new() }
+        Ok(Self { reading: Reading::new(wanted), header, rest: Vec::new() })
     }
 
     /// Takes the header out.
     pub(super) fn take_header(&mut self) -> Option<Read> {
         match std::mem::replace(&mut self.header, Header::Taken) {
-            Header::Done(read) => Some(*read),
+            Header::Done(_, read) => Some(*read),
             _ => None,
         }
     }
@@ -150,13 +154,13 @@ impl WeightFile {
     /// Takes the graph model's reader out, which has read all.
     pub(super) fn take_graph(&mut self) -> Result<(GraphFormat, GraphReader), ErrorInfo> {
         match std::mem::replace(&mut self.header, Header::Taken) {
-            Header::Graph(format, reader) => Ok((format, *reader)),
+            Header::Graph(_, format, reader) => Ok((format, *reader)),
             _ => Err(self.truncated()),
         }
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result<(), ErrorInfo> {
-        let (read, header_bytes) = match &mut self.header {
+        let (language, read, header_bytes) = match &mut self.header {
             Header::Unknown(head) => {
                 head.extend_from_slice(bytes);
                 if head.len() < GraphFormat::ENOUGH {
@@ -164,43 +168,46 @@ impl WeightFile {
                 }
                 let head = std::mem::take(head);
                 self.header = if head.starts_with(b"GGUF") {
-                    Header::Gguf(Box::default())
+                    Header::Gguf(Language::taken()?, Box::default())
                 } else if let Some(format) = GraphFormat::of(&head) {
+                    let graphs = Graphs::taken()?;
                     let reader = GraphReader::new(format, self.reading.length());
-                    Header::Graph(format, Box::new(reader))
+                    Header::Graph(graphs, format, Box::new(reader))
                 } else {
                     return Err(self.reading.not_a_model(Looks::of(&head)).into());
                 };
                 return self.push(&head);
             }
-            Header::Graph(_, reader) => return Ok(reader.push(bytes)?),
-            Header::Gguf(reader) => match reader.push(bytes)? {
-                GgufProgress::Done { gguf, header_bytes } => (Read::Gguf(gguf), header_bytes),
+            Header::Graph(_, _, reader) => return Ok(reader.push(bytes)?),
+            Header::Gguf(language, reader) => match reader.push(bytes)? {
+                GgufProgress::Done { gguf, header_bytes } => {
+                    (*language, Read::Gguf(gguf), header_bytes)
+                }
                 GgufProgress::NeedMore { .. } => return Ok(()),
             },
-            Header::Safetensors(reader) => match reader.push(bytes)? {
+            Header::Safetensors(language, reader) => match reader.push(bytes)? {
                 SafetensorsProgress::Done { header, header_bytes } => {
-                    (Read::Safetensors(header), header_bytes)
+                    (*language, Read::Safetensors(header), header_bytes)
                 }
                 SafetensorsProgress::NeedMore { .. } => return Ok(()),
             },
-            Header::Done(_) | Header::Taken => {
+            Header::Done(..) | Header::Taken => {
                 self.rest.extend_from_slice(bytes);
                 return Ok(());
             }
         };
         let rest = self.reading.position().saturating_sub(header_bytes) as usize;
         self.rest.extend_from_slice(&bytes[bytes.len() - rest.min(bytes.len())..]);
-        self.header = Header::Done(Box::new(read));
+        self.header = Header::Done(language, Box::new(read));
         Ok(())
     }
 
     /// The error of a file that ends inside its header.
     fn truncated(&self) -> ErrorInfo {
         match &self.header {
-            Header::Gguf(reader) => reader.truncated().into(),
-            Header::Safetensors(reader) => reader.truncated().into(),
-            Header::Done(_) | Header::Taken | Header::Unknown(_) | Header::Graph(..) => {
+            Header::Gguf(_, reader) => reader.truncated().into(),
+            Header::Safetensors(_, reader) => reader.truncated().into(),
+            Header::Done(..) | Header::Taken | Header::Unknown(_) | Header::Graph(..) => {
                 error("MODEL_TRUNCATED", "the file ends before its last weight")
             }
         }

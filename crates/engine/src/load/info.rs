@@ -4,6 +4,7 @@ use super::graph::{Graph, runner};
 use super::{Load, Loaded, Stage};
 use crate::error::error;
 use crate::graph::{GraphSession, port};
+use crate::kinds::Graphs;
 use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo, PortInfo};
 use crate::session::Session;
 use crate::threads;
@@ -27,9 +28,9 @@ impl Load {
         let ready = self.post(ready);
         let stage = self.retire();
         let weights = match stage {
-            Stage::Weights(weights) => weights,
-            Stage::Graph(graph) | Stage::Folder(_, Some(graph)) => {
-                let loaded = self.graph(*graph, (pool, clock), effects)?;
+            Stage::Weights(_, weights) => weights,
+            Stage::Graph(graphs, graph) | Stage::Folder(_, Some((graphs, graph))) => {
+                let loaded = self.graph(graphs, *graph, (pool, clock), effects)?;
                 effects.push(ready);
                 return Ok(loaded);
             }
@@ -93,6 +94,7 @@ impl Load {
     /// A graph model, when its last weight is in place.
     fn graph(
         &self,
+        graphs: Graphs,
         graph: Graph,
         (pool, clock): (&Pool, &dyn Fn() -> f64),
         effects: &mut Vec<Effect>,
@@ -130,7 +132,7 @@ impl Load {
         let mut session = GraphSession::new(info, runner);
         session.metrics.load_ms = load_ms;
         session.metrics.bytes_read = self.done[0];
-        Ok(Loaded::Graph(Box::new(session)))
+        Ok(Loaded::Graph(graphs, Box::new(session)))
     }
 
     /// With what does not depend on the kind of model.

@@ -77,7 +77,7 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// # Errors
     /// [`Stop::Needs`] if that is not known yet. Only operands, and views of them, can be asked for.
     pub fn known(&self, tensor: &Traced) -> Result<Tensor, Stop> {
-        match &tensor.at {
+        match &tensor.0.at {
             At::Known(known) => Ok(known.clone()),
             // It would be made anew, and asked for again.
             At::Value(id) if id.index() >= self.before => {
@@ -143,7 +143,12 @@ impl<'a, 'w> Scope<'a, 'w> {
         op: impl Operator + 'static,
         inputs: &[Traced],
     ) -> Result<Traced, Stop> {
-        let first = self.apply_all(op, inputs)?.into_iter().next();
+        self.apply_one(Box::new(op), inputs)
+    }
+
+    // Not for each operator anew.
+    fn apply_one(&mut self, op: Box<dyn Operator>, inputs: &[Traced]) -> Result<Traced, Stop> {
+        let first = self.apply_boxed(op, inputs)?.into_iter().next();
         first.ok_or_else(|| "an operator without a result".into())
     }
 
@@ -156,17 +161,25 @@ impl<'a, 'w> Scope<'a, 'w> {
         op: impl Operator + 'static,
         inputs: &[Traced],
     ) -> Result<Vec<Traced>, Stop> {
-        if let Some(results) = self.permuted(&op, inputs)? {
+        self.apply_boxed(Box::new(op), inputs)
+    }
+
+    fn apply_boxed(
+        &mut self,
+        op: Box<dyn Operator>,
+        inputs: &[Traced],
+    ) -> Result<Vec<Traced>, Stop> {
+        if let Some(results) = self.permuted(&*op, inputs)? {
             return Ok(results);
         }
         let inputs =
             inputs.iter().map(|input| self.settled(input)).collect::<Result<Vec<_>, _>>()?;
-        self.applied(Box::new(op), &inputs)
+        self.applied(op, &inputs)
     }
 
     /// Applies an operator to operands that lie as their dimensions say.
     fn applied(&mut self, op: Box<dyn Operator>, inputs: &[Traced]) -> Result<Vec<Traced>, Stop> {
-        let types: Vec<&ValueType> = inputs.iter().map(|input| &input.ty).collect();
+        let types: Vec<&ValueType> = inputs.iter().map(|input| &input.0.ty).collect();
         let results = op.infer(&types)?;
         if let Some(ty) = results.iter().find(|ty| ty.dims.len() > Extents::MAX_RANK) {
             return Err(format!("a result would have {} dimensions", ty.dims.len()).into());
@@ -216,7 +229,7 @@ impl<'a, 'w> Scope<'a, 'w> {
             return Ok(of.clone());
         }
         let of = &self.settled(of)?;
-        if let At::Known(known) = &of.at {
+        if let At::Known(known) = &of.0.at {
             return tensor(Val::known(known.reshaped(dims)));
         }
         let id = self.value(of);
@@ -237,17 +250,17 @@ impl<'a, 'w> Scope<'a, 'w> {
         axes: &[usize],
         transpose: Transpose,
     ) -> Result<Traced, Stop> {
-        let back = inverse(axes).filter(|back| back.len() == lying.dims.len());
+        let back = inverse(axes).filter(|back| back.len() == lying.0.dims.len());
         let back = back.ok_or("an order of other axes")?;
-        let moved = axes.iter().filter(|axis| lying.dims[back[**axis]] != 1);
+        let moved = axes.iter().filter(|axis| lying.0.dims[back[**axis]] != 1);
         let moves = !moved.is_sorted();
-        if lying.order.is_some() || !matches!(lying.at, At::Value(_)) || !moves {
+        if lying.0.order.is_some() || !matches!(lying.0.at, At::Value(_)) || !moves {
             return transpose(self, lying, &back);
         }
-        let dims: Vec<usize> = back.iter().map(|&at| lying.dims[at]).collect();
+        let dims: Vec<usize> = back.iter().map(|&at| lying.0.dims[at]).collect();
         let ty = ValueType::fixed(lying.dtype(), &dims);
         let order = Some(Order { axes: axes.to_vec(), transpose });
-        let ordered = Traced { ty, dims, at: lying.at.clone(), order };
+        let ordered = Traced::new(ty, dims, lying.0.at.clone(), order);
         if self.work.trace.orders { Ok(ordered) } else { self.settled(&ordered) }
     }
 
@@ -278,9 +291,9 @@ impl<'a, 'w> Scope<'a, 'w> {
         axes: &[usize],
         transpose: Transpose,
     ) -> Result<Traced, Stop> {
-        let back = inverse(axes).filter(|back| back.len() == tensor.dims.len());
+        let back = inverse(axes).filter(|back| back.len() == tensor.0.dims.len());
         let back = back.ok_or("an order of other axes")?;
-        let lies: Vec<usize> = match &tensor.order {
+        let lies: Vec<usize> = match &tensor.0.order {
             Some(order) => order.axes.iter().map(|&axis| back[axis]).collect(),
             None => back,
         };
@@ -292,7 +305,7 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// # Errors
     /// As of what transposes it.
     pub fn settled(&mut self, tensor: &Traced) -> Result<Traced, Stop> {
-        let Some(Order { axes, transpose }) = &tensor.order else { return Ok(tensor.clone()) };
+        let Some(Order { axes, transpose }) = &tensor.0.order else { return Ok(tensor.clone()) };
         let back = inverse(axes).ok_or("an order of other axes")?;
         self.transposed(&lying(tensor), &back, *transpose)
     }
@@ -304,7 +317,7 @@ impl<'a, 'w> Scope<'a, 'w> {
         axes: &[usize],
         transpose: Transpose,
     ) -> Result<Traced, Stop> {
-        let At::Value(id) = tensor.at else { return transpose(self, tensor, axes) };
+        let At::Value(id) = tensor.0.at else { return transpose(self, tensor, axes) };
         let made = self.work.draft.transposed.iter().find(|(of, by, _)| *of == id && by == axes);
         if let Some((_, _, made)) = made {
             return Ok(made.clone());
@@ -318,23 +331,23 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// that order.
     fn permuted(
         &mut self,
-        op: &impl Operator,
+        op: &dyn Operator,
         inputs: &[Traced],
     ) -> Result<Option<Vec<Traced>>, Stop> {
-        let Some(Order { axes, transpose }) = inputs.iter().find_map(|input| input.order.clone())
+        let Some(Order { axes, transpose }) = inputs.iter().find_map(|input| input.0.order.clone())
         else {
             return Ok(None);
         };
-        let fits = |input: &Traced| input.dims.len() <= axes.len();
+        let fits = |input: &Traced| input.0.dims.len() <= axes.len();
         let Some(permuted) = op.permuted(&axes).filter(|_| inputs.iter().all(fits)) else {
             return Ok(None);
         };
-        op.infer(&inputs.iter().map(|input| &input.ty).collect::<Vec<_>>())?;
+        op.infer(&inputs.iter().map(|input| &input.0.ty).collect::<Vec<_>>())?;
         let mut lying = Vec::with_capacity(inputs.len());
         for input in inputs {
-            let missing = axes.len() - input.dims.len();
+            let missing = axes.len() - input.0.dims.len();
             let dims: Vec<usize> =
-                std::iter::repeat_n(1, missing).chain(input.dims.iter().copied()).collect();
+                std::iter::repeat_n(1, missing).chain(input.0.dims.iter().copied()).collect();
             let input = self.view(input, &dims)?;
             lying.push(self.in_order(&input, &axes, transpose)?);
         }
@@ -346,7 +359,7 @@ impl<'a, 'w> Scope<'a, 'w> {
     /// A tensor that is known.
     pub fn constant(&self, tensor: Tensor) -> Traced {
         let ty = ValueType::fixed(tensor.dtype(), tensor.dims());
-        Traced { dims: tensor.dims().to_vec(), ty, at: At::Known(tensor), order: None }
+        Traced::new(ty, tensor.dims().to_vec(), At::Known(tensor), None)
     }
 
     /// A list of integers that is known.
@@ -384,7 +397,7 @@ impl<'a, 'w> Scope<'a, 'w> {
 
     /// The value in the graph at hand.
     fn value(&mut self, tensor: &Traced) -> ValueId {
-        match &tensor.at {
+        match &tensor.0.at {
             At::Value(id) => *id,
             At::Known(known) => self.work.draft.graph.constant(known),
             At::Register(register) => {
@@ -394,7 +407,7 @@ impl<'a, 'w> Scope<'a, 'w> {
                     let same = self.work.draft.graph.ty(*id).extents(&[]).dims() == tensor.dims();
                     return if same { *id } else { self.work.draft.graph.view(*id, tensor.dims()) };
                 }
-                let id = self.work.draft.graph.input("", tensor.ty.dtype, &tensor.ty.dims);
+                let id = self.work.draft.graph.input("", tensor.0.ty.dtype, &tensor.0.ty.dims);
                 self.work.draft.feeds.push((*register, id));
                 id
             }
@@ -404,10 +417,10 @@ impl<'a, 'w> Scope<'a, 'w> {
 
 /// The elements of a tensor as they lie.
 fn lying(tensor: &Traced) -> Traced {
-    let Some(Order { axes, .. }) = &tensor.order else { return tensor.clone() };
-    let dims: Vec<usize> = axes.iter().map(|&axis| tensor.dims[axis]).collect();
+    let Some(Order { axes, .. }) = &tensor.0.order else { return tensor.clone() };
+    let dims: Vec<usize> = axes.iter().map(|&axis| tensor.0.dims[axis]).collect();
     let ty = ValueType::fixed(tensor.dtype(), &dims);
-    Traced { ty, dims, at: tensor.at.clone(), order: None }
+    Traced::new(ty, dims, tensor.0.at.clone(), None)
 }
 
 /// The order that takes one back; `None`: it is none.

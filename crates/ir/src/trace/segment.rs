@@ -37,12 +37,13 @@ pub enum Outcome {
 impl Outcome {
     fn of(val: &Val) -> Self {
         match val {
-            Val::Tensor(Traced { at: At::Known(tensor), .. }) => Self::Known(tensor.clone()),
-            Val::Tensor(Traced { at: At::Register(register), dims, .. }) => {
-                Self::Register(*register, dims.clone())
-            }
-            // What is kept has been given a register.
-            Val::Tensor(_) | Val::Nothing | Val::Dead => Self::Nothing,
+            Val::Tensor(tensor) => match &tensor.0.at {
+                At::Known(known) => Self::Known(known.clone()),
+                At::Register(register) => Self::Register(*register, tensor.dims().to_vec()),
+                // What is kept has been given a register.
+                At::Value(_) => Self::Nothing,
+            },
+            Val::Nothing | Val::Dead => Self::Nothing,
             Val::Sequence(all) => Self::Sequence(all.iter().map(Self::of).collect()),
         }
     }
@@ -73,14 +74,14 @@ impl Work<'_> {
         let mut gives: Vec<(usize, ValueId)> = Vec::new();
         let mut registers = trace.registers;
         let mut keep = |tensor: &mut Traced| {
-            if let At::Value(id) = tensor.at {
+            if let At::Value(id) = tensor.0.at {
                 let known = gives.iter().find(|(_, given)| *given == id);
                 let register = known.map_or(registers, |(register, _)| *register);
                 if register == registers {
                     gives.push((register, id));
                     registers += 1;
                 }
-                tensor.at = At::Register(register);
+                tensor.move_to(At::Register(register));
             }
         };
         trace.visit(&mut |_, val| val.each(&mut keep));
@@ -88,7 +89,7 @@ impl Work<'_> {
         for val in &mut needs {
             val.each(&mut |tensor| {
                 keep(tensor);
-                if let At::Register(register) = tensor.at {
+                if let At::Register(register) = tensor.0.at {
                     asked.push(register);
                 }
             });
@@ -102,7 +103,7 @@ impl Work<'_> {
         let mut keeps = asked.clone();
         trace.visit(&mut |_, val| {
             val.each(&mut |tensor| {
-                if let At::Register(register) = tensor.at {
+                if let At::Register(register) = tensor.0.at {
                     keeps.push(register);
                 }
             });

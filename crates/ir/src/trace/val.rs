@@ -1,6 +1,7 @@
 use super::{Scope, Stop};
 use crate::{ValueId, ValueType};
 use sidestage_tensor::{DType, Tensor};
+use std::sync::Arc;
 
 /// A value while a model is traced.
 #[derive(Clone, Debug)]
@@ -15,9 +16,14 @@ pub enum Val {
     Dead,
 }
 
-/// A tensor while a model is traced.
+/// A tensor while a model is traced. Shared, because lowerings hand it on and drop it in thousands of
+/// places.
 #[derive(Clone, Debug)]
-pub struct Traced {
+pub struct Traced(pub(super) Arc<Parts>);
+
+/// What is known of a tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
     pub(super) ty: ValueType,
     pub(super) dims: Vec<usize>,
     pub(super) at: At,
@@ -76,24 +82,33 @@ pub(super) enum At {
 }
 
 impl Traced {
+    pub(super) fn new(ty: ValueType, dims: Vec<usize>, at: At, order: Option<Order>) -> Self {
+        Self(Arc::new(Parts { ty, dims, at, order }))
+    }
+
+    /// That it is somewhere else now.
+    pub(super) fn move_to(&mut self, at: At) {
+        Arc::make_mut(&mut self.0).at = at;
+    }
+
     /// Element type.
     pub fn dtype(&self) -> DType {
-        self.ty.dtype
+        self.0.ty.dtype
     }
 
     /// Dimensions, outermost first.
     pub fn dims(&self) -> &[usize] {
-        &self.dims
+        &self.0.dims
     }
 
     /// In which order the axes lie; `None`: in their own.
     pub fn order(&self) -> Option<&[usize]> {
-        self.order.as_ref().map(|order| order.axes.as_slice())
+        self.0.order.as_ref().map(|order| order.axes.as_slice())
     }
 
     /// The tensor itself, if it is known.
     pub fn known(&self) -> Option<&Tensor> {
-        match &self.at {
+        match &self.0.at {
             At::Known(tensor) => Some(tensor),
             _ => None,
         }
@@ -103,7 +118,7 @@ impl Traced {
 impl Val {
     pub(super) fn new(ty: ValueType, at: At) -> Self {
         let dims = ty.extents(&[]).dims().to_vec();
-        Self::Tensor(Traced { ty, dims, at, order: None })
+        Self::Tensor(Traced::new(ty, dims, at, None))
     }
 
     /// A tensor that is known.
@@ -114,10 +129,10 @@ impl Val {
     /// What was asked for is known now.
     pub(super) fn learn(&mut self, asked: &[usize], known: &[Tensor]) {
         self.each(&mut |tensor| {
-            if let At::Register(register) = tensor.at
+            if let At::Register(register) = tensor.0.at
                 && let Some(at) = asked.iter().position(|asked| *asked == register)
             {
-                tensor.at = At::Known(known[at].reshaped(&tensor.dims));
+                tensor.move_to(At::Known(known[at].reshaped(tensor.dims())));
             }
         });
     }

@@ -161,7 +161,7 @@ impl Case {
         };
         let ends = cuts.iter().copied().chain([self.n]);
         ends.fold(0, |start, end| {
-            linear_by::<D>(&args, start..end);
+            linear_by::<D, true>(&args, start..end);
             end
         });
         y

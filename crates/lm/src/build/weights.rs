@@ -37,7 +37,7 @@ impl Builder<'_> {
         if self.has(&bias) {
             inputs.push(self.vector(&bias, n)?);
         }
-        self.apply(name, Linear { outputs }, &inputs)
+        self.apply(name, Linear::<true> { outputs }, &inputs)
     }
 
     /// `x` in the type that a weight takes.

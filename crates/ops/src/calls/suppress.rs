@@ -1,6 +1,6 @@
 //! Of boxes that lie on each other the best.
 
-use super::{CallInfo, row};
+use super::{CallInfo, row, sort};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::Wide;
 use sidestage_tensor::{DType, Tensor};
@@ -60,7 +60,7 @@ fn suppress(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         let (batch, class) = (list / classes, list % classes);
         let (scores, corners) = (&scores[list * count..][..count], &corners[batch * count..]);
         let mut order: Vec<usize> = (0..count).filter(|&at| scores[at] > least).collect();
-        order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        sort(&mut order, &|a, b| scores[b].total_cmp(&scores[a]));
         let mut kept: Vec<usize> = Vec::new();
         for at in order {
             if kept.len() == most {

@@ -1,6 +1,6 @@
 //! What has as many elements as there are different ones, and what turns about parts of a sequence.
 
-use super::{CallInfo, axis, row};
+use super::{CallInfo, axis, row, sort};
 use crate::Take;
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Wide, WideKind, wide_kind};
@@ -41,7 +41,7 @@ pub(super) fn groups(
     };
     let slices: Vec<Vec<u8>> = (0..count).map(slice).collect();
     let mut sorted: Vec<usize> = (0..count).collect();
-    sorted.sort_by(|&a, &b| compare(dtype, &slices[a], &slices[b]));
+    sort(&mut sorted, &|a, b| compare(dtype, &slices[a], &slices[b]));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for at in sorted {
         match groups.last_mut() {
@@ -50,6 +50,11 @@ pub(super) fn groups(
         }
     }
     Ok(groups)
+}
+
+/// Groups in the order in which their elements come first.
+pub(super) fn as_found(groups: &mut [Vec<usize>]) {
+    groups.sort_by_key(|group| group[0]);
 }
 
 fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
@@ -64,7 +69,7 @@ fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let mut groups = groups(scope, &x, at)?;
     let count = x.dims()[at];
     if scope.int("sorted") == Some(0) {
-        groups.sort_by_key(|group| group[0]);
+        as_found(&mut groups);
     }
     let first: Vec<i64> = groups.iter().map(|group| group[0] as i64).collect();
     let counts: Vec<i64> = groups.iter().map(|group| group.len() as i64).collect();

@@ -3,15 +3,19 @@ import type { Completion, Effect, Request } from "../protocol.js";
 import { CLOCK } from "./clock.js";
 import type { EngineExports, TextExports } from "./exports.js";
 import { decodeEffects, encode } from "./msgpack.js";
-import { TextLink } from "./text.js";
+import { type Kind, moduleOf } from "./kinds.js";
+import { NO_TEXT, TextLink } from "./text.js";
 import { sharedMemory, startPool } from "./threads.js";
 import { type Modules, outOfMemory, refused } from "./wasm.js";
 
 /** How an engine is started. */
 export interface EngineStart {
   modules: Modules;
-  /** Name of the wasm file. */
+  kind: Kind;
+  /** Of the wasm file. */
   variant: string;
+  /** Whether it may be asked for text. */
+  text: boolean;
   /** Threads in all; more than one only with a threaded variant. */
   threads: number;
   /** The worker's own script, which is the pool threads' too. */
@@ -23,18 +27,21 @@ export interface EngineStart {
   making(made: boolean): void;
 }
 
-/** One wasm instance of the engine with its text module: memory in, memory out, nothing clever. */
+/**
+ * One wasm instance of the engine, with its text module if there is to be text: memory in, memory out,
+ * nothing clever.
+ */
 export class Engine {
   readonly #exports: EngineExports;
   readonly #memory: WebAssembly.Memory;
-  readonly #text: TextLink;
+  readonly #text: TextLink | undefined;
   readonly #panic: () => string | undefined;
   #pool: Worker[] = [];
 
   private constructor(
     exports: EngineExports,
     memory: WebAssembly.Memory,
-    text: TextLink,
+    text: TextLink | undefined,
     panic: () => string | undefined,
   ) {
     this.#exports = exports;
@@ -43,26 +50,28 @@ export class Engine {
     this.#panic = panic;
   }
 
-  /** Fetches, compiles and instantiates both modules and starts the threads. */
+  /** Fetches, compiles and instantiates the modules and starts the threads. */
   static async start(how: EngineStart): Promise<Engine> {
     const threaded = how.threads > 1;
+    const name = moduleOf(how.kind, how.variant);
     const [module, textModule] = await Promise.all([
-      how.modules.get(how.variant),
-      how.modules.get("text"),
+      how.modules.get(name),
+      how.text ? how.modules.get("text") : undefined,
     ]);
     let panic: string | undefined;
     try {
       const shared = threaded ? sharedMemory(how.limit, how.threads) : undefined;
       let memory = shared as WebAssembly.Memory;
-      const textInstance = await WebAssembly.instantiate(textModule, {});
-      const text = new TextLink(
-        textInstance.exports as unknown as TextExports,
-        () => memory.buffer,
-      );
+      const text =
+        textModule &&
+        new TextLink(
+          (await WebAssembly.instantiate(textModule, {})).exports as unknown as TextExports,
+          () => memory.buffer,
+        );
       const instance = await WebAssembly.instantiate(module, {
         env: {
           ...(shared && { memory: shared }),
-          ...text.imports(),
+          ...(text?.imports() ?? NO_TEXT),
           ...CLOCK,
           log: (level: number, ptr: number, len: number) => {
             if (level === 0) panic = copyText(memory, ptr, len);
@@ -86,13 +95,13 @@ export class Engine {
       }
       return engine;
     } catch (error) {
-      throw error instanceof SidestageError ? error : refused(how.variant, error);
+      throw error instanceof SidestageError ? error : refused(name, error);
     }
   }
 
-  /** Bytes of both memories. */
+  /** Bytes of its memory and of its text module's. */
   get bytes(): number {
-    return this.#memory.buffer.byteLength + this.#text.bytes;
+    return this.#memory.buffer.byteLength + (this.#text?.bytes ?? 0);
   }
 
   /**

@@ -17,6 +17,8 @@ import { infoOf } from "./errors.js";
 import { variantOf } from "./features.js";
 import { type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
+import { type Kind, kindOf, otherKind } from "./kinds.js";
+import { TextWanted } from "./text.js";
 import type { Turns } from "./turns.js";
 import { intoBuffers, outOfBuffers } from "./values.js";
 import type { Modules } from "./wasm.js";
@@ -45,6 +47,12 @@ const SIGN_MS = 300;
 
 const LARGEST = 2 ** 32 - 65536;
 
+/** The modules that a load needs. */
+interface Needs {
+  kind: Kind;
+  text: boolean;
+}
+
 /**
  * One model: one wasm instance, its threads, its readings, its open requests. Settles each of them,
  * whatever happens to the engine.
@@ -58,6 +66,12 @@ export class Instance {
   #engine: Engine | undefined;
   #early: ModelRequest[] = [];
   #held: Held = [];
+  #source: ModelSource;
+  #needs: Needs = { kind: "language", text: true };
+  /** Whether the content was of another kind than the name. */
+  #moved = false;
+  /** Bytes that were told: when a load begins anew, progress does not go back. */
+  #loaded = 0;
   #scheduled = false;
   #wake: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
@@ -69,6 +83,7 @@ export class Instance {
   constructor(load: Load, host: InstanceHost) {
     const { held, ...rest } = load;
     this.#load = rest;
+    this.#source = load.source;
     this.#host = host;
     this.#capabilities = host.capabilities;
     this.#open.add(load.id);
@@ -119,8 +134,15 @@ export class Instance {
   }
 
   async #start(held: HeldFiles | undefined): Promise<void> {
+    await this.#take(held);
+    const kind = kindOf(this.#source);
+    await this.#begin({ kind, text: kind === "language" });
+  }
+
+  async #begin(needs: Needs): Promise<void> {
+    this.#needs = needs;
     const { id, options } = this.#load;
-    const source = await this.#source(held);
+    const source = this.#source;
     const { capabilities, modules, script } = this.#host;
     if (!capabilities.simd) {
       throw new SidestageError("WASM_UNSUPPORTED", "the browser's WebAssembly has no SIMD", {
@@ -143,6 +165,7 @@ export class Instance {
     const begin = (threads: number): Promise<Engine> =>
       Engine.start({
         modules,
+        ...needs,
         variant: threads > 1 ? several : variantOf(capabilities.relaxedSimd, false),
         threads,
         script,
@@ -193,14 +216,24 @@ export class Instance {
     for (const request of early) this.request(request);
   }
 
-  async #source(held: HeldFiles = []): Promise<ModelSource> {
+  // The load needs other modules than its source's name said, and begins anew with them. What was read
+  // is in the cache, or is asked for again.
+  #again(needs: Needs): void {
+    this.#engine?.close();
+    this.#engine = undefined;
+    this.#readings.close();
+    this.#cache.releaseAll();
+    this.#begin(needs).catch((error: unknown) => this.#crash(error));
+  }
+
+  async #take(held: HeldFiles = []): Promise<void> {
     if (Array.isArray(held)) {
       this.#held = held;
-      return this.#load.source;
+      return;
     }
     const files = await filesOf(held);
     this.#held = files;
-    return { kind: "held", files: files.map(({ name, size }) => ({ name, size })) };
+    this.#source = { kind: "held", files: files.map(({ name, size }) => ({ name, size })) };
   }
 
   // A message that finds no memory fails alone; what belongs to another request must not be lost.
@@ -245,7 +278,8 @@ export class Instance {
       this.#carryOut(engine);
       this.#schedule();
     } catch (error) {
-      this.#crash(error);
+      if (error instanceof TextWanted) this.#again({ ...this.#needs, text: true });
+      else this.#crash(error);
     }
   }
 
@@ -276,7 +310,7 @@ export class Instance {
 
   #carryOut(engine: Engine): void {
     for (const effect of engine.effects()) {
-      if (this.#closed) return;
+      if (this.#engine !== engine) return;
       this.#carryOutOne(effect, engine);
     }
   }
@@ -305,6 +339,11 @@ export class Instance {
 
   #post(event: Event, engine: Engine): void {
     if (event.type === "error" && event.id === this.#load.id) {
+      const kind = otherKind(event.error);
+      if (kind && !this.#moved) {
+        this.#moved = true;
+        return this.#again({ kind, text: kind === "language" });
+      }
       this.#whenKept(() => {
         this.#host.post(event);
         // A load that failed leaves nothing to be used.
@@ -313,6 +352,10 @@ export class Instance {
       return;
     }
     if (event.type === "error" && event.id !== null) this.#open.delete(event.id);
+    if (event.type === "progress") {
+      if (event.progress.loadedBytes < this.#loaded) return;
+      this.#loaded = event.progress.loadedBytes;
+    }
     if (event.type !== "done") {
       this.#host.post(event);
       return;

@@ -1,4 +1,24 @@
+import { SidestageError } from "../errors.js";
 import type { TextExports } from "./exports.js";
+
+/** What the engine imports of text. */
+export type TextImports = Record<
+  "text" | "text_len" | "text_take",
+  (...args: number[]) => number
+>;
+
+/** An engine asks something of text, which it was started without. It must not be used any more. */
+export class TextWanted extends SidestageError {
+  constructor() {
+    super("ENGINE_CRASHED", "the engine was started without its text module");
+  }
+}
+
+const wanted = (): never => {
+  throw new TextWanted();
+};
+/** Imports of an engine that is started without text, as most graphs have none. */
+export const NO_TEXT: TextImports = { text: wanted, text_len: wanted, text_take: wanted };
 
 /** The text module of one model, as the engine's imports see it. */
 export class TextLink {
@@ -17,7 +37,7 @@ export class TextLink {
   }
 
   /** Imports of the engine. */
-  imports(): Record<"text" | "text_len" | "text_take", (...args: number[]) => number> {
+  imports(): TextImports {
     const text = this.#text;
     return {
       text: (op = 0, ptr = 0, len = 0) => {

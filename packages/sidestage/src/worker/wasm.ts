@@ -64,7 +64,7 @@ function notFound(
   cause?: unknown,
 ): SidestageError {
   return new SidestageError("WASM_NOT_FOUND", `${url} ${why}`, {
-    hint: "Serve the package's .wasm files beside sidestage-worker.js, or set `wasmUrl`; the policy's connect-src must allow them.",
+    hint: "Serve all of the package's .wasm files beside sidestage-worker.js, or set `wasmUrl`; the policy's connect-src must allow them.",
     detail: { url, ...detail },
     cause,
   });

@@ -113,7 +113,7 @@ fn linear(
         let bias = cast(scope, &bias, DType::F32)?;
         operands.push(scope.view(&bias, &[n])?);
     }
-    let y = scope.apply(Linear { outputs: None }, &operands)?;
+    let y = scope.apply(Linear::<false> { outputs: None }, &operands)?;
     let y = scope.view(&y, &[outer, &[n]].concat())?;
     cast(scope, &y, x.dtype())
 }
@@ -213,7 +213,7 @@ fn gather(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         let moved = two(scope, Two::Add, &list, &end)?;
         let below = scope.apply(Binary { function: Two::Less }, &[list.clone(), zero])?;
         let list = scope.apply(Where, &[below, moved, list])?;
-        scope.apply(Gather, &[list, table])?
+        scope.apply(Gather::<false>, &[list, table])?
     };
     let y = scope.view(&y, &dims)?;
     let y = cast(scope, &y, dtype)?;

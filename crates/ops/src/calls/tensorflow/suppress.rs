@@ -1,6 +1,7 @@
 //! Of boxes that lie on each other the best.
 
 use super::{CallInfo, Done, S, integer, list, number, numbers, row};
+use crate::calls::sort;
 use crate::calls::suppress::{Corners, overlap};
 use sidestage_ir::Stop;
 use sidestage_tensor::{DType, Tensor};
@@ -27,14 +28,12 @@ impl Choice {
     fn chosen(&self, corners: &[Corners], scores: &[f64]) -> (Vec<usize>, Vec<f64>) {
         // The candidates, the best last: their scores, places, and from which of those that stay on they
         // have not been compared.
-        let mut open: Vec<(f64, usize, usize)> = (0..scores.len())
-            .filter(|&at| scores[at] > self.least)
-            .map(|at| (scores[at], at, 0))
-            .collect();
-        let worse = |a: &(f64, usize, usize), b: &(f64, usize, usize)| {
-            a.0.total_cmp(&b.0).then(b.1.cmp(&a.1))
-        };
-        open.sort_by(worse);
+        let mut order: Vec<usize> =
+            (0..scores.len()).filter(|&at| scores[at] > self.least).collect();
+        let worse = |a: (f64, usize), b: (f64, usize)| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1));
+        sort(&mut order, &|a, b| worse((scores[a], a), (scores[b], b)));
+        let mut open: Vec<(f64, usize, usize)> =
+            order.into_iter().map(|at| (scores[at], at, 0)).collect();
         let (mut kept, mut given): (Vec<usize>, Vec<f64>) = Default::default();
         while kept.len() < self.most
             && let Some((mut score, at, seen)) = open.pop()
@@ -63,7 +62,7 @@ impl Choice {
             } else {
                 // It is worse than it was: another may be better now.
                 let next = (score, at, kept.len());
-                let place = open.partition_point(|one| worse(one, &next).is_lt());
+                let place = open.partition_point(|one| worse((one.0, one.1), (score, at)).is_lt());
                 open.insert(place, next);
             }
         }

@@ -1,7 +1,7 @@
 //! Of boxes that lie on each other the best: computed when they are known.
 
 use super::of_operand;
-use crate::calls::{CallInfo, row};
+use crate::calls::{CallInfo, row, sort};
 use sidestage_ir::{Attribute, Scope, Stop};
 use sidestage_kernels::Wide;
 use sidestage_tensor::{DType, Tensor};
@@ -50,7 +50,7 @@ fn best(
     most: usize,
 ) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scores.len()).filter(|&at| scores[at] >= least).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    sort(&mut order, &|a, b| scores[b].total_cmp(&scores[a]));
     let mut kept: Vec<usize> = Vec::new();
     for at in order {
         if kept.len() == most {
@@ -112,15 +112,16 @@ fn postprocess(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
             let scores: Vec<f32> = (0..count).map(|at| score(at, class)).collect();
             let kept = best(&corners, &scores, limits, per_class);
             found.extend(kept.into_iter().map(|at| (at, class, scores[at])));
-            found.sort_by(|a, b| b.2.total_cmp(&a.2));
-            found.truncate(most);
+            let mut order: Vec<usize> = (0..found.len()).collect();
+            sort(&mut order, &|a, b| found[b].2.total_cmp(&found[a].2));
+            found = order.into_iter().take(most).map(|at| found[at]).collect();
         }
         most
     } else {
         let each = each.min(wanted);
         let ordered = |at: usize| {
             let mut order: Vec<usize> = (0..wanted).collect();
-            order.sort_by(|&a, &b| score(at, b).total_cmp(&score(at, a)));
+            sort(&mut order, &|a, b| score(at, b).total_cmp(&score(at, a)));
             order
         };
         let largest = |at: usize| (0..wanted).map(|c| score(at, c)).fold(f32::MIN, f32::max);
@@ -168,13 +169,12 @@ fn suppress(scope: &mut Scope<'_, '_>, soft: bool) -> Result<(), Stop> {
     };
     let corners: Vec<Corners> = boxes.as_chunks::<4>().0.iter().map(corner).collect();
     let factor = if sigma > 0.0 { -0.5 / sigma } else { 0.0 };
-    let mut queue: Vec<Candidate> = (0..scores.len())
-        .filter(|&at| scores[at] > least)
-        .map(|at| Candidate { at, score: scores[at], seen: 0 })
-        .collect();
+    let candidate = |at: usize| Candidate { at, score: scores[at], seen: 0 };
     // The best last; of equal ones the first.
     let order = |a: &Candidate, b: &Candidate| a.score.total_cmp(&b.score).then(b.at.cmp(&a.at));
-    queue.sort_by(order);
+    let mut places: Vec<usize> = (0..scores.len()).filter(|&at| scores[at] > least).collect();
+    sort(&mut places, &|a, b| order(&candidate(a), &candidate(b)));
+    let mut queue: Vec<Candidate> = places.into_iter().map(candidate).collect();
     let mut kept: Vec<Candidate> = Vec::new();
     while kept.len() < most {
         let Some(mut next) = queue.pop() else { break };

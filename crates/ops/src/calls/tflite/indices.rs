@@ -3,7 +3,7 @@
 use super::{give_moved, real};
 use crate::calls::arg::{back, rows_along};
 use crate::calls::compress::full;
-use crate::calls::unique::groups;
+use crate::calls::unique::{as_found, groups};
 use crate::calls::{CallInfo, axis, cast, row};
 use crate::{Arg, Cumulative, Take, TopK};
 use sidestage_ir::{Attribute, Scope, Stop};
@@ -90,7 +90,7 @@ fn unique(scope: &mut Scope<'_, '_>) -> Done {
     let x = scope.tensor(0)?;
     let &[count] = x.dims() else { return Err("x must have one dimension".into()) };
     let mut groups = groups(scope, &x, 0)?;
-    groups.sort_by_key(|group| group[0]);
+    as_found(&mut groups);
     let first: Vec<i64> = groups.iter().map(|group| group[0] as i64).collect();
     let mut places = vec![0; count];
     for (place, group) in groups.iter().enumerate() {

@@ -110,6 +110,11 @@ export class CacheAccess {
   /** Gives everything back. */
   close(): void {
     this.#closed.abort();
+    this.releaseAll();
+  }
+
+  /** Gives every file's lock back. */
+  releaseAll(): void {
     for (const key of [...this.#holds.keys()]) this.release(key);
   }
 

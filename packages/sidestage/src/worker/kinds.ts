@@ -1,0 +1,30 @@
+import type { ErrorInfo, ModelSource } from "../protocol.js";
+
+/** The kinds of models. Each has an engine module of its own, so that a page downloads what it runs. */
+export type Kind = "language" | "graphs";
+
+/** As `Kind::of` in `crates/store`; a revision may follow the path in a repository. */
+const GRAPH = /(?:\.(?:onnx|tflite)|(?:^|\/)model\.json)$/i;
+
+/** What a source's names suggest. Its content decides: a module that finds the other kind says so. */
+export function kindOf(source: ModelSource): Kind {
+  const names =
+    source.kind === "held" ? source.files.map(({ name }) => name) : [pathOf(source.url)];
+  return names.some((name) => GRAPH.test(name)) ? "graphs" : "language";
+}
+
+function pathOf(url: string): string {
+  const [path = ""] = url.split(url.startsWith("hf:") ? "@" : /[?#]/);
+  return path;
+}
+
+/** The kind that a load's error asks for; `null`: it is an error like others. */
+export function otherKind({ code, detail }: ErrorInfo): Kind | null {
+  if (code !== "OTHER_MODULE") return null;
+  return detail?.module === "graphs" ? "graphs" : "language";
+}
+
+/** The name of the wasm file of a kind. */
+export function moduleOf(kind: Kind, variant: string): string {
+  return kind === "graphs" ? `graphs-${variant}` : variant;
+}

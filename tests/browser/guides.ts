@@ -42,14 +42,19 @@ function programsOf(guide: string, text: string): Program[] {
   return found;
 }
 
-/** A site that serves the programs' scripts, and the model in the box as `models/chat.gguf`. */
-export function guidesSite(all: Program[], box: string, headers: Record<string, string>): Site {
-  const files: NonNullable<Site["files"]> = {
-    "models/chat.gguf": (response) => {
-      const bytes = readFileSync(box);
-      response.writeHead(200, { "content-length": bytes.length, etag: '"box"' }).end(bytes);
-    },
-  };
+/** A site that serves the programs' scripts, and models: files by their paths. */
+export function guidesSite(
+  all: Program[],
+  models: Record<string, string>,
+  headers: Record<string, string>,
+): Site {
+  const files: NonNullable<Site["files"]> = {};
+  for (const [path, file] of Object.entries(models)) {
+    files[path] = (response) => {
+      const bytes = readFileSync(file);
+      response.writeHead(200, { "content-length": bytes.length, etag: `"${path}"` }).end(bytes);
+    };
+  }
   for (const { path, script } of all) {
     const text = script
       .replaceAll('from "sidestage"', 'from "../dist/index.js"')

@@ -116,7 +116,15 @@ export const sites: Record<string, Site> = {
   plain: { headers: strict },
   isolated: { headers: isolated },
   bare: { headers: {} },
-  guides: guidesSite(GUIDES, join(repository, "models/box/box.gguf"), strict),
+  guides: guidesSite(
+    GUIDES,
+    {
+      "models/chat.gguf": join(repository, "models/box/box.gguf"),
+      "models/mnist-12.onnx": join(DATA ?? "", "onnx/mnist-12.onnx"),
+      "models/sine.tflite": join(DATA ?? "", "tflite/tflm_hello_world_float.tflite"),
+    },
+    strict,
+  ),
 
   // Isolated in other ways.
   credentialless: {

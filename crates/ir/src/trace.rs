@@ -44,7 +44,7 @@ pub enum Stop {
     Needs(Vec<Val>),
     /// It refuses the call: a sentence.
     Refused(String),
-    /// A known value of so many bytes does not fit.
+    /// A value of so many bytes does not fit.
     Memory(usize),
     /// An operand is of a branch that is not taken, and so are the results.
     Dead,
@@ -82,7 +82,7 @@ pub enum TraceError {
         /// Why.
         problem: String,
     },
-    /// A known value does not fit.
+    /// A value does not fit.
     Memory {
         /// Its bytes.
         bytes: usize,
@@ -171,7 +171,7 @@ pub struct Trace {
     asked: Vec<usize>,
     /// Whether tensors may lie in another order than their dimensions say.
     orders: bool,
-    /// Most bytes of a value that is computed here.
+    /// Most bytes of a value.
     limit: usize,
     /// Most nodes of a segment.
     most: usize,
@@ -231,7 +231,7 @@ impl Trace {
         Ok(Self { model, lives, table, env, frames, registers, asked, orders, limit, most, memo })
     }
 
-    /// Refuses to compute a value of more bytes.
+    /// Refuses values of more bytes.
     #[must_use]
     pub fn with_limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;

@@ -26,18 +26,13 @@ pub(crate) fn fold(
     run(op, inputs, results, usize::MAX).map_err(refused)?.ok_or_else(|| "it is too dear".into())
 }
 
-/// As [`fold`], of results of at most `limit` bytes. Nothing: it would take long.
+/// As [`fold`]. Nothing: it would take long.
 pub(super) fn fold_here(
     op: &dyn Operator,
     inputs: &[&Tensor],
     results: &[ValueType],
-    limit: usize,
 ) -> Result<Option<Vec<Tensor>>, Stop> {
-    let sizes = results.iter().map(|ty| ty.bytes(&[]).unwrap_or(usize::MAX));
-    match sizes.max().filter(|bytes| *bytes > limit) {
-        Some(bytes) => Err(Stop::Memory(bytes)),
-        None => run(op, inputs, results, DEAREST).map_err(Stop::Memory),
-    }
+    run(op, inputs, results, DEAREST).map_err(Stop::Memory)
 }
 
 /// Runs it unless it costs more than this. An error is the size of a result that does not fit.

@@ -31,7 +31,7 @@ impl Trace {
     ) -> Result<Option<Vec<Tensor>>, Stop> {
         match &self.memo {
             Some(memo) => Ok(Some(memo.fold(op, inputs, results)?)),
-            None => fold_here(op, inputs, results, self.limit),
+            None => fold_here(op, inputs, results),
         }
     }
 }

@@ -181,8 +181,13 @@ impl<'a, 'w> Scope<'a, 'w> {
     fn applied(&mut self, op: Box<dyn Operator>, inputs: &[Traced]) -> Result<Vec<Traced>, Stop> {
         let types: Vec<&ValueType> = inputs.iter().map(|input| &input.0.ty).collect();
         let results = op.infer(&types)?;
-        if let Some(ty) = results.iter().find(|ty| ty.dims.len() > Extents::MAX_RANK) {
-            return Err(format!("a result would have {} dimensions", ty.dims.len()).into());
+        for ty in &results {
+            if ty.dims.len() > Extents::MAX_RANK {
+                return Err(format!("a result would have {} dimensions", ty.dims.len()).into());
+            }
+            // Where there are no elements a dimension may still be one that nobody can count through.
+            let longest = ty.extents(&[]).dims().iter().copied().max().unwrap_or(0);
+            self.afford(ty.bytes(&[]).unwrap_or(usize::MAX).max(longest))?;
         }
         let known: Option<Vec<&Tensor>> = inputs.iter().map(Traced::known).collect();
         if let Some(known) = known.filter(|_| !op.has_effect())
@@ -360,6 +365,14 @@ impl<'a, 'w> Scope<'a, 'w> {
     pub fn constant(&self, tensor: Tensor) -> Traced {
         let ty = ValueType::fixed(tensor.dtype(), tensor.dims());
         Traced::new(ty, tensor.dims().to_vec(), At::Known(tensor), None)
+    }
+
+    /// That a value may have so many bytes.
+    ///
+    /// # Errors
+    /// If it may not.
+    pub fn afford(&self, bytes: usize) -> Result<(), Stop> {
+        if bytes > self.work.trace.limit { Err(Stop::Memory(bytes)) } else { Ok(()) }
     }
 
     /// A list of integers that is known.

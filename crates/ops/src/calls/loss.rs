@@ -24,7 +24,8 @@ fn likelihood(
         DType::I64 => target.clone(),
         _ => scope.apply(Cast { to: DType::I64 }, std::slice::from_ref(target))?,
     };
-    let dims: Vec<usize> = [n, 1].iter().chain(&target.dims()[1..]).copied().collect();
+    let dims: Vec<usize> =
+        [n, 1].iter().chain(target.dims().get(1..).unwrap_or_default()).copied().collect();
     let ignored = match scope.int("ignore_index") {
         Some(index) => {
             let index = scope.list(&[index])?;

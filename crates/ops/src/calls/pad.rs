@@ -72,6 +72,7 @@ pub(super) fn pad_axis(
             at.min(period - at)
         }
     };
+    scope.afford(usize::try_from(before + dim + behind).unwrap_or(usize::MAX))?;
     let places: Vec<i64> = (-before..dim + behind).map(place).collect();
     let places = scope.list(&places)?;
     scope.apply(Take { axis }, &[x, places])

@@ -43,7 +43,7 @@ fn spread(
     }
     if block == 0 {
         let mut dims = vec![1; like.len()];
-        dims[axis] = of.dims().iter().product();
+        *dims.get_mut(axis).ok_or("an axis that there is not")? = of.dims().iter().product();
         return scope.view(of, &dims);
     }
     if of.dims().len() != like.len() {
@@ -251,8 +251,8 @@ fn of_channels(scope: &mut Scope<'_, '_>, of: &Traced, rank: usize) -> Result<Tr
     if of.dims().iter().product::<usize>() == 1 {
         return scope.view(of, &[]);
     }
-    let mut dims = vec![1; rank];
-    dims[0] = of.dims().iter().product();
+    let mut dims = vec![1; rank.saturating_sub(1)];
+    dims.insert(0, of.dims().iter().product());
     scope.view(of, &dims)
 }
 

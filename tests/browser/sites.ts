@@ -106,6 +106,8 @@ const WASM = ["simd", "relaxed", "simd-threads", "relaxed-threads", "text"].map(
   (name) => `dist/sidestage-${name}.wasm`,
 );
 
+const data = (path: string): string => join(process.env.SIDESTAGE_TESTDATA ?? "", path);
+
 // Bundled to tests/browser/dist.
 const repository = join(dirname(fileURLToPath(import.meta.url)), "../../..");
 
@@ -120,8 +122,8 @@ export const sites: Record<string, Site> = {
     GUIDES,
     {
       "models/chat.gguf": join(repository, "models/box/box.gguf"),
-      "models/mnist-12.onnx": join(DATA ?? "", "onnx/mnist-12.onnx"),
-      "models/sine.tflite": join(DATA ?? "", "tflite/tflm_hello_world_float.tflite"),
+      "models/mnist-12.onnx": data("onnx/mnist-12.onnx"),
+      "models/sine.tflite": data("tflite/tflm_hello_world_float.tflite"),
     },
     strict,
   ),

@@ -39,8 +39,7 @@ fn damaged_files_are_run_or_refused() {
     let mut random = Random(0x5eed);
     for mut file in corpus() {
         for round in 0..20 {
-            let flips: Vec<_> =
-                (0..1 + round % 3).map(|_| random.below(file.len() * 8)).collect();
+            let flips: Vec<_> = (0..1 + round % 3).map(|_| random.below(file.len() * 8)).collect();
             flips.iter().for_each(|bit| file[bit / 8] ^= 1 << (bit % 8));
             onnx::check(&file);
             flips.iter().for_each(|bit| file[bit / 8] ^= 1 << (bit % 8));

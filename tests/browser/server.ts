@@ -10,6 +10,7 @@ import { dirname, extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { hostile } from "./hostile.js";
 import { MADE } from "./made.js";
+import { MADE_GRAPHS } from "./made-graphs.js";
 import { type Site, sites } from "./sites.js";
 
 // Bundled to tests/browser/dist.
@@ -81,6 +82,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (own) return own(response);
   const made = path.startsWith("made/") ? MADE[path.slice("made/".length)] : undefined;
   if (made && MODELS) return void response.end(made(MODELS));
+  const graph = path.startsWith("made/") ? MADE_GRAPHS[path.slice("made/".length)] : undefined;
+  if (graph && DATA) return void response.end(graph(DATA));
   if (path.startsWith("hostile/"))
     return hostile(path.slice("hostile/".length), request, response);
   if (path === "page.html") return send(response, ".html", PAGE);

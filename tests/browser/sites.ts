@@ -44,6 +44,12 @@ const status =
     response.writeHead(code, { "content-type": type }).end(body);
   };
 const html = status(200, "text/html", "<!doctype html><p>Not what you wanted.</p>");
+/** A picture of one pixel. */
+const pixel = (response: ServerResponse): void => {
+  const file =
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+  response.writeHead(200, { "content-type": "image/png" }).end(Buffer.from(file, "base64"));
+};
 const missing = status(404, "text/plain", "not here");
 const policy = (text: string): Site => ({ headers: { "content-security-policy": text } });
 
@@ -72,7 +78,9 @@ const NO_FILES = `
 if (typeof FileSystemFileHandle === "function")
   delete FileSystemFileHandle.prototype.createSyncAccessHandle;
 `;
-/** And none to keep a response. */
+/** Before the worker's script: there is no canvas outside a page. */
+const NO_CANVAS = "delete self.OffscreenCanvas;\n";
+/** Before the worker's script: there is no way to keep a response. */
 const NO_CACHES = `
 Object.defineProperty(self, "caches", { get: () => { throw new DOMException("not here", "SecurityError"); } });
 `;
@@ -117,7 +125,8 @@ export const GUIDES = programs(join(repository, "docs"));
 export const sites: Record<string, Site> = {
   plain: { headers: strict },
   isolated: { headers: isolated },
-  bare: { headers: {} },
+  bare: { headers: {}, files: { "pixel.png": pixel } },
+  "no-canvas": { headers: strict, edit: { [WORKER]: (text) => NO_CANVAS + text } },
   guides: guidesSite(
     GUIDES,
     {

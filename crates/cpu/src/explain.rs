@@ -1,6 +1,7 @@
 //! What a planned model does, for people and tools to read.
 
 use sidestage_ir::{Graph, Kind, Plan, ValueId};
+use sidestage_tensor::DType;
 use std::fmt;
 
 /// The segments of a model that are planned.
@@ -30,16 +31,31 @@ pub struct ExplainedNode {
     pub op: &'static str,
     /// The call of the model that it does, or the last of several.
     pub call: String,
-    /// Types and shapes of its operands.
-    pub inputs: Vec<String>,
-    /// Types and shapes of its results.
-    pub outputs: Vec<String>,
+    /// Its operands.
+    pub inputs: Vec<ExplainedValue>,
+    /// Its results.
+    pub outputs: Vec<ExplainedValue>,
     /// The passes that made it of several, in order.
     pub passes: Vec<&'static str>,
     /// Where it runs.
     pub device: &'static str,
     /// Why there.
     pub reason: &'static str,
+}
+
+/// What an operator reads or makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainedValue {
+    /// Type of its elements.
+    pub dtype: DType,
+    /// Dimensions, outermost first.
+    pub dims: Vec<usize>,
+}
+
+impl fmt::Display for ExplainedValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.dtype, self.dims)
+    }
 }
 
 impl ExplainedSegment {
@@ -76,9 +92,13 @@ fn constants(graph: &Graph) -> usize {
     read.iter().map(constant).sum()
 }
 
-fn shown(graph: &Graph, id: ValueId) -> String {
+fn shown(graph: &Graph, id: ValueId) -> ExplainedValue {
     let ty = &graph.value(id).ty;
-    format!("{} {:?}", ty.dtype, ty.extents(&[]))
+    ExplainedValue { dtype: ty.dtype, dims: ty.extents(&[]).dims().to_vec() }
+}
+
+fn list(values: &[ExplainedValue]) -> String {
+    values.iter().map(ExplainedValue::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for Explanation {
@@ -92,7 +112,7 @@ impl fmt::Display for Explanation {
                 segment.constant_bytes,
             )?;
             for node in &segment.nodes {
-                let (inputs, outputs) = (node.inputs.join(", "), node.outputs.join(", "));
+                let (inputs, outputs) = (list(&node.inputs), list(&node.outputs));
                 write!(f, "  {:<20} {inputs} -> {outputs}", node.op)?;
                 if !node.call.is_empty() {
                     write!(f, "  {}", node.call)?;

@@ -10,7 +10,7 @@ mod together;
 mod weights;
 
 pub use executor::{Executor, Progress, Timer};
-pub use explain::{ExplainedNode, ExplainedSegment, Explanation};
+pub use explain::{ExplainedNode, ExplainedSegment, ExplainedValue, Explanation};
 pub use inputs::{InputError, inputs};
 pub use profile::{OpTime, OpTimes};
 pub use runner::{RunError, Runner, Value};

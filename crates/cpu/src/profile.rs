@@ -48,6 +48,19 @@ impl OpTimes {
         op.calls += u64::from(done);
     }
 
+    /// Adds times of another plan.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for op in other.list.iter().filter(|op| op.ms > 0.0 || op.calls > 0) {
+            match self.list.iter_mut().find(|own| own.name == op.name) {
+                Some(own) => {
+                    own.ms += op.ms;
+                    own.calls += op.calls;
+                }
+                None => self.list.push(op.clone()),
+            }
+        }
+    }
+
     /// Those that ran, the longest first.
     pub fn longest(&self) -> Vec<OpTime> {
         let mut list = self.list.clone();

@@ -2,9 +2,10 @@
 //! each, and keeps the segments for the next run that goes the same way.
 
 use crate::memory::Arena;
-use crate::{Executor, ExplainedSegment, Explanation, Progress, Weights};
+use crate::{Executor, ExplainedSegment, Explanation, OpTimes, Progress, Timer, Weights};
 use sidestage_ir::{
-    Draft, Given, Model, Outcome, Pass, Plan, Segment, Table, Trace, TraceError, ValueId, ValueType,
+    Draft, Given, Model, Outcome, Pass, Plan, PortKind, Segment, Table, Trace, TraceError, ValueId,
+    ValueType,
 };
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, Tensor};
@@ -107,6 +108,8 @@ pub struct Runner {
     /// Segments take turns with it; a run that is stopped has it.
     arena: Option<Arena>,
     run: Option<Run>,
+    /// Times of operators of segments that are forgotten.
+    past: OpTimes,
 }
 
 /// A segment that has been planned.
@@ -117,6 +120,7 @@ struct Known {
     gives: Vec<(usize, ValueId)>,
     needs: Vec<usize>,
     keeps: Vec<usize>,
+    times: Option<OpTimes>,
     outcome: Option<Vec<Outcome>>,
     /// Where the trace stands after it.
     trace: Trace,
@@ -174,7 +178,8 @@ impl Runner {
     /// A model; `limit` bytes at most lie between the operators of a segment.
     pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
         let (roots, segments, passes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { model, table, roots, segments, passes, orders: true, limit, arena: None, run: None }
+        let (arena, run, past) = (None, None, OpTimes::default());
+        Self { model, table, roots, segments, passes, orders: true, limit, arena, run, past }
     }
 
     /// Leaves no value in another order than its dimensions say ([`Trace::without_orders`]).
@@ -226,15 +231,7 @@ impl Runner {
         let known = self.roots.iter().find(|(known, _)| *known == types).map(|(_, at)| *at);
         let at = match known {
             Some(segment) => Stage::Next(segment),
-            None => {
-                let trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
-                let mut trace = trace.with_limit(self.limit);
-                if !self.orders {
-                    trace = trace.without_orders();
-                }
-                let (draft, after) = (Draft::default(), After::Start(types));
-                Stage::Tracing(Box::new(Tracing { trace, draft, after }))
-            }
+            None => Stage::Tracing(Box::new(self.start(types)?)),
         };
         let mut registers = Vec::new();
         inputs.into_iter().for_each(|input| input.register(&mut registers));
@@ -251,6 +248,43 @@ impl Runner {
         &mut self,
         pool: &Pool,
         stop: &mut dyn FnMut() -> bool,
+    ) -> Result<Progress, RunError> {
+        self.go_on(pool, stop, None)
+    }
+
+    /// As [`Runner::resume`], with the time of each operator, for [`Runner::take_times`]; `now` gives
+    /// milliseconds.
+    ///
+    /// # Errors
+    /// As of [`Runner::resume`].
+    pub fn resume_timed(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        now: &dyn Fn() -> f64,
+    ) -> Result<Progress, RunError> {
+        self.go_on(pool, stop, Some(now))
+    }
+
+    /// What was timed since the last call.
+    pub fn take_times(&mut self) -> OpTimes {
+        let times = self.times();
+        self.past = OpTimes::default();
+        self.segments.iter_mut().for_each(|known| known.times = None);
+        times
+    }
+
+    fn times(&self) -> OpTimes {
+        let mut all = self.past.clone();
+        self.segments.iter().filter_map(|known| known.times.as_ref()).for_each(|of| all.merge(of));
+        all
+    }
+
+    fn go_on(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        now: Option<&dyn Fn() -> f64>,
     ) -> Result<Progress, RunError> {
         let Some(mut run) = self.run.take() else { return Ok(Progress::Done) };
         loop {
@@ -271,7 +305,7 @@ impl Runner {
                 }
                 Stage::Running(at) => {
                     let known = &mut self.segments[at];
-                    if known.executor.resume(pool, stop) == Progress::Stopped {
+                    if known.resume(pool, stop, now) == Progress::Stopped {
                         self.run = Some(run);
                         return Ok(Progress::Stopped);
                     }
@@ -305,6 +339,53 @@ impl Runner {
         Explanation { segments: each.collect() }
     }
 
+    /// Whether nothing is planned yet.
+    pub fn is_unplanned(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    /// Plans as far as a run of inputs with the declared types and shapes goes without their values, if
+    /// nothing is planned yet; of a model that leaves them open, or has loops to be gone through,
+    /// nothing.
+    ///
+    /// # Errors
+    /// What cannot be run.
+    pub fn plan_declared(&mut self) -> Result<(), RunError> {
+        let declared = self.model.inputs.iter().map(|port| match (&port.kind, port.dtype) {
+            (PortKind::Tensor, Some(dtype)) => {
+                Some(Given::Tensor(ValueType::fixed(dtype, &port.fixed()?)))
+            }
+            _ => None,
+        });
+        let Some(types) = declared.collect::<Option<Vec<_>>>() else { return Ok(()) };
+        if !self.is_unplanned() {
+            return Ok(());
+        }
+        let mut tracing = self.start(types)?;
+        // It is asked after each call and each end of a body. Without loops none of them comes twice; a
+        // loop without an end nobody could abort.
+        let bodies = self.model.bodies.iter();
+        let mut left: usize = bodies.map(|body| 2 * (body.calls.len() + 1)).sum();
+        let mut stop = || {
+            left = left.saturating_sub(1);
+            left == 0
+        };
+        match tracing.trace.resume(&mut tracing.draft, &[], &mut stop)? {
+            Some(segment) => self.plan(segment, tracing).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The trace of a run with inputs of these types.
+    fn start(&self, types: Vec<Given>) -> Result<Tracing, TraceError> {
+        let trace = Trace::new(Arc::clone(&self.model), self.table, &types)?;
+        let mut trace = trace.with_limit(self.limit);
+        if !self.orders {
+            trace = trace.without_orders();
+        }
+        Ok(Tracing { trace, draft: Draft::default(), after: After::Start(types) })
+    }
+
     /// Plans a segment that has been traced.
     fn plan(&mut self, segment: Segment, tracing: Tracing) -> Result<usize, RunError> {
         let Segment { mut graph, feeds, gives, needs, keeps, outcome } = segment;
@@ -318,6 +399,7 @@ impl Runner {
         let weights = Weights::allocate(&[]).map_err(refused)?;
         let executor = Executor::without_arena(plan, weights).map_err(refused)?;
         if self.segments.len() >= KEPT {
+            self.past = self.times();
             self.roots.clear();
             self.segments.clear();
         }
@@ -332,8 +414,9 @@ impl Runner {
                 }
             }
         }
-        let next = Vec::new();
-        self.segments.push(Known { executor, feeds, gives, needs, keeps, outcome, trace, next });
+        let (times, next) = (None, Vec::new());
+        let known = Known { executor, feeds, gives, needs, keeps, times, outcome, trace, next };
+        self.segments.push(known);
         Ok(at)
     }
 }
@@ -356,6 +439,18 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// Goes on until it is done or `stop` says so.
+    fn resume(
+        &mut self,
+        pool: &Pool,
+        stop: &mut dyn FnMut() -> bool,
+        now: Option<&dyn Fn() -> f64>,
+    ) -> Progress {
+        let Some(now) = now else { return self.executor.resume(pool, stop) };
+        let times = self.times.get_or_insert_with(|| self.executor.op_times());
+        self.executor.resume_timed(pool, stop, Timer { times, now })
     }
 
     /// Reads the outputs.

@@ -4,8 +4,8 @@ use crate::graph::GraphSession;
 use crate::kinds::Graphs;
 use crate::load::{Hands, Load, Loaded};
 use crate::protocol::{
-    Completion, Effect, ErrorInfo, Event, LoadOptions, Metrics, ModelSource, NamedValue, Outcome,
-    Request,
+    Completion, Effect, ErrorInfo, Event, Explanation, LoadOptions, Metrics, ModelSource,
+    NamedValue, Outcome, Request,
 };
 use crate::session::Session;
 use crate::text::{Conversation, Text};
@@ -101,8 +101,10 @@ impl<T: Text> Engine<T> {
                     Ok(Outcome::Text { text: room.render(conversation, add_generation_prompt)? })
                 });
             }
-            Request::Metrics { id, .. } if let State::Graph(_, session) = &self.state => {
-                let outcome = Outcome::Metrics { metrics: session.metrics() };
+            Request::Metrics { id, profile, .. }
+                if let State::Graph(_, session) = &mut self.state =>
+            {
+                let outcome = Outcome::Metrics { metrics: session.metrics(profile) };
                 self.post(Event::Done { id, outcome });
             }
             Request::Metrics { id, profile, .. } => self.answer(id, |session, _| {
@@ -115,6 +117,15 @@ impl<T: Text> Engine<T> {
                 };
                 Ok(Outcome::Metrics { metrics })
             }),
+            Request::Explain { id, .. } => {
+                let outcome = self.explain();
+                self.post(match outcome {
+                    Ok(explanation) => {
+                        Event::Done { id, outcome: Outcome::Explained { explanation } }
+                    }
+                    Err(error) => Event::Error { id: Some(id), error },
+                });
+            }
             Request::Hello { .. } => {}
             Request::Dispose { id, .. } => {
                 self.dispose();
@@ -232,6 +243,15 @@ impl<T: Text> Engine<T> {
         self.session()?;
         Err(error("TASK_UNSUPPORTED", "the model is a language model, which is not run as a graph")
             .hint("Use generateText or streamText; an ONNX decoder is run if loaded with task: \"run\"."))
+    }
+
+    fn explain(&mut self) -> Result<Explanation, ErrorInfo> {
+        if let State::Graph(_, session) = &mut self.state {
+            return session.explain();
+        }
+        self.session()?;
+        Err(error("TASK_UNSUPPORTED", "the model is a language model, which is no graph")
+            .hint("Use model.metrics({ profile: true })."))
     }
 
     fn finish_load(&mut self) {

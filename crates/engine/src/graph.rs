@@ -1,10 +1,11 @@
 use crate::buffers::Buffers;
 use crate::error::error;
+use crate::profile::phase;
 use crate::protocol::{
-    DimInfo, ErrorInfo, Event, MemoryPlan, Metrics, ModelInfo, NamedValue, Outcome, PortInfo,
-    RunTimings, RunValue, Stage,
+    DimInfo, ErrorInfo, Event, Explanation, MemoryPlan, Metrics, ModelInfo, NamedValue,
+    OperatorInfo, Outcome, PortInfo, Profile, RunTimings, RunValue, SegmentInfo, Stage, ValueInfo,
 };
-use sidestage_cpu::{Progress, RunError, Runner, Value, inputs};
+use sidestage_cpu::{ExplainedSegment, ExplainedValue, Progress, RunError, Runner, Value, inputs};
 use sidestage_formats::npy::{type_name, type_named};
 use sidestage_ir::{Model, Port, PortDim, PortKind};
 use sidestage_pool::Pool;
@@ -21,6 +22,8 @@ pub(crate) struct GraphSession {
     /// The first one is under way if it has begun.
     jobs: VecDeque<Job>,
     pub(crate) metrics: Metrics,
+    /// Runs that ended since operators are timed, if they are.
+    timed: Option<u32>,
 }
 
 struct Job {
@@ -35,7 +38,8 @@ struct Job {
 
 impl GraphSession {
     pub(crate) fn new(info: ModelInfo, runner: Runner) -> Self {
-        Self { info, runner, jobs: VecDeque::new(), metrics: Metrics::default() }
+        let (jobs, metrics) = (VecDeque::new(), Metrics::default());
+        Self { info, runner, jobs, metrics, timed: None }
     }
 
     /// Checks a run and queues it. Its buffers are taken, whatever comes of it.
@@ -100,6 +104,7 @@ impl GraphSession {
             };
             let before = now();
             let progress = match job.started {
+                Some(_) if self.timed.is_some() => self.runner.resume_timed(pool, late, now),
                 Some(_) => self.runner.resume(pool, late),
                 None => {
                     job.started = Some(before);
@@ -121,6 +126,7 @@ impl GraphSession {
         let outputs = self.runner.finish();
         let Some(job) = self.jobs.pop_front() else { return };
         self.metrics.requests += 1;
+        self.timed = self.timed.map(|runs| runs + 1);
         let started = job.started.unwrap_or(now);
         let model = self.runner.model();
         let named = job.outputs.iter().filter_map(|&at| {
@@ -148,10 +154,24 @@ impl GraphSession {
         }
     }
 
-    /// The figures.
-    pub(crate) fn metrics(&self) -> Metrics {
+    /// The figures; `profile`: operators are timed from now on, else no more.
+    pub(crate) fn metrics(&mut self, profile: bool) -> Metrics {
         let open_requests = self.jobs.len() as u32;
-        Metrics { memory: self.memory(), open_requests, ..self.metrics.clone() }
+        let runs = std::mem::replace(&mut self.timed, profile.then_some(0));
+        let times = self.runner.take_times();
+        let run = runs.map(|runs| phase(runs, &times)).unwrap_or_default();
+        let profile = profile.then(|| Profile { run, ..Profile::default() });
+        Metrics { memory: self.memory(), open_requests, profile, ..self.metrics.clone() }
+    }
+
+    /// What the model does, as far as that is known.
+    pub(crate) fn explain(&mut self) -> Result<Explanation, ErrorInfo> {
+        self.runner.plan_declared()?;
+        let segments = self.runner.explain().segments.into_iter().map(segment).collect();
+        let unknown =
+            "the model leaves shapes of its inputs open: they are known after its first run";
+        let reason = self.runner.is_unplanned().then(|| unknown.to_owned());
+        Ok(Explanation { segments, reason })
     }
 
     /// The memory taken now.
@@ -178,6 +198,32 @@ pub(crate) fn port(model: &Model, port: &Port) -> PortInfo {
         kind: kind.into(),
         dtype: port.dtype.map(name_of),
         shape: port.dims.as_ref().map(|dims| dims.iter().map(dim).collect()),
+    }
+}
+
+/// What is told of a segment.
+fn segment(segment: ExplainedSegment) -> SegmentInfo {
+    let values = |values: Vec<ExplainedValue>| {
+        let values = values.into_iter().map(|value| ValueInfo {
+            dtype: name_of(value.dtype),
+            shape: value.dims.iter().map(|&dim| dim as u64).collect(),
+        });
+        values.collect()
+    };
+    let operators = segment.nodes.into_iter().map(|node| OperatorInfo {
+        op: node.op.into(),
+        call: node.call,
+        inputs: values(node.inputs),
+        outputs: values(node.outputs),
+        passes: node.passes.into_iter().map(str::to_owned).collect(),
+        device: node.device.into(),
+        reason: node.reason.into(),
+    });
+    SegmentInfo {
+        scratch_bytes: segment.arena_bytes as u64,
+        constant_bytes: segment.constant_bytes as u64,
+        operators: operators.collect(),
+        needs: segment.needs as u32,
     }
 }
 

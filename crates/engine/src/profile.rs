@@ -38,21 +38,27 @@ impl Recording {
     }
 
     pub(crate) fn profile(&self) -> Profile {
-        Profile { prompt: self.prompt.profile(), decode: self.decode.profile() }
+        let run = PhaseProfile::default();
+        Profile { prompt: self.prompt.profile(), decode: self.decode.profile(), run }
     }
 }
 
 impl Phase {
     fn profile(&self) -> PhaseProfile {
-        let ops = self.times.longest();
-        let ms = ops.iter().map(|op| op.ms).sum();
-        let share = |part: f64| if ms > 0.0 { part / ms } else { 0.0 };
-        let ops = ops.into_iter().map(|op| OpProfile {
-            calls: op.calls,
-            ms: op.ms,
-            share: share(op.ms),
-            name: op.name,
-        });
-        PhaseProfile { steps: self.steps, ms, ops: ops.collect() }
+        phase(self.steps, &self.times)
     }
+}
+
+/// Where the time of so many steps went.
+pub(crate) fn phase(steps: u32, times: &OpTimes) -> PhaseProfile {
+    let ops = times.longest();
+    let ms = ops.iter().map(|op| op.ms).sum();
+    let share = |part: f64| if ms > 0.0 { part / ms } else { 0.0 };
+    let ops = ops.into_iter().map(|op| OpProfile {
+        calls: op.calls,
+        ms: op.ms,
+        share: share(op.ms),
+        name: op.name,
+    });
+    PhaseProfile { steps, ms, ops: ops.collect() }
 }

@@ -7,10 +7,12 @@
 //! Every [`Request`] with an `id` is answered by any number of events with that id and exactly one
 //! last event, [`Event::Done`] or [`Event::Error`].
 
+mod explain;
 mod host;
 mod load;
 mod run;
 
+pub use explain::{Explanation, OperatorInfo, SegmentInfo, ValueInfo};
 pub use host::{CacheEntry, Completion, Effect, Method, Origin};
 pub use load::{
     Auto, HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress, Threads,
@@ -140,6 +142,13 @@ pub enum Request {
         #[serde(default)]
         profile: bool,
     },
+    /// Asks what a graph model does: for its [`Explanation`].
+    Explain {
+        /// Request id.
+        id: u32,
+        /// Handle of the model.
+        model: u32,
+    },
     /// Frees a model and everything it holds. Handled by the worker's JavaScript, which drops the
     /// model's wasm instance.
     Dispose {
@@ -161,6 +170,7 @@ impl Request {
             | Self::Detokenize { id, .. }
             | Self::ApplyChatTemplate { id, .. }
             | Self::Metrics { id, .. }
+            | Self::Explain { id, .. }
             | Self::Dispose { id, .. } => Some(*id),
             Self::Hello { .. } | Self::Credit { .. } | Self::Abort { .. } => None,
         }
@@ -264,6 +274,11 @@ pub enum Outcome {
     Metrics {
         /// The figures.
         metrics: Metrics,
+    },
+    /// Of [`Request::Explain`].
+    Explained {
+        /// What it does.
+        explanation: Explanation,
     },
     /// Of [`Request::Dispose`].
     Disposed,
@@ -485,6 +500,8 @@ pub struct Profile {
     pub prompt: PhaseProfile,
     /// Steps that make one token each.
     pub decode: PhaseProfile,
+    /// Runs of a graph model.
+    pub run: PhaseProfile,
 }
 
 /// Where the time of some steps goes.
@@ -492,7 +509,7 @@ pub struct Profile {
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub struct PhaseProfile {
-    /// Steps that ended.
+    /// Steps or runs that ended.
     pub steps: u32,
     /// Milliseconds of all operators.
     pub ms: f64,
@@ -535,6 +552,8 @@ pub struct Capabilities {
     pub cores: u32,
     /// Whether a WebGPU adapter is there (not used yet).
     pub webgpu: bool,
+    /// Whether pixels can be read there; if not, they are read on the page.
+    pub canvas: bool,
     /// The wasm file chosen.
     pub variant: String,
     /// Where files are kept: `opfs`, `cache-api` or `memory`.

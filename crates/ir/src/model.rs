@@ -83,6 +83,15 @@ impl Port {
                 .as_ref()
                 .is_none_or(|known| known.len() == dims.len() && known.iter().zip(dims).all(fits))
     }
+
+    /// Its dimensions, if all are declared.
+    pub fn fixed(&self) -> Option<Vec<usize>> {
+        let dims = self.dims.as_ref()?.iter().map(|dim| match dim {
+            PortDim::Fixed(dim) => Some(*dim),
+            PortDim::Free(_) => None,
+        });
+        dims.collect()
+    }
 }
 
 impl fmt::Display for Port {

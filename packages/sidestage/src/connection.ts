@@ -30,7 +30,7 @@ export interface OpenRequest {
 /** How a connection reaches the other side and what it tells its owner. */
 export interface ConnectionOptions {
   /** Sends a message; throws if it cannot be cloned. */
-  post(message: ToWorker): void;
+  post(message: ToWorker, transfer?: Transferable[]): void;
   /** Milliseconds a request may stay without an event; none: for ever. */
   timeout?: number | undefined;
   /** Called once, when everything has been settled with `error`. */
@@ -64,10 +64,11 @@ export class Connection {
     return this.#open.size;
   }
 
-  /** Sends a request; `build` gets its id. */
+  /** Sends a request; `build` gets its id, and what is in `transfer` is handed over. */
   request(
     build: (id: number) => ToWorker,
     onEvent?: (event: RequestEvent) => void,
+    transfer?: Transferable[],
   ): OpenRequest {
     const id = ++lastId;
     const done = new Promise<Settled>((resolve, reject) => {
@@ -85,7 +86,7 @@ export class Connection {
       };
       this.#open.set(id, pending);
       try {
-        this.#options.post(build(id));
+        this.#options.post(build(id), transfer);
       } catch (cause) {
         this.#settle(id)?.reject(
           new SidestageError("INVALID_OPTION", "the request cannot be sent to the worker", {

@@ -37,6 +37,8 @@ export type ClientErrorCode =
   | "MODEL_IN_USE"
   /** A folder cannot be read; the engine says it of servers too. */
   | "ACCESS_DENIED"
+  /** The worker has no canvas to read pixels with. */
+  | "PIXELS_UNSUPPORTED"
   /** The model was disposed. */
   | "MODEL_DISPOSED"
   /** The load was aborted; `cause` is the signal's reason. */
@@ -86,6 +88,15 @@ export class SidestageError extends Error {
 export function invalidOption(option: string, why: string, cause?: unknown): SidestageError {
   return new SidestageError("INVALID_OPTION", `\`${option}\` ${why}`, {
     detail: { option },
+    cause,
+  });
+}
+
+/** An input that does not fit, named. */
+export function invalidInput(input: string, problem: string, cause?: unknown): SidestageError {
+  return new SidestageError("INPUT_INVALID", `the input ${input} ${problem}`, {
+    hint: "`model.inputs` has the names, types and shapes.",
+    detail: { input },
     cause,
   });
 }

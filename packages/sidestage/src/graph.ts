@@ -1,6 +1,8 @@
 import { expect } from "./connection.js";
-import { invalidOption } from "./errors.js";
+import { invalidOption, SidestageError } from "./errors.js";
 import { knownOnly, signalOf } from "./options.js";
+import { pixelsOf } from "./picture.js";
+import { eachPixels, hasPixels, release, type Sendable, sendable } from "./pixels.js";
 import type { ModelInfo } from "./protocol.js";
 import type { Session } from "./session.js";
 import { outputOf, type RunInput, type RunOutput, wireInputs } from "./tensor.js";
@@ -29,23 +31,59 @@ export async function runGraph(
   knownOnly(options, KNOWN);
   const signal = signalOf("signal", options.signal);
   const outputs = namesOf(options.outputs);
-  const inputs = wireInputs(info, given);
+  const wire = wireInputs(info, given);
   signal?.throwIfAborted();
+  // At once: what a canvas or a video shows may change.
+  const pictures = hasPixels(wire) ? sendable(wire) : undefined;
+  pictures?.catch(() => undefined);
   let stop = (): void => undefined;
   const work = session.use(async ({ place, handle: model }) => {
+    let { inputs, transfer }: Sendable = (await pictures) ?? { inputs: wire, transfer: [] };
     signal?.throwIfAborted();
-    const { id, done } = place.connection.request((request) => ({
-      type: "run",
-      id: request,
-      model,
-      inputs,
-      outputs,
-    }));
+    if (pictures && !place.capabilities.canvas) ({ inputs, transfer } = await readHere(inputs));
+    signal?.throwIfAborted();
+    const { id, done } = place.connection.request(
+      (request) => ({ type: "run", id: request, model, inputs, outputs }),
+      undefined,
+      transfer,
+    );
     stop = () => place.connection.send({ type: "abort", id, model });
-    return expect(await done, "ran").outputs;
+    try {
+      return expect(await done, "ran").outputs;
+    } catch (error) {
+      throw pictures ? notOurs(error) : error;
+    }
   });
-  const ran = await until(signal, work, () => stop());
-  return Object.fromEntries(ran.map(({ name, value }) => [name, outputOf(value)]));
+  try {
+    const ran = await until(signal, work, () => stop());
+    return Object.fromEntries(ran.map(({ name, value }) => [name, outputOf(value)]));
+  } finally {
+    void pictures?.then(release, () => undefined);
+  }
+}
+
+/** Reads pixels on the page, because the worker cannot: in pieces, and all else is done by the worker. */
+async function readHere(inputs: Sendable["inputs"]): Promise<Sendable> {
+  const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+  const transfer: Transferable[] = [];
+  const read = await eachPixels(inputs, async (value) => {
+    const image = await pixelsOf(value.image, value.plan.input, pause);
+    // An ImageData is the page's own.
+    if (image !== value.image) transfer.push(image.data.buffer as ArrayBuffer);
+    return { ...value, image };
+  });
+  return { inputs: read, transfer };
+}
+
+/** Pixels of another site cannot be sent. */
+function notOurs(error: unknown): unknown {
+  if (!(error instanceof SidestageError) || error.code !== "INVALID_OPTION") return error;
+  const { cause } = error;
+  if ((cause as DOMException | undefined)?.name !== "DataCloneError") return error;
+  return new SidestageError("INPUT_INVALID", "the pixels are of another site", {
+    hint: "Load the image with `crossOrigin`, from a server that allows it.",
+    cause,
+  });
 }
 
 function namesOf(outputs: unknown): string[] | null {

@@ -19,20 +19,25 @@ export type { Message } from "./message.js";
 export type { ChatTemplateOptions, MetricsOptions, Model } from "./model.js";
 export { deleteModel, listModels, storageEstimate, type StorageOptions } from "./models.js";
 export type { TextOptions } from "./options.js";
+export type { PixelInput, PixelLayout, PixelOptions, PixelSource } from "./pixels.js";
 export { canUseWorker } from "./place.js";
 export type {
   Capabilities,
+  Explanation,
   FinishReason,
   MemoryPlan,
   Metrics,
   ModelInfo,
+  OperatorInfo,
   OpProfile,
   PhaseProfile,
   PortInfo,
   Profile,
   Progress,
+  SegmentInfo,
   Timings,
   Usage,
+  ValueInfo,
 } from "./protocol.js";
 export type { TextStreamPart } from "./run.js";
 export type { Source } from "./source.js";

@@ -3,7 +3,7 @@ import { invalidOption } from "./errors.js";
 import type { Message } from "./message.js";
 import { runGraph, type RunOptions } from "./graph.js";
 import { flag } from "./options.js";
-import type { Capabilities, Metrics, ModelInfo, PortInfo } from "./protocol.js";
+import type { Capabilities, Explanation, Metrics, ModelInfo, PortInfo } from "./protocol.js";
 import type { Live, Session } from "./session.js";
 import type { RunInput, RunOutput } from "./tensor.js";
 import { plainMessages, templateOptions, tokenIds, wellFormed } from "./values.js";
@@ -70,6 +70,15 @@ export class Model {
     options: RunOptions = {},
   ): Promise<Record<string, RunOutput>> {
     return runGraph(sessionOf(this), this.info, inputs, options);
+  }
+
+  /**
+   * What a graph model does: the operators that run, with their shapes, the passes that made them, where
+   * they run and what memory they take. Before the first run it is planned for the shapes that the model
+   * declares; where it leaves them open there is a `reason` instead.
+   */
+  async explain(): Promise<Explanation> {
+    return (await this.#ask("explained", (ids) => ({ type: "explain", ...ids }))).explanation;
   }
 
   /** Text to token ids; `special` (default true) adds the model's begin and end tokens. */

@@ -21,7 +21,7 @@ export async function openPage(
   const { port1: port, port2 } = new MessageChannel();
   const host = hosts.openHost(port2);
   const connection = new Connection({
-    post: (message) => port.postMessage(message),
+    post: (message, transfer = []) => port.postMessage(message, transfer),
     timeout: options.timeout,
     onFailed: (error) => {
       host.close();

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (9e4c9b8182cd63eb) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (c5283c5b2d7a769c) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -49,6 +49,8 @@ export type Capabilities = {
   cores: number;
   /** Whether a WebGPU adapter is there (not used yet). */
   webgpu: boolean;
+  /** Whether pixels can be read there; if not, they are read on the page. */
+  canvas: boolean;
   /** The wasm file chosen. */
   variant: string;
   /** Where files are kept: `opfs`, `cache-api` or `memory`. */
@@ -263,6 +265,20 @@ export type Event =
       /** Why. */
       error: ErrorInfo;
     };
+
+/**
+ * What a graph model does, as far as it is planned: for the shapes that its runs had, or, before the
+ * first run, for those that the model declares.
+ */
+export type Explanation = {
+  /**
+   * Parts that run in one go, in the order in which they were planned. A model has several where it
+   * goes on as values say, or where its runs had different shapes.
+   */
+  segments: Array<SegmentInfo>;
+  /** Why there are none. */
+  reason: string | null;
+};
 
 /** Why an answer ended. */
 export type FinishReason = "stop" | "length" | "abort";
@@ -514,6 +530,24 @@ export type OpProfile = {
   share: number;
 };
 
+/** An operator that runs. */
+export type OperatorInfo = {
+  /** Its name. */
+  op: string;
+  /** The value of the model's file that it makes; empty: one that is in no file. */
+  call: string;
+  /** Its operands, weights included. */
+  inputs: Array<ValueInfo>;
+  /** Its results. */
+  outputs: Array<ValueInfo>;
+  /** The passes that made it of several operators, in order. */
+  passes: Array<string>;
+  /** Where it runs: `cpu`. */
+  device: string;
+  /** Why there. */
+  reason: string;
+};
+
 /** Where a file is. */
 export type Origin =
   | {
@@ -566,11 +600,16 @@ export type Outcome =
       /** The figures. */
       metrics: Metrics;
     }
+  | {
+      kind: "explained";
+      /** What it does. */
+      explanation: Explanation;
+    }
   | { kind: "disposed" };
 
 /** Where the time of some steps goes. */
 export type PhaseProfile = {
-  /** Steps that ended. */
+  /** Steps or runs that ended. */
   steps: number;
   /** Milliseconds of all operators. */
   ms: number;
@@ -596,6 +635,8 @@ export type Profile = {
   prompt: PhaseProfile;
   /** Steps that make one token each. */
   decode: PhaseProfile;
+  /** Runs of a graph model. */
+  run: PhaseProfile;
 };
 
 /** How far a load is. Never goes back. */
@@ -738,6 +779,13 @@ export type Request =
       profile: boolean;
     }
   | {
+      type: "explain";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+    }
+  | {
       type: "dispose";
       /** Request id. */
       id: number;
@@ -784,6 +832,18 @@ export type Segment =
       ids: Array<number>;
     };
 
+/** A part of a model that runs in one go. */
+export type SegmentInfo = {
+  /** Bytes of the values between its operators, which share their places. */
+  scratchBytes: number;
+  /** Bytes of the constants that it reads: weights, and what was computed of them. */
+  constantBytes: number;
+  /** What runs, in order. */
+  operators: Array<OperatorInfo>;
+  /** Values that it ends with because the model goes on as they say; 0: it ends with the outputs. */
+  needs: number;
+};
+
 /** Where an open request is. */
 export type Stage = "queued" | "prompt" | "decode" | "run" | "paused";
 
@@ -829,4 +889,12 @@ export type Usage = {
   totalTokens: number;
   /** Tokens of the prompt that were evaluated before and reused. */
   cachedTokens: number;
+};
+
+/** Type and shape of a value. */
+export type ValueInfo = {
+  /** Element type, as NumPy names it. */
+  dtype: string;
+  /** Dimensions, outermost first. */
+  shape: number[];
 };

@@ -1,4 +1,11 @@
-import { SidestageError } from "./errors.js";
+import { invalidInput, SidestageError } from "./errors.js";
+import {
+  isPixelInput,
+  isPixels,
+  type PixelInput,
+  type PixelSource,
+  pixelValue,
+} from "./pixels.js";
 import type { ModelInfo, PortInfo } from "./protocol.js";
 import type { WireNamed, WireValue } from "./wire.js";
 
@@ -55,8 +62,11 @@ export type TensorInput =
   | TensorData
   | NestedNumbers;
 
-/** An input: a tensor, several of them for a sequence, or `null` for an optional one. */
-export type RunInput = TensorInput | readonly TensorInput[] | null;
+/** A tensor, or pixels that become one. */
+type OneInput = TensorInput | PixelSource | PixelInput;
+
+/** An input: a tensor or pixels, several for a sequence, or `null` for an optional one. */
+export type RunInput = OneInput | readonly OneInput[] | null;
 
 /** An output: a tensor, a sequence of outputs, or `null` where an optional one is not there. */
 export type RunOutput = Tensor | RunOutput[] | null;
@@ -134,9 +144,10 @@ function wireValue(port: PortInfo, given: RunInput): WireValue {
   if (given === null) return { kind: "nothing" };
   if (port.kind === "sequence" || (port.kind === "optional" && isListOfTensors(given))) {
     if (!Array.isArray(given)) throw invalid(port, "must be an array of tensors");
-    const values = (given as readonly TensorInput[]).map((one) => wireValue(bare(port), one));
+    const values = (given as readonly OneInput[]).map((one) => wireValue(bare(port), one));
     return { kind: "sequence", values };
   }
+  if (isPixels(given) || isPixelInput(given)) return pixelValue(port, given);
   return wireTensor(port, given as TensorInput);
 }
 
@@ -243,6 +254,7 @@ function flatten(
 export function outputOf(value: WireValue): RunOutput {
   switch (value.kind) {
     case "nothing":
+    case "pixels":
       return null;
     case "sequence":
       return value.values.map(outputOf);
@@ -269,9 +281,5 @@ function bare(port: PortInfo): PortInfo {
 }
 
 function invalid(port: PortInfo, problem: string, cause?: unknown): SidestageError {
-  return new SidestageError("INPUT_INVALID", `the input ${port.name} ${problem}`, {
-    hint: "`model.inputs` has the names, types and shapes.",
-    detail: { input: port.name },
-    cause,
-  });
+  return invalidInput(port.name, problem, cause);
 }

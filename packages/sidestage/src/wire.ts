@@ -1,3 +1,4 @@
+import type { PixelImage, PixelPlan } from "./pixels.js";
 import type { Capabilities, Event, Outcome, Request, RunTimings } from "./protocol.js";
 
 /**
@@ -51,7 +52,9 @@ export interface WireNamed {
 export type WireValue =
   | { kind: "tensor"; dtype: string; shape: number[]; data: Uint8Array<ArrayBuffer> }
   | { kind: "sequence"; values: WireValue[] }
-  | { kind: "nothing" };
+  | { kind: "nothing" }
+  /** Of an input: the worker makes a tensor of it. */
+  | { kind: "pixels"; image: PixelImage; plan: PixelPlan };
 
 /** What came of a request to the engine, or to the worker's JavaScript. */
 export type AnyOutcome =

@@ -29,7 +29,7 @@ export async function openWorker(options: PlaceOptions, opening: Opening): Promi
     started.release();
   };
   const connection = new Connection({
-    post: (message) => worker.postMessage(message),
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
     timeout: options.timeout,
     onFailed: (error) => {
       end();

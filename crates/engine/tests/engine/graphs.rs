@@ -2,7 +2,8 @@
 
 use crate::host::{Files, Host, Reply, SLICE};
 use sidestage_engine::protocol::{
-    DimInfo, ErrorInfo, LoadOptions, ModelInfo, NamedValue, Outcome, Request, RunValue,
+    DimInfo, ErrorInfo, Explanation, LoadOptions, ModelInfo, NamedValue, Outcome, Profile, Request,
+    RunValue, ValueInfo,
 };
 
 /// A field of bytes.
@@ -31,7 +32,10 @@ fn port(name: &str) -> Vec<u8> {
 
 fn node(op: &str, inputs: [&str; 2], output: &str) -> Vec<u8> {
     let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
-    field(1, &[inputs, field(2, output.as_bytes()), field(4, op.as_bytes())].concat())
+    let name = format!("node {output}");
+    let [output, name, op] =
+        [(2, output), (3, &name), (4, op)].map(|(at, text)| field(at, text.as_bytes()));
+    field(1, &[inputs, output, name, op].concat())
 }
 
 /// Numbers 0, 1, 2 … 4,095: 64 rows of 64.
@@ -317,10 +321,89 @@ fn a_model_does_only_what_its_kind_does() {
     let error = host.ask(|id| Request::Detokenize { id, model: 1, tokens: vec![1] });
     assert_eq!(error.expect_err("no text").code, "TASK_UNSUPPORTED");
     let mut host = Host::tiny();
+    let error = host.ask(|id| Request::Explain { id, model: 1 });
+    assert_eq!(error.expect_err("no graph").code, "TASK_UNSUPPORTED");
     let given = unit(&mut host, 1);
     let id = start(&mut host, vec![given]);
     assert_eq!(output(&mut host, id).expect_err("no output").code, "TASK_UNSUPPORTED");
     assert!(host.buffers().bytes(1).is_empty(), "the buffer is freed");
+}
+
+fn explain(host: &mut Host) -> Explanation {
+    match host.ask(|id| Request::Explain { id, model: 1 }) {
+        Ok(Outcome::Explained { explanation }) => explanation,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn profile(host: &mut Host, profile: bool) -> Option<Profile> {
+    match host.ask(|id| Request::Metrics { id, model: 1, profile }) {
+        Ok(Outcome::Metrics { metrics }) => metrics.profile,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_model_is_explained_when_its_shapes_are_known() {
+    let mut host = loaded(1);
+    let before = explain(&mut host);
+    assert!(before.segments.is_empty());
+    assert!(before.reason.expect("why").contains("first run"));
+    run(&mut host, 3);
+    let after = explain(&mut host);
+    assert_eq!(after.reason, None);
+    let [segment] = &after.segments[..] else { panic!("{after:?}") };
+    assert_eq!(segment.needs, 0);
+    assert!(segment.constant_bytes >= 4 * (4096 + 64) && segment.scratch_bytes >= 2 * 256);
+    // The sum is part of the product.
+    let [product] = &segment.operators[..] else { panic!("{segment:?}") };
+    let row = ValueInfo { dtype: "float32".into(), shape: vec![1, 64] };
+    assert_eq!((&product.inputs[0], &product.outputs[..]), (&row, &[row.clone()][..]));
+    assert_eq!((product.call.as_str(), product.device.as_str()), ("node y1", "cpu"));
+    assert_ne!(product.passes, Vec::<String>::new());
+    let two = input(&mut host, "x", "float32", &[2, 64], &[0; 512]);
+    let two = start(&mut host, vec![two]);
+    host.run_out();
+    output(&mut host, two).expect("an output");
+    assert_eq!(explain(&mut host).segments.len(), 2, "another shape is planned anew");
+}
+
+#[test]
+fn a_model_of_declared_shapes_is_explained_before_it_runs() {
+    let mut host = Host::new();
+    let mut file = whole(1);
+    let rows = field(1, &field(2, b"rows"));
+    let one = field(1, &[number(1, 1), field(3, b"ab")].concat());
+    assert_eq!(rows.len(), one.len(), "lengths of fields stay");
+    let at = |file: &[u8]| file.windows(rows.len()).position(|part| part == rows);
+    while let Some(at) = at(&file) {
+        file.splice(at..at + rows.len(), one.clone());
+    }
+    load(&mut host, &file).expect("a model");
+    let before = explain(&mut host);
+    assert_eq!((before.segments.len(), &before.reason), (1, &None));
+    assert_eq!(run(&mut host, 3)[1], 194.0);
+    assert_eq!(explain(&mut host), before, "the run needs nothing else");
+}
+
+#[test]
+fn the_time_of_each_operator_is_taken_when_it_is_asked_for() {
+    let mut host = Host::new();
+    load(&mut host, &whole(9)).expect("a model");
+    let plain = run(&mut host, 1);
+    assert_eq!(profile(&mut host, false), None);
+    assert_eq!(profile(&mut host, true).expect("on").run.steps, 0, "from now on");
+    for _ in 0..3 {
+        assert_eq!(run(&mut host, 1), plain);
+    }
+    let of = profile(&mut host, true).expect("on").run;
+    let calls: u64 = of.ops.iter().map(|op| op.calls).sum();
+    let operators = explain(&mut host).segments[0].operators.len() as u64;
+    assert_eq!((of.steps, calls), (3, 3 * operators));
+    let shares: f64 = of.ops.iter().map(|op| op.share).sum();
+    assert!(of.ms > 0.0 && (shares - 1.0).abs() < 1e-9);
+    let again = profile(&mut host, false);
+    assert_eq!(again, None);
 }
 
 #[test]

@@ -140,6 +140,7 @@ impl World {
             }
             12 => Request::Dispose { id, model },
             13 => Request::Abort { id: some, model },
+            14 => Request::Explain { id, model },
             _ => Request::Credit { id: some, model, count: 2 },
         }
     }

@@ -27,7 +27,7 @@ fn every_operator_of_every_step_is_counted_once() {
     let mut host = Host::tiny();
     profile(&mut host, true);
     assert_eq!(host.generate(prompt(), greedy(9)).tokens, plain.tokens);
-    let Profile { prompt, decode } = profile(&mut host, true).expect("on");
+    let Profile { prompt, decode, .. } = profile(&mut host, true).expect("on");
     // 128 rows and 72; the first token comes of the prompt.
     assert_eq!((prompt.steps, decode.steps), (2, 8));
     let layers = calls(&prompt, "RMSNormalization blk.attn_norm") / 2;

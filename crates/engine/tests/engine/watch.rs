@@ -64,6 +64,7 @@ impl Watch {
             | Request::Detokenize { id, .. }
             | Request::ApplyChatTemplate { id, .. }
             | Request::Metrics { id, .. }
+            | Request::Explain { id, .. }
             | Request::Dispose { id, .. } => *id,
         };
         assert!(self.courses.insert(id, course).is_none(), "the id {id} is used twice");

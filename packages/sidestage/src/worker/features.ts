@@ -1,3 +1,4 @@
+import { hasCanvas } from "../picture.js";
 import type { Capabilities } from "../protocol.js";
 import type { ChosenCache } from "./cache/backend.js";
 
@@ -50,6 +51,7 @@ export async function findCapabilities(
     crossOriginIsolated: globalThis.crossOriginIsolated === true,
     cores: globalThis.navigator?.hardwareConcurrency ?? 1,
     webgpu: probe && (await hasAdapter()),
+    canvas: hasCanvas(),
     variant: variantOf(relaxedSimd, threadsReason === null),
     place,
     cache: cache.name,

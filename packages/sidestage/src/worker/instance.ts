@@ -3,6 +3,7 @@ import type {
   Capabilities,
   Completion,
   Effect,
+  ErrorInfo,
   Event,
   ModelInfo,
   ModelSource,
@@ -18,6 +19,7 @@ import { variantOf } from "./features.js";
 import { type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
 import { type Kind, kindOf, otherKind } from "./kinds.js";
+import { Pictures } from "./pictures.js";
 import { TextWanted } from "./text.js";
 import type { Turns } from "./turns.js";
 import { intoBuffers, outOfBuffers } from "./values.js";
@@ -63,6 +65,7 @@ export class Instance {
   readonly #open = new Set<number>();
   readonly #readings: Readings;
   readonly #cache: CacheAccess;
+  readonly #pictures: Pictures;
   #engine: Engine | undefined;
   #early: ModelRequest[] = [];
   #held: Held = [];
@@ -96,6 +99,12 @@ export class Instance {
       () => this.#held,
       () => host.turns.pause(),
     );
+    this.#pictures = new Pictures({
+      budget: host.budget,
+      pause: () => host.turns.pause(),
+      ready: (run) => this.#give(run),
+      failed: (id, error) => this.#refuse(id, infoOf(error, "INPUT_INVALID")),
+    });
     this.#start(held).catch((error: unknown) => this.#crash(error));
   }
 
@@ -103,6 +112,17 @@ export class Instance {
   request(request: ModelRequest): void {
     if (this.#closed) return;
     if (request.type !== "credit" && request.type !== "abort") this.#open.add(request.id);
+    if (request.type === "run" && this.#pictures.take(request)) return;
+    if (request.type === "abort" && this.#pictures.abort(request.id)) {
+      const aborted = new SidestageError("ABORTED", "the run was aborted");
+      this.#refuse(request.id, infoOf(aborted, aborted.code));
+      return;
+    }
+    this.#give(request);
+  }
+
+  #give(request: ModelRequest): void {
+    if (this.#closed) return;
     if (!this.#engine) {
       this.#early.push(request);
       if (request.type === "abort" && request.id === this.#load.id) {
@@ -251,9 +271,12 @@ export class Instance {
         request.type !== "credit" &&
         request.type !== "abort";
       if (!alone) throw error;
-      this.#open.delete(request.id);
-      this.#host.post({ type: "error", id: request.id, error: infoOf(error, error.code) });
+      this.#refuse(request.id, infoOf(error, error.code));
     }
+  }
+
+  #refuse(id: number, error: ErrorInfo): void {
+    if (this.#open.delete(id)) this.#host.post({ type: "error", id, error });
   }
 
   #bytes(stream: number, chunk: Uint8Array): void {

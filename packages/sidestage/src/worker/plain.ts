@@ -2,6 +2,13 @@ import { Connection, expect } from "../connection.js";
 import { SidestageError } from "../errors.js";
 import { checkLoad, type LoadModelOptions } from "../load-options.js";
 import { checkRun, type TextOptions } from "../options.js";
+import {
+  isPixels,
+  PIXEL_OPTIONS,
+  type PixelInput,
+  type PixelOptions,
+  type PixelSource,
+} from "../pixels.js";
 import type { ModelInfo } from "../protocol.js";
 import { checkSource, type Source } from "../source.js";
 import {
@@ -28,16 +35,17 @@ export type PlainRequest =
   | { type: "DISPOSE" };
 
 /** What a run is given. */
-export type PlainParams = TextOptions & {
-  /** The first input of a graph model, or the prompt of a language model. */
-  input?: TensorData | readonly unknown[] | number | string;
-  /** Its dimensions: the result is nested arrays. */
-  shape?: readonly number[];
-  /** Its dimensions: the result is a flat typed array. */
-  dims?: readonly number[];
-  /** Inputs by name. */
-  inputs?: Record<string, RunInput>;
-};
+export type PlainParams = TextOptions &
+  PixelOptions & {
+    /** The first input of a graph model, elements or pixels, or the prompt of a language model. */
+    input?: TensorData | PixelSource | readonly unknown[] | number | string;
+    /** Its dimensions: the result is nested arrays. */
+    shape?: readonly number[];
+    /** Its dimensions: the result is a flat typed array. */
+    dims?: readonly number[];
+    /** Inputs by name. */
+    inputs?: Record<string, RunInput>;
+  };
 
 /** Parameters that only graph models have. */
 const OF_GRAPHS: ReadonlySet<string> = new Set(["shape", "dims", "inputs"]);
@@ -229,6 +237,10 @@ function inputsOf(info: ModelInfo, params: PlainParams): Record<string, RunInput
   const name = info.inputs[0]?.name ?? "";
   if (input === undefined) {
     throw new SidestageError("INPUT_INVALID", "`params` has neither `input` nor `inputs`");
+  }
+  if (isPixels(input)) {
+    const options = PIXEL_OPTIONS.map((key) => [key, params[key]]);
+    return { [name]: { ...Object.fromEntries(options), source: input } as PixelInput };
   }
   const shape = params.shape ?? params.dims;
   if (!shape) return { [name]: input as RunInput };

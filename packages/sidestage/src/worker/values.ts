@@ -16,6 +16,8 @@ export function intoBuffers(engine: Engine, inputs: readonly WireNamed[]): Named
         return { kind: "sequence", values: value.values.map(put) };
       case "nothing":
         return value;
+      case "pixels":
+        throw new TypeError("pixels are made tensors before");
     }
   };
   try {

@@ -52,6 +52,12 @@ export default tseslint.config(
     },
   },
   {
+    files: ["examples/**/*.js"],
+    languageOptions: {
+      globals: { document: "readonly", navigator: "readonly", performance: "readonly" },
+    },
+  },
+  {
     files: ["packages/sidestage/src/**/*.ts"],
     extends: [...tseslint.configs.recommendedTypeChecked],
     languageOptions: {

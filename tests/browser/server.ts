@@ -119,6 +119,8 @@ function headersOf(site: Site, path: string): Record<string, string> {
 
 function fileOf(path: string): string | undefined {
   if (path.startsWith("dist/")) return join(DIST, path.slice("dist/".length));
+  if (path.startsWith("packages/sidestage/dist/") || path.startsWith("examples/"))
+    return join(repository, path);
   if (path.startsWith("chat/")) return join(CHAT, path.slice("chat/".length));
   if (path.startsWith("data/") && DATA) return join(DATA, path.slice("data/".length));
   if (path.startsWith("models/") && MODELS) return join(MODELS, path.slice("models/".length));

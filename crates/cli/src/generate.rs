@@ -29,7 +29,7 @@ pub(crate) fn run(args: &GenerateArgs) -> Result<(), CliError> {
     }
     show("\n")?;
     if args.profile {
-        let Profile { prompt, decode } = session.profile()?;
+        let Profile { prompt, decode, .. } = session.profile()?;
         eprint!("\nthreads: {}\n", session.threads);
         eprint!("{}{}", table("prompt", &prompt), table("answer", &decode));
     }

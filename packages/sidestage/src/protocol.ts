@@ -534,7 +534,7 @@ export type OpProfile = {
 export type OperatorInfo = {
   /** Its name. */
   op: string;
-  /** The value of the model's file that it makes; empty: one that is in no file. */
+  /** What the file calls the node that it does, or the last of several; may be empty. */
   call: string;
   /** Its operands, weights included. */
   inputs: Array<ValueInfo>;

@@ -449,7 +449,11 @@ impl Known {
         now: Option<&dyn Fn() -> f64>,
     ) -> Progress {
         let Some(now) = now else { return self.executor.resume(pool, stop) };
-        let times = self.times.get_or_insert_with(|| self.executor.op_times());
+        let times = self.times.get_or_insert_with(|| {
+            let mut times = OpTimes::default();
+            self.executor.list_ops(&mut times);
+            times
+        });
         self.executor.resume_timed(pool, stop, Timer { times, now })
     }
 

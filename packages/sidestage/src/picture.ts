@@ -2,8 +2,8 @@ import { invalidInput, SidestageError } from "./errors.js";
 import { kindOf, type PixelImage, type RawPixels } from "./pixels.js";
 
 /**
- * Most pixels that are read at once: a piece after which others may have a turn. In Chromium reading so
- * many takes 2 ms.
+ * Most pixels that are read at once, after which others may have a turn. It is not tuned: frames of 720
+ * lines are one piece, pictures of a camera some ten.
  */
 const PIECE = 1 << 20;
 

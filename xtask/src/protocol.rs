@@ -8,8 +8,9 @@ use std::fs;
 
 const FILE: &str = "packages/sidestage/src/protocol.ts";
 /// What the file is made from.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "crates/engine/src/protocol.rs",
+    "crates/engine/src/protocol/embed.rs",
     "crates/engine/src/protocol/explain.rs",
     "crates/engine/src/protocol/host.rs",
     "crates/engine/src/protocol/load.rs",

@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Continues a prompt
     Generate(GenerateArgs),
+    /// Makes a vector of each line of standard input
+    Embed(EmbedArgs),
     /// Writes the logits after some tokens as a .npy file
     Logits(LogitsArgs),
     /// Says how unlikely the model finds a text, by llama-perplexity's rule
@@ -132,6 +134,31 @@ pub(crate) struct GenerateArgs {
     #[arg(long)]
     pub(crate) profile: bool,
     /// Print tokens, text, finishReason, usage and timings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct EmbedArgs {
+    /// Model: a GGUF file of an encoder
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+    /// How the vectors of a text's tokens become one: mean, cls or last; default: as the model says
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pooling: Option<String>,
+    /// Give the vectors as they are, not with the length 1
+    #[arg(long)]
+    pub(crate) no_normalize: bool,
+    /// Keep this many of the first values
+    #[arg(long, value_name = "N")]
+    pub(crate) dimensions: Option<u32>,
+    /// Cut texts that are too long
+    #[arg(long)]
+    pub(crate) truncate: bool,
+    /// Threads; default: all cores
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+    /// Print {"embeddings": [[…], …], "tokens": […]}; otherwise a vector a line
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -4,8 +4,8 @@ use crate::error::CliError;
 use crate::figure;
 use crate::model_files::ModelFiles;
 use sidestage_engine::protocol::{
-    Completion, Effect, Event, GenerateOptions, Generated, LoadOptions, ModelSource, Origin,
-    Outcome, Profile, Prompt, Request, Threads,
+    Completion, Effect, EmbedOptions, Event, GenerateOptions, Generated, LoadOptions, ModelSource,
+    Origin, Outcome, Profile, Prompt, Request, RunValue, Segment, Threads,
 };
 use sidestage_engine::{Clock, Engine, TextRoom, error};
 use sidestage_pool::Pool;
@@ -86,6 +86,40 @@ impl Session {
             Outcome::Generated { result } => Ok(result),
             _ => Err(unanswered()),
         }
+    }
+
+    /// Makes vectors of texts, and says how many tokens each has.
+    ///
+    /// # Errors
+    /// [`CliError::Engine`] for a text or option that cannot be, or a model that is no encoder.
+    pub(crate) fn embed(
+        &mut self,
+        input: Vec<Segment>,
+        options: EmbedOptions,
+    ) -> Result<(Vec<Vec<f32>>, Vec<i32>), CliError> {
+        self.requests += 1;
+        let (id, model) = (self.requests, self.model);
+        self.engine.request(Request::Embed { id, model, input, options });
+        let Outcome::Ran { outputs, .. } = self.settle(id, None, &mut |_| Ok(()))? else {
+            return Err(unanswered());
+        };
+        let mut found = outputs.iter().map(|output| match &output.value {
+            RunValue::Tensor { shape, buffer, .. } => {
+                let bytes = self.engine.buffers().bytes(*buffer).to_vec();
+                self.engine.buffers().free(*buffer);
+                Ok((bytes, shape.last().copied().unwrap_or(1)))
+            }
+            _ => Err(unanswered()),
+        });
+        let (Some(vectors), Some(tokens)) = (found.next(), found.next()) else {
+            return Err(unanswered());
+        };
+        let ((vectors, width), (tokens, _)) = (vectors?, tokens?);
+        let values: Vec<f32> =
+            vectors.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect();
+        let vectors = values.chunks((width as usize).max(1)).map(<[f32]>::to_vec).collect();
+        let tokens = tokens.as_chunks().0.iter().map(|four| i32::from_le_bytes(*four)).collect();
+        Ok((vectors, tokens))
     }
 
     /// Records where the time goes from now on. Gives what was recorded since the last call.

@@ -101,6 +101,40 @@ fn generate_takes_a_graph_model_with_a_past() {
 }
 
 #[test]
+fn embed_gives_the_vectors_of_hugging_face() {
+    let Some(data) = data() else { return };
+    let file = "all-MiniLM-L6-v2-KMIX.gguf";
+    let model = data.join("embed").join(file).display().to_string();
+    let text = fs::read_to_string(data.join("embed/all-MiniLM-L6-v2-reference.json"));
+    let reference: Value = serde_json::from_str(&text.expect("the reference")).expect("JSON");
+    let items = reference["items"].as_array().expect("texts");
+    let lines = items.iter().map(|item| item["text"].as_str().expect("text"));
+    let lines = lines.collect::<Vec<_>>().join("\n");
+    let found = json(&run(&["embed", "--model", &model, "--json"], lines.as_bytes()));
+    let numbers = |list: &Value| -> Vec<f64> {
+        let list = list.as_array().expect("numbers").iter();
+        list.map(|number| number.as_f64().expect("a number")).collect()
+    };
+    let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+    for (at, item) in items.iter().enumerate() {
+        let expected = numbers(&reference["gguf"][file]["embeddings"][at]);
+        let vector = numbers(&found["embeddings"][at]);
+        let cosine = dot(&vector, &expected) / dot(&expected, &expected).sqrt();
+        assert!(cosine >= 0.999, "{cosine}: {}", item["text"]);
+        assert_eq!(found["tokens"][at], item["input_ids"].as_array().expect("ids").len());
+    }
+    let line = run(&["embed", "--model", &model, "--dimensions", "3"], b"one\ntwo\n");
+    let shapes: Vec<usize> = line.stdout.lines().map(|line| line.split(' ').count()).collect();
+    assert_eq!((line.code, shapes), (Some(0), vec![3, 3]), "{}", line.stderr);
+    let ended = run(&["embed", "--model", &model, "--pooling", "best"], b"one");
+    assert_eq!(ended.error(), "INVALID_OPTION");
+    let story = self::model(&data, "F32");
+    assert_eq!(run(&["embed", "--model", &story], b"one").error(), "TASK_UNSUPPORTED");
+    let ended = run(&["generate", "--model", &model, "--prompt", "one"], b"");
+    assert_eq!(ended.error(), "TASK_UNSUPPORTED");
+}
+
+#[test]
 fn generate_takes_a_folder() {
     let Some(data) = data() else { return };
     let text = fs::read_to_string(data.join("lm/stories260K-goldens.json")).expect("goldens");

@@ -1,11 +1,12 @@
 use crate::buffers::Buffers;
+use crate::embed::EncoderSession;
 use crate::error::error;
 use crate::graph::GraphSession;
-use crate::kinds::Graphs;
+use crate::kinds::{Graphs, Language};
 use crate::load::{Hands, Load, Loaded};
 use crate::protocol::{
-    Completion, Effect, ErrorInfo, Event, Explanation, LoadOptions, Metrics, ModelSource,
-    NamedValue, Outcome, Request,
+    Completion, Effect, EmbedOptions, ErrorInfo, Event, Explanation, LoadOptions, Metrics,
+    ModelSource, NamedValue, Outcome, Request, Segment,
 };
 use crate::session::Session;
 use crate::text::{Conversation, Text};
@@ -32,6 +33,7 @@ enum State {
     Loading(Box<Load>),
     Ready(Box<Session>),
     Graph(Graphs, Box<GraphSession>),
+    Encoder(Language, Box<EncoderSession>),
 }
 
 impl<T: Text> Engine<T> {
@@ -77,16 +79,22 @@ impl<T: Text> Engine<T> {
                     self.post(Event::Error { id: Some(id), error });
                 }
             }
+            Request::Embed { id, input, options, .. } => {
+                if let Err(error) = self.embed(id, input, &options, now) {
+                    self.post(Event::Error { id: Some(id), error });
+                }
+            }
             Request::Tokenize { id, text, add_special, parse_special, .. } => {
-                self.answer(id, |session, room| {
-                    session.need_text()?;
+                let tokens = self.words().and_then(|room| {
                     Ok(Outcome::Tokens { tokens: room.encode(&text, add_special, parse_special)? })
                 });
+                self.end(id, tokens);
             }
-            Request::Detokenize { id, tokens, .. } => self.answer(id, |session, room| {
-                session.need_text()?;
-                Ok(Outcome::Text { text: room.decode(&tokens)? })
-            }),
+            Request::Detokenize { id, tokens, .. } => {
+                let text = self.words();
+                let text = text.and_then(|room| Ok(Outcome::Text { text: room.decode(&tokens)? }));
+                self.end(id, text);
+            }
             Request::ApplyChatTemplate {
                 id,
                 messages,
@@ -105,6 +113,10 @@ impl<T: Text> Engine<T> {
                 if let State::Graph(_, session) = &mut self.state =>
             {
                 let outcome = Outcome::Metrics { metrics: session.metrics(profile) };
+                self.post(Event::Done { id, outcome });
+            }
+            Request::Metrics { id, .. } if let State::Encoder(_, session) = &self.state => {
+                let outcome = Outcome::Metrics { metrics: session.metrics() };
                 self.post(Event::Done { id, outcome });
             }
             Request::Metrics { id, profile, .. } => self.answer(id, |session, _| {
@@ -164,6 +176,7 @@ impl<T: Text> Engine<T> {
                 session.run(&mut self.text, pool, clock, &mut late, &mut events)
             }
             State::Graph(_, session) => session.run(pool, clock, &mut late, buffers, &mut events),
+            State::Encoder(_, session) => session.run(pool, clock, &mut late, buffers, &mut events),
             State::Empty | State::Loading(_) => false,
         };
         self.effects.extend(events.into_iter().map(|event| Effect::Post { event }));
@@ -222,6 +235,10 @@ impl<T: Text> Engine<T> {
                 let event = session.abort(id);
                 self.effects.extend(event.map(|event| Effect::Post { event }));
             }
+            State::Encoder(_, session) => {
+                let event = session.abort(id);
+                self.effects.extend(event.map(|event| Effect::Post { event }));
+            }
             _ => {}
         }
     }
@@ -240,6 +257,11 @@ impl<T: Text> Engine<T> {
         for buffer in inputs.iter().flat_map(|input| input.value.buffers()) {
             self.buffers.free(buffer);
         }
+        if let State::Encoder(..) = &self.state {
+            return Err(
+                error("TASK_UNSUPPORTED", "the model makes vectors of texts").hint("Use embed.")
+            );
+        }
         self.session()?;
         Err(error("TASK_UNSUPPORTED", "the model is a language model, which is not run as a graph")
             .hint("Use generateText or streamText; an ONNX decoder is run if loaded with task: \"run\"."))
@@ -254,6 +276,40 @@ impl<T: Text> Engine<T> {
             .hint("Use model.metrics({ profile: true })."))
     }
 
+    /// Queues texts to be made vectors of.
+    fn embed(
+        &mut self,
+        id: u32,
+        input: Vec<Segment>,
+        options: &EmbedOptions,
+        now: f64,
+    ) -> Result<(), ErrorInfo> {
+        match &mut self.state {
+            State::Encoder(_, session) => session.queue(&mut self.text, id, input, options, now),
+            State::Empty | State::Loading(_) => {
+                Err(error("MODEL_NOT_LOADED", "no model is loaded"))
+            }
+            State::Graph(_, session) => session.embed(&mut self.text, id, input, options, now),
+            State::Ready(_) => {
+                Err(error("TASK_UNSUPPORTED", "the model generates text, and no vectors of it")
+                    .hint("Load an encoder: a GGUF file of the family bert, or an ONNX model."))
+            }
+        }
+    }
+
+    /// The tokenizer of the model.
+    fn words(&mut self) -> Result<&mut T, ErrorInfo> {
+        if let State::Encoder(_, session) = &self.state {
+            return match session.text {
+                Some(_) => Ok(&mut self.text),
+                None => Err(error("TOKENIZER_MISSING", "the model has no tokenizer")),
+            };
+        }
+        let (session, text) = self.session()?;
+        session.need_text()?;
+        Ok(text)
+    }
+
     fn finish_load(&mut self) {
         let State::Loading(load) = std::mem::replace(&mut self.state, State::Empty) else { return };
         let id = load.id;
@@ -263,6 +319,9 @@ impl<T: Text> Engine<T> {
                     Loaded::Text(session) => (session.info.clone(), State::Ready(session)),
                     Loaded::Graph(graphs, session) => {
                         (session.info.clone(), State::Graph(graphs, session))
+                    }
+                    Loaded::Encoder(language, session) => {
+                        (session.info.clone(), State::Encoder(language, session))
                     }
                 };
                 self.state = state;
@@ -291,6 +350,7 @@ impl<T: Text> Engine<T> {
         let open: Vec<u32> = match std::mem::replace(&mut self.state, State::Empty) {
             State::Ready(session) => session.jobs.into_iter().map(|job| job.id).collect(),
             State::Graph(_, session) => session.end().collect(),
+            State::Encoder(_, session) => session.end().collect(),
             State::Empty | State::Loading(_) => Vec::new(),
         };
         self.buffers.clear();
@@ -311,6 +371,10 @@ impl<T: Text> Engine<T> {
                 "the model is a graph, which has no tokens and no text",
             )
             .hint("Use model.run.")),
+            State::Encoder(..) => {
+                Err(error("TASK_UNSUPPORTED", "the model makes vectors of texts, and no text")
+                    .hint("Use embed."))
+            }
             _ => Err(error("MODEL_NOT_LOADED", "no model is loaded")),
         }
     }
@@ -321,6 +385,10 @@ impl<T: Text> Engine<T> {
         answer: impl FnOnce(&mut Session, &mut T) -> Result<Outcome, ErrorInfo>,
     ) {
         let outcome = self.session().and_then(|(session, text)| answer(session, text));
+        self.end(id, outcome);
+    }
+
+    fn end(&mut self, id: u32, outcome: Result<Outcome, ErrorInfo>) {
         self.post(match outcome {
             Ok(outcome) => Event::Done { id, outcome },
             Err(error) => Event::Error { id: Some(id), error },

@@ -1,13 +1,17 @@
 use crate::buffers::Buffers;
+use crate::embed::{Embedding, Limits, graph as encoder};
 use crate::error::error;
 use crate::profile::phase;
 use crate::protocol::{
-    DimInfo, ErrorInfo, Event, Explanation, MemoryPlan, Metrics, ModelInfo, NamedValue,
-    OperatorInfo, Outcome, PortInfo, Profile, RunTimings, RunValue, SegmentInfo, Stage, ValueInfo,
+    DimInfo, EmbedOptions, ErrorInfo, Event, Explanation, MemoryPlan, Metrics, ModelInfo,
+    NamedValue, OperatorInfo, Outcome, PortInfo, Profile, RunTimings, RunValue, Segment,
+    SegmentInfo, Stage, ValueInfo,
 };
+use crate::text::{Text, TextInfo};
 use sidestage_cpu::{ExplainedSegment, ExplainedValue, Progress, RunError, Runner, Value, inputs};
 use sidestage_formats::npy::{type_name, type_named};
 use sidestage_ir::{Model, Port, PortDim, PortKind};
+use sidestage_lm::Pooling;
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Extents, Tensor};
 use std::collections::VecDeque;
@@ -19,6 +23,9 @@ const QUIET_MS: f64 = 250.0;
 pub(crate) struct GraphSession {
     pub(crate) info: ModelInfo,
     runner: Runner,
+    /// The tokenizer of an encoder, and how its vectors become one.
+    text: Option<TextInfo>,
+    pooling: Option<Pooling>,
     /// The first one is under way if it has begun.
     jobs: VecDeque<Job>,
     pub(crate) metrics: Metrics,
@@ -31,15 +38,53 @@ struct Job {
     inputs: Vec<Value>,
     /// Positions of the outputs that are wanted.
     outputs: Vec<usize>,
+    /// Texts, of which each is a run whose one output has its vectors.
+    embedding: Option<Embedding>,
+    /// Whether the runner has its inputs, or those of its next text.
+    begun: bool,
     arrived: f64,
     started: Option<f64>,
     last_event: f64,
 }
 
+impl Job {
+    fn new(id: u32, inputs: Vec<Value>, outputs: Vec<usize>, now: f64) -> Self {
+        let (embedding, begun) = (None, false);
+        let (arrived, started, last_event) = (now, None, now);
+        Self { id, inputs, outputs, embedding, begun, arrived, started, last_event }
+    }
+}
+
 impl GraphSession {
-    pub(crate) fn new(info: ModelInfo, runner: Runner) -> Self {
+    pub(crate) fn new(
+        info: ModelInfo,
+        runner: Runner,
+        text: Option<TextInfo>,
+        pooling: Option<Pooling>,
+    ) -> Self {
         let (jobs, metrics) = (VecDeque::new(), Metrics::default());
-        Self { info, runner, jobs, metrics, timed: None }
+        Self { info, runner, text, pooling, jobs, metrics, timed: None }
+    }
+
+    /// Checks texts that vectors are to be made of, and queues them.
+    pub(crate) fn embed(
+        &mut self,
+        text: &mut impl Text,
+        id: u32,
+        input: Vec<Segment>,
+        options: &EmbedOptions,
+        now: f64,
+    ) -> Result<(), ErrorInfo> {
+        let model = self.runner.model();
+        let outputs = vec![encoder::output(model, options.pooling.is_none())?];
+        // That it takes tokens, and nothing that nobody gives.
+        encoder::inputs(model, &[0])?;
+        let pooling = self.pooling.unwrap_or_default();
+        let limits = Limits { context_length: None, vocab_size: None, width: None, pooling };
+        let has_text = self.text.is_some();
+        let embedding = Some(Embedding::new(text, has_text, input, options, limits)?);
+        self.jobs.push_back(Job { embedding, ..Job::new(id, Vec::new(), outputs, now) });
+        Ok(())
     }
 
     /// Checks a run and queues it. Its buffers are taken, whatever comes of it.
@@ -69,8 +114,7 @@ impl GraphSession {
                 names.iter().map(|name| output(model, name)).collect::<Result<_, _>>()?
             }
         };
-        let (arrived, started, last_event) = (now, None, now);
-        self.jobs.push_back(Job { id, inputs, outputs, arrived, started, last_event });
+        self.jobs.push_back(Job::new(id, inputs, outputs, now));
         Ok(())
     }
 
@@ -103,23 +147,60 @@ impl GraphSession {
                 return false;
             };
             let before = now();
-            let progress = match job.started {
-                Some(_) if self.timed.is_some() => self.runner.resume_timed(pool, late, now),
-                Some(_) => self.runner.resume(pool, late),
-                None => {
-                    job.started = Some(before);
-                    let inputs = std::mem::take(&mut job.inputs);
-                    self.runner.begin(inputs).map(|()| Progress::Stopped)
-                }
+            job.started.get_or_insert(before);
+            if job.embedding.as_ref().is_some_and(|embedding| embedding.left().is_empty()) {
+                self.finish_embedding(before, buffers, events);
+                continue;
+            }
+            let progress = if job.begun {
+                let resumed = match self.timed {
+                    Some(_) => self.runner.resume_timed(pool, late, now),
+                    None => self.runner.resume(pool, late),
+                };
+                resumed.map_err(ErrorInfo::from)
+            } else {
+                job.begun = true;
+                let inputs = match &job.embedding {
+                    Some(embedding) => encoder::inputs(self.runner.model(), &embedding.left()[0]),
+                    None => Ok(std::mem::take(&mut job.inputs)),
+                };
+                let begun = inputs.and_then(|inputs| Ok(self.runner.begin(inputs)?));
+                begun.map(|()| Progress::Stopped)
             };
             self.metrics.run_ms += now() - before;
             match progress {
                 Ok(Progress::Stopped) if late() => return true,
                 Ok(Progress::Stopped) => {}
-                Ok(Progress::Done) => self.finish(now(), buffers, events),
-                Err(problem) => self.fail(problem.into(), events),
+                Ok(Progress::Done) => match &mut job.embedding {
+                    None => self.finish(now(), buffers, events),
+                    Some(embedding) => {
+                        job.begun = false;
+                        let outputs = self.runner.finish();
+                        let at = job.outputs.first().copied().unwrap_or(0);
+                        match encoder::vectors(outputs.get(at)) {
+                            Ok((rows, width)) => embedding.take(rows, width),
+                            Err(problem) => self.fail(problem, events),
+                        }
+                    }
+                },
+                Err(problem) => self.fail(problem, events),
             }
         }
+    }
+
+    fn finish_embedding(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {
+        let Some(Job { id, embedding: Some(embedding), arrived, started, .. }) =
+            self.jobs.pop_front()
+        else {
+            return;
+        };
+        self.metrics.requests += 1;
+        let started = started.unwrap_or(now);
+        let timings = RunTimings { queue_ms: started - arrived, run_ms: now - started };
+        events.push(match embedding.outcome(timings, buffers) {
+            Ok(outcome) => Event::Done { id, outcome },
+            Err(error) => Event::Error { id: Some(id), error },
+        });
     }
 
     fn finish(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {

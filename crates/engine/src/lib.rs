@@ -7,6 +7,7 @@
 //! makes several.
 
 mod buffers;
+mod embed;
 mod engine;
 mod error;
 mod graph;

@@ -12,6 +12,7 @@ mod resolve;
 mod weights;
 mod whole;
 
+use crate::embed::EncoderSession;
 use crate::graph::GraphSession;
 use crate::kinds::{Graphs, Language};
 use crate::protocol::{Completion, Effect, ErrorInfo, Event, LoadOptions, ModelSource, Progress};
@@ -60,6 +61,7 @@ pub(crate) struct Load {
 pub(crate) enum Loaded {
     Text(Box<Session>),
     Graph(Graphs, Box<GraphSession>),
+    Encoder(Language, Box<EncoderSession>),
 }
 
 enum Stage {

@@ -7,11 +7,13 @@
 //! Every [`Request`] with an `id` is answered by any number of events with that id and exactly one
 //! last event, [`Event::Done`] or [`Event::Error`].
 
+mod embed;
 mod explain;
 mod host;
 mod load;
 mod run;
 
+pub use embed::EmbedOptions;
 pub use explain::{Explanation, OperatorInfo, SegmentInfo, ValueInfo};
 pub use host::{CacheEntry, Completion, Effect, Method, Origin};
 pub use load::{
@@ -75,6 +77,18 @@ pub enum Request {
         /// The names of the outputs that are wanted; `None`: all.
         outputs: Option<Vec<String>>,
     },
+    /// Makes a vector of each of some texts; answered as [`Request::Run`] is, with the outputs
+    /// `embeddings[texts, dimensions]` and `tokens[texts]`, how many each has.
+    Embed {
+        /// Request id.
+        id: u32,
+        /// Handle of the model.
+        model: u32,
+        /// The texts, each text or token ids.
+        input: Vec<Segment>,
+        /// How.
+        options: EmbedOptions,
+    },
     /// Grants a generating request more tokens.
     Credit {
         /// The request.
@@ -84,8 +98,8 @@ pub enum Request {
         /// Tokens granted.
         count: u32,
     },
-    /// Ends a request early: a generation ends with [`FinishReason::Abort`], a load or run with the error
-    /// `ABORTED`.
+    /// Ends a request early: a generation ends with [`FinishReason::Abort`], a load, run or
+    /// [`Request::Embed`] with the error `ABORTED`.
     Abort {
         /// The request.
         id: u32,
@@ -166,6 +180,7 @@ impl Request {
             Self::Load { id, .. }
             | Self::Generate { id, .. }
             | Self::Run { id, .. }
+            | Self::Embed { id, .. }
             | Self::Tokenize { id, .. }
             | Self::Detokenize { id, .. }
             | Self::ApplyChatTemplate { id, .. }
@@ -253,7 +268,7 @@ pub enum Outcome {
         /// The whole answer.
         result: Generated,
     },
-    /// Of [`Request::Run`].
+    /// Of [`Request::Run`] and [`Request::Embed`].
     Ran {
         /// The outputs, in the model's order or that of the request.
         outputs: Vec<NamedValue>,

@@ -1,11 +1,13 @@
 mod attention;
 mod convolution;
+mod encoder;
 mod feed_forward;
 mod weights;
 
 use crate::family::{NormPlacement, Residual};
 use crate::{Config, KvType, LmError, PAGE};
 use attention::Angles;
+pub(crate) use encoder::{EncoderGraph, EncoderInputs, build as build_encoder};
 use sidestage_formats::WeightIndex;
 use sidestage_ir::{Dim, Graph, GraphBuilder, Operator, ValueId};
 use sidestage_ops::{Add, Gather, Scale, SoftCap, TakeRows};
@@ -71,7 +73,10 @@ pub(crate) fn build(
         tables: graph.input("tables", DType::I32, &[sequences, Dim::Fixed(max_pages)]),
         wanted: graph.input("wanted", DType::I32, &[outputs]),
     };
-    let mut decoder = Builder { config, weights, graph, inputs, max_pages, kv_type };
+    let Inputs { positions, slots, sequences, tables, .. } = inputs;
+    let places = Places { positions, slots, seen: positions, sequences, tables };
+    let max_rows = MAX_ROWS;
+    let mut decoder = Builder { config, weights, graph, places, max_rows, max_pages, kv_type };
     let table = decoder.matrix("token_embd.weight", config.vocab_size, config.width)?;
     let embedded = [inputs.tokens, vectors, table];
     let x = decoder.apply("embedding", Gather::<true>, &embedded)?;
@@ -93,11 +98,23 @@ pub(crate) fn build(
     Ok(DecoderGraph { graph, inputs, hidden, logits })
 }
 
+/// Where the rows of a step stand. All are `i32`.
+struct Places {
+    positions: ValueId,
+    /// Where a row's keys and values go.
+    slots: ValueId,
+    /// The last position of its sequence that a row sees.
+    seen: ValueId,
+    sequences: ValueId,
+    tables: ValueId,
+}
+
 struct Builder<'a> {
     config: &'a Config,
     weights: &'a WeightIndex,
     graph: GraphBuilder,
-    inputs: Inputs,
+    places: Places,
+    max_rows: usize,
     /// Pages of a full context.
     max_pages: usize,
     kv_type: KvType,
@@ -156,7 +173,7 @@ impl Builder<'_> {
     fn learned_positions(&mut self, x: ValueId) -> Result<ValueId, LmError> {
         let Config { rope: None, trained_context, width, .. } = *self.config else { return Ok(x) };
         let table = self.matrix("position_embd.weight", trained_context, width)?;
-        let positions = self.apply("positions", Gather::<true>, &[self.inputs.positions, table])?;
+        let positions = self.apply("positions", Gather::<true>, &[self.places.positions, table])?;
         self.apply("embedding_and_positions", Add, &[x, positions])
     }
 

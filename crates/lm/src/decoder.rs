@@ -1,7 +1,7 @@
-use crate::build::{self, DecoderGraph, Inputs};
+use crate::build::{self, DecoderGraph, EncoderGraph, EncoderInputs, Inputs};
 use crate::program::Program;
 use crate::{
-    Config, KvCache, KvType, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Sequence,
+    Config, KvCache, KvType, LmError, MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES, PAGE, Pooling, Sequence,
 };
 use sidestage_cpu::{Executor, OpTimes, Progress, Timer, Weights};
 use sidestage_formats::WeightIndex;
@@ -72,7 +72,7 @@ pub struct DecoderOptions {
     pub kv_type: KvType,
 }
 
-/// A decoder that has everything but its weights.
+/// A decoder, or an encoder, that has everything but its weights.
 #[derive(Debug)]
 pub struct DecoderPlan {
     /// Its sizes.
@@ -81,14 +81,19 @@ pub struct DecoderPlan {
     pub context_length: usize,
     /// What it will take.
     pub memory: Memory,
-    plan: Plan,
-    inputs: Inputs,
-    hidden: ValueId,
-    logits: ValueId,
+    pub(crate) plan: Plan,
+    pub(crate) ends: Ends,
+}
+
+/// The values through which a graph is used.
+#[derive(Debug)]
+pub(crate) enum Ends {
+    Decoder { inputs: Inputs, hidden: ValueId, logits: ValueId },
+    Encoder { inputs: EncoderInputs, hidden: ValueId, pooling: Option<Pooling> },
 }
 
 impl DecoderPlan {
-    /// Plans the decoder that a file's header describes.
+    /// Plans the decoder or encoder that a file's header describes.
     ///
     /// # Errors
     /// Anything in the header that is missing, impossible or not supported, by name.
@@ -100,19 +105,35 @@ impl DecoderPlan {
         let config = Config::read(metadata, weights)?;
         let asked = options.context_length.unwrap_or(DEFAULT_CONTEXT);
         let context_length = asked.min(config.trained_context).max(1);
-        let DecoderGraph { graph, inputs, hidden, logits } =
-            build::build(&config, weights, context_length, options.kv_type)?;
+        let (graph, ends) = if config.family.is_encoder() {
+            let EncoderGraph { graph, inputs, hidden } =
+                build::build_encoder(&config, weights, context_length)?;
+            let key = format!("{}.pooling_type", config.family.name);
+            let pooling = Pooling::of_gguf(metadata.get_u64(&key)?)?;
+            (graph, Ends::Encoder { inputs, hidden, pooling })
+        } else {
+            let DecoderGraph { graph, inputs, hidden, logits } =
+                build::build(&config, weights, context_length, options.kv_type)?;
+            (graph, Ends::Decoder { inputs, hidden, logits })
+        };
         let plan = Plan::new(graph)?;
         let sum = |ids: &[ValueId]| -> u64 {
             let bytes = |id: &ValueId| plan.graph.value(*id).ty.bytes(&[0; 3]).unwrap_or(0) as u64;
             ids.iter().map(bytes).sum()
         };
+        // The texts of an encoder's step share no page.
+        let more = if config.family.is_encoder() { MAX_SEQUENCES - 1 } else { 0 };
         let memory = Memory {
             weights: sum(&plan.weights),
-            kv_cache: sum(&plan.states) * context_length.div_ceil(PAGE) as u64,
+            kv_cache: sum(&plan.states) * (context_length.div_ceil(PAGE) + more) as u64,
             scratch: plan.arena_bytes as u64,
         };
-        Ok(Self { config, context_length, memory, plan, inputs, hidden, logits })
+        Ok(Self { config, context_length, memory, plan, ends })
+    }
+
+    /// Whether it is for [`Encoder::new`](crate::Encoder::new), not for [`Decoder::new`].
+    pub fn is_encoder(&self) -> bool {
+        matches!(self.ends, Ends::Encoder { .. })
     }
 
     /// Name and bytes of each weight that the decoder reads, in the order in which [`Weights`]
@@ -162,9 +183,12 @@ impl Decoder {
     /// A decoder; `weights` are those of [`DecoderPlan::allocate`], filled.
     ///
     /// # Errors
-    /// The allocator refuses the scratch memory.
+    /// A plan of an encoder; the allocator refuses the scratch memory.
     pub fn new(plan: DecoderPlan, weights: Weights) -> Result<Self, LmError> {
-        let DecoderPlan { config, context_length, memory, plan, inputs, hidden, logits } = plan;
+        let DecoderPlan { config, context_length, memory, plan, ends } = plan;
+        let Ends::Decoder { inputs, hidden, logits } = ends else {
+            return Err(LmError::Architecture { name: config.family.name.into() });
+        };
         let refused = LmError::refused("scratch", memory.scratch as usize);
         let executor = Executor::new(plan, weights).map_err(refused)?;
         let program = Program { executor, inputs, hidden, logits, fixed: None };

@@ -180,9 +180,26 @@ pub const FAMILIES: &[Family] = &[
     Family { name: "stablelm", norm: Norm::Layer, residual: Residual::ByNorm, ..USUAL },
 ];
 
+/// The families of encoders: every position sees all others, and what comes out is no token but a vector
+/// for each position. Norms are those of the sums of a part and what it took.
+pub const ENCODERS: &[Family] = &[
+    // Also RoBERTa, XLM-RoBERTa, MiniLM, BGE, E5 and others that are converted as BERT.
+    Family {
+        name: "bert",
+        positions: Positions::Learned,
+        activation: Activation::Gelu(Gelu::Exact),
+        ..CLASSIC
+    },
+];
+
 impl Family {
-    /// The family of this name.
+    /// The family of this name, of decoders or encoders.
     pub fn find(name: &str) -> Option<&'static Self> {
-        FAMILIES.iter().find(|family| family.name == name)
+        FAMILIES.iter().chain(ENCODERS).find(|family| family.name == name)
+    }
+
+    /// Whether it is one of [`ENCODERS`].
+    pub fn is_encoder(&self) -> bool {
+        ENCODERS.iter().any(|family| family.name == self.name)
     }
 }

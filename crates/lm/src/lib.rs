@@ -8,10 +8,12 @@
 mod build;
 mod config;
 mod decoder;
+mod encoder;
 mod error;
 mod family;
 mod kv;
 mod loss;
+mod pooling;
 mod program;
 mod sampler;
 mod traced;
@@ -19,10 +21,13 @@ mod traced;
 pub use build::{MAX_OUTPUTS, MAX_ROWS, MAX_SEQUENCES};
 pub use config::{Config, Experts, Layer, Rope, RopeScaling, Rotation};
 pub use decoder::{Decoder, DecoderOptions, DecoderPlan, Memory, Row, RowInput, Wants};
+pub use encoder::Encoder;
 pub use error::LmError;
 pub use family::{
-    Activation, FAMILIES, Family, Norm, NormPlacement, Positions, Residual, WindowRope, Windows,
+    Activation, ENCODERS, FAMILIES, Family, Norm, NormPlacement, Positions, Residual, WindowRope,
+    Windows,
 };
 pub use kv::{CacheFull, KvCache, KvType, PAGE, Sequence};
+pub use pooling::{Pooling, normalize};
 pub use sampler::{InvalidSampling, Sampler, Sampling, likeliest};
 pub use sidestage_cpu::{OpTime, OpTimes, Progress, Timer, Weights};

@@ -1,4 +1,5 @@
 export { capabilities, type CapabilitiesOptions } from "./capabilities.js";
+export { embed, type EmbedInput, type EmbedOptions, type EmbedResult } from "./embed.js";
 export {
   SidestageError,
   type ClientErrorCode,

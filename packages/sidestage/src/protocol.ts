@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (c5283c5b2d7a769c) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (fd94cc317b375565) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -196,6 +196,21 @@ export type Effect =
       /** The key. */
       key: string;
     };
+
+/** How texts become vectors. */
+export type EmbedOptions = {
+  /**
+   * How the vectors of a text's tokens become one: `mean`, `cls` or `last`; default: as the model's
+   * files say, else `mean`.
+   */
+  pooling: string | null;
+  /** Give vectors the length 1; default: yes. */
+  normalize: boolean | null;
+  /** Keep this many of the first values, for models that are trained for it; default: all. */
+  dimensions: number | null;
+  /** Cut a text that is too long, but for its last token; default: it is refused. */
+  truncate: boolean;
+};
 
 /** An error as it crosses the port. `code` is stable; see the table in the documentation. */
 export type ErrorInfo = {
@@ -715,6 +730,17 @@ export type Request =
       inputs: Array<NamedValue>;
       /** The names of the outputs that are wanted; `null`: all. */
       outputs: Array<string> | null;
+    }
+  | {
+      type: "embed";
+      /** Request id. */
+      id: number;
+      /** Handle of the model. */
+      model: number;
+      /** The texts, each text or token ids. */
+      input: Array<Segment>;
+      /** How. */
+      options: EmbedOptions;
     }
   | {
       type: "credit";

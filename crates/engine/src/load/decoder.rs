@@ -36,7 +36,7 @@ impl Load {
         };
         effects.extend(found.figure.map(|figure| Effect::Remember { figure }));
         let load_ms = clock() - self.started;
-        let Words { text, problem, defaults, model_type } = words;
+        let Words { text, problem, defaults, model_type, .. } = words;
         let context_length = decoder.context_length();
         let mut warnings = info.warnings.clone();
         warnings.extend(problem);

@@ -5,6 +5,7 @@ use crate::kinds::Language;
 use crate::protocol::ErrorInfo;
 use crate::text::{Text, TextInfo};
 use sidestage_formats::huggingface::{Folder, GenerationDefaults, model_type};
+use sidestage_lm::Pooling;
 use sidestage_store::{Expect, Orders, Reading, Shelf, StoreError, Wanted};
 use sidestage_text::Files;
 use std::collections::VecDeque;
@@ -14,9 +15,11 @@ const GENERATION: &str = "generation_config.json";
 const INDEX: &str = "model.safetensors.index.json";
 
 const TOKENIZER: &str = "tokenizer.json";
+/// Of sentence-transformers.
+const POOLING: &str = "1_Pooling/config.json";
 
 /// What is asked for where nobody lists the folder's files.
-const USUAL: [&str; 7] = [
+const USUAL: [&str; 8] = [
     CONFIG,
     INDEX,
     GENERATION,
@@ -24,6 +27,7 @@ const USUAL: [&str; 7] = [
     "tokenizer_config.json",
     "special_tokens_map.json",
     "chat_template.jinja",
+    POOLING,
 ];
 
 /// Reads the small files one after the other.
@@ -65,7 +69,8 @@ impl SmallFiles {
     /// The tokenizer's files beside a graph model, `name`, if it is not known that there are none.
     pub(super) fn beside(shelf: &Shelf, name: &str, orders: &mut Orders) -> Option<Self> {
         let (shelf, folder) = shelf.of_tokenizer(name);
-        Self::begin(&shelf, &folder, TOKENIZER, Files::wants, orders)
+        let wants = |name: &str| name == POOLING || Files::wants(name);
+        Self::begin(&shelf, &folder, TOKENIZER, wants, orders)
     }
 
     /// Asks for the first of the files in a folder of the shelf; `None`: it is not there.
@@ -165,8 +170,21 @@ impl SmallFiles {
             let defaults = GenerationDefaults::of_files(config, self.get(GENERATION));
             words.defaults = defaults.unwrap_or_default();
         }
+        words.pooling = self.get(POOLING).and_then(pooling);
         words
     }
+}
+
+/// What sentence-transformers says of a model; `None`: nothing, or something that is not known.
+fn pooling(config: &[u8]) -> Option<Pooling> {
+    let config: serde_json::Value = serde_json::from_slice(config).ok()?;
+    let modes = [
+        ("pooling_mode_mean_tokens", Pooling::Mean),
+        ("pooling_mode_cls_token", Pooling::Cls),
+        ("pooling_mode_lasttoken", Pooling::Last),
+    ];
+    let set = |(mode, _): &&(&str, Pooling)| config[*mode] == serde_json::Value::Bool(true);
+    modes.iter().find(set).map(|(_, pooling)| *pooling)
 }
 
 /// What the small files beside a graph model say.
@@ -178,6 +196,8 @@ pub(super) struct Words {
     pub(super) problem: Option<ErrorInfo>,
     /// What the model's makers recommend.
     pub(super) defaults: GenerationDefaults,
+    /// How the vectors of a text become one.
+    pub(super) pooling: Option<Pooling>,
     /// The family, as Hugging Face calls it.
     pub(super) model_type: Option<String>,
 }

@@ -1,7 +1,9 @@
 //! What is told of a model that was loaded.
 
+use super::folder::Words;
 use super::graph::{Graph, runner};
 use super::{Load, Loaded, Stage};
+use crate::embed::EncoderSession;
 use crate::error::error;
 use crate::graph::{GraphSession, port};
 use crate::kinds::Graphs;
@@ -9,10 +11,21 @@ use crate::protocol::{Effect, ErrorInfo, MemoryPlan, ModelInfo, PortInfo};
 use crate::session::Session;
 use crate::threads;
 use crate::warnings::slow_weights;
-use sidestage_lm::{Decoder, Memory};
+use sidestage_lm::{Decoder, Encoder, Memory};
 use sidestage_pool::Pool;
 use sidestage_store::{Kind, Phase};
 use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// What a model is for.
+enum Task {
+    Generate(Decoder),
+    Embed(Box<Encoder>),
+}
+
+/// With `threads: "auto"`, where only steps of decoders are measured.
+fn leave_one_core(pool: &Pool) {
+    pool.set_threads(pool.size().saturating_sub(1).max(1));
+}
 
 impl Load {
     /// The model, when its last weight is in place.
@@ -27,8 +40,8 @@ impl Load {
         let ready = self.meter.enter(Phase::Ready, clock());
         let ready = self.post(ready);
         let stage = self.retire();
-        let weights = match stage {
-            Stage::Weights(_, weights) => weights,
+        let (language, weights) = match stage {
+            Stage::Weights(language, weights) => (language, weights),
             Stage::Graph(graphs, graph) | Stage::Folder(_, Some((graphs, graph))) => {
                 let loaded = self.graph(graphs, *graph, (pool, clock), effects)?;
                 effects.push(ready);
@@ -45,10 +58,20 @@ impl Load {
         let name = name.or(files.first().map(String::as_str)).unwrap_or_default().to_owned();
         let (config, memory) = (plan.config.clone(), plan.memory);
         let context_length = plan.context_length as u32;
-        let mut decoder = Decoder::new(plan, weights.placement.into_weights())?;
-        let found = match &self.options.auto {
-            None => threads::Found::default(),
-            Some(earlier) => threads::find(hash, earlier.clone(), &mut decoder, pool, clock),
+        let filled = weights.placement.into_weights();
+        let mut kind = match plan.is_encoder() {
+            true => Task::Embed(Box::new(Encoder::new(plan, filled)?)),
+            false => Task::Generate(Decoder::new(plan, filled)?),
+        };
+        let found = match (&self.options.auto, &mut kind) {
+            (None, _) => threads::Found::default(),
+            (Some(earlier), Task::Generate(decoder)) => {
+                threads::find(hash, earlier.clone(), decoder, pool, clock)
+            }
+            (Some(_), Task::Embed(_)) => {
+                leave_one_core(pool);
+                threads::Found::default()
+            }
         };
         effects.extend(found.figure.map(|figure| Effect::Remember { figure }));
         let load_ms = clock() - self.started;
@@ -72,11 +95,22 @@ impl Load {
             ..self.info(ModelInfo::default(), pool, load_ms)
         };
         effects.push(ready);
-        let mut session = Session::new(info, decoder, text, weights.defaults.unwrap_or_default());
-        session.metrics.load_ms = load_ms;
-        session.metrics.measure_ms = found.ms;
-        session.metrics.bytes_read = self.done[0];
-        Ok(Loaded::Text(Box::new(session)))
+        match kind {
+            Task::Generate(decoder) => {
+                let defaults = weights.defaults.unwrap_or_default();
+                let mut session = Session::new(info, decoder, text, defaults);
+                session.metrics.load_ms = load_ms;
+                session.metrics.measure_ms = found.ms;
+                session.metrics.bytes_read = self.done[0];
+                Ok(Loaded::Text(Box::new(session)))
+            }
+            Task::Embed(encoder) => {
+                let mut session = EncoderSession::new(info, *encoder, text);
+                session.metrics.load_ms = load_ms;
+                session.metrics.bytes_read = self.done[0];
+                Ok(Loaded::Encoder(language, Box::new(session)))
+            }
+        }
     }
 
     /// Of what the model's speed hangs on.
@@ -116,10 +150,10 @@ impl Load {
             let session = self.decoder(model, words, info, (pool, clock), effects)?;
             return Ok(Loaded::Text(Box::new(session)));
         }
+        let Words { text, problem, pooling, .. } = words;
         let (runner, weights) = runner(model, self.options.memory_limit)?;
-        // Runs of a graph are not measured yet: with `auto` they leave one core to the page.
         if self.options.auto.is_some() {
-            pool.set_threads(pool.size().saturating_sub(1).max(1));
+            leave_one_core(pool);
         }
         let model = runner.model();
         let ports = |all: &[sidestage_ir::Port]| -> Vec<PortInfo> {
@@ -128,8 +162,10 @@ impl Load {
         let (inputs, outputs) = (ports(&model.inputs), ports(&model.outputs));
         let load_ms = clock() - self.started;
         let memory = MemoryPlan { weights, total: weights, ..MemoryPlan::default() };
-        let info = ModelInfo { inputs, outputs, memory, ..self.info(info, pool, load_ms) };
-        let mut session = GraphSession::new(info, runner);
+        let mut info = ModelInfo { inputs, outputs, memory, ..self.info(info, pool, load_ms) };
+        info.warnings.extend(problem);
+        info.has_tokenizer = text.is_some();
+        let mut session = GraphSession::new(info, runner, text, pooling);
         session.metrics.load_ms = load_ms;
         session.metrics.bytes_read = self.done[0];
         Ok(Loaded::Graph(graphs, Box::new(session)))

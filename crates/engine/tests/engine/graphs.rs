@@ -7,7 +7,7 @@ use sidestage_engine::protocol::{
 };
 
 /// A field of bytes.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     let mut message = vec![number << 3 | 2];
     let mut length = bytes.len();
     while length >= 128 {
@@ -19,7 +19,7 @@ fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
     message
 }
 
-fn number(number: u8, value: u8) -> Vec<u8> {
+pub(crate) fn number(number: u8, value: u8) -> Vec<u8> {
     vec![number << 3, value]
 }
 
@@ -30,7 +30,7 @@ fn port(name: &str) -> Vec<u8> {
     [field(1, name.as_bytes()), field(2, &ty)].concat()
 }
 
-fn node(op: &str, inputs: [&str; 2], output: &str) -> Vec<u8> {
+pub(crate) fn node(op: &str, inputs: [&str; 2], output: &str) -> Vec<u8> {
     let inputs: Vec<u8> = inputs.iter().flat_map(|name| field(1, name.as_bytes())).collect();
     let name = format!("node {output}");
     let [output, name, op] =

@@ -2,6 +2,7 @@
 
 mod caching;
 mod determinism;
+mod embedding;
 mod faults;
 mod folders;
 mod goldens;

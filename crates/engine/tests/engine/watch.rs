@@ -60,6 +60,7 @@ impl Watch {
             Request::Abort { .. } | Request::Hello { .. } => return,
             Request::Load { id, .. }
             | Request::Run { id, .. }
+            | Request::Embed { id, .. }
             | Request::Tokenize { id, .. }
             | Request::Detokenize { id, .. }
             | Request::ApplyChatTemplate { id, .. }

@@ -1,9 +1,9 @@
 //! The attention of a layer.
 
-use super::{Builder, Inputs};
+use super::{Builder, Places};
 use crate::config::{Layer, Rope, Rotation};
 use crate::family::Positions;
-use crate::{LmError, MAX_ROWS, PAGE};
+use crate::{LmError, PAGE};
 use sidestage_ir::ValueId;
 use sidestage_kernels::{KV_CHUNK, kv_elements};
 use sidestage_ops::{
@@ -44,18 +44,18 @@ impl Builder<'_> {
         let elements = elements.ok_or(LmError::KvType { kv_type, head_dim })?;
         let keys = self.graph.state(&name("keys"), dtype, &[kv_heads, elements]);
         let values = self.graph.state(&name("values"), dtype, &[kv_heads, elements]);
-        let Inputs { slots, positions, sequences, tables, .. } = self.inputs;
+        let Places { slots, seen, sequences, tables, .. } = self.places;
         let write = KvWrite { head_dim, dtype };
         self.graph.effect(&name("kv"), write, &[k, v, slots, keys, values])?;
         let (scale, softcap) = (config.attention_scale, config.attention_softcap);
         // A row of a full context can be cut into all its chunks.
-        let room = heads * MAX_ROWS.max((self.max_pages * PAGE).div_ceil(KV_CHUNK));
+        let room = heads * self.max_rows.max((self.max_pages * PAGE).div_ceil(KV_CHUNK));
         let parts = AttentionParts { room, window };
         let attention = Attention { heads, kv_heads, head_dim, dtype, scale, softcap, parts };
-        let operands = [q, keys, values, positions, sequences, tables];
+        let operands = [q, keys, values, seen, sequences, tables];
         let attended = self.apply(&name("attention_parts"), attention, &operands)?;
         let merge = MergeAttention { heads, head_dim, parts };
-        let attended = self.apply(&name("attention"), merge, &[attended, positions])?;
+        let attended = self.apply(&name("attention"), merge, &[attended, seen])?;
         self.linear(&name("attn_output"), attended, config.width, q_width)
     }
 
@@ -116,7 +116,7 @@ impl Builder<'_> {
         context_length: usize,
     ) -> Result<ValueId, LmError> {
         let angles = RotaryAngles { frequencies: rope.frequencies(), magnitude: rope.magnitude() };
-        let mut inputs = vec![self.inputs.positions];
+        let mut inputs = vec![self.places.positions];
         // Llama 3 divides the frequencies by factors that its files hold, LongRoPE by those for
         // the context's length.
         let long = match context_length > rope.original_context {

@@ -1,6 +1,6 @@
 //! The short convolution that some layers have in place of attention.
 
-use super::{Builder, Inputs};
+use super::{Builder, Places};
 use crate::{LmError, PAGE};
 use sidestage_ir::ValueId;
 use sidestage_ops::{Mul, ShortConvolution, StateWrite};
@@ -25,7 +25,7 @@ impl Builder<'_> {
         let (b, c, x) = (part(0)?, part(1)?, part(2)?);
         let gated = self.apply(&name("shortconv.gated"), Mul, &[b, x])?;
         let state = self.graph.state(&name("shortconv.state"), DType::F32, &[PAGE, width]);
-        let Inputs { slots, positions, sequences, tables, .. } = self.inputs;
+        let Places { slots, positions, sequences, tables, .. } = self.places;
         self.graph.effect(&name("shortconv.write"), StateWrite, &[gated, slots, state])?;
         let tensor = name("shortconv.conv.weight");
         let shape = [width, taps];

@@ -3,8 +3,8 @@
 
 use crate::case::{Arithmetic, Case, Work, fill};
 use sidestage_ir::{Dim, GraphBuilder, GraphError, Operator};
-use sidestage_kernels::{Activation, PANEL, Windows, panels};
-use sidestage_ops::{Conv, DepthwiseConv, Finish, Gemm, Pack};
+use sidestage_kernels::{Activation, PANEL, WINOGRAD, Windows, panels, winograd_tiles};
+use sidestage_ops::{Conv, DepthwiseConv, Finish, Gemm, Pack, WinogradConv};
 use sidestage_tensor::DType;
 
 /// Rows, steps and columns.
@@ -57,6 +57,10 @@ pub(crate) fn all(add: &mut impl FnMut(String, Box<dyn Fn() -> Case>)) {
     for (model, shape @ [side, channels, outputs, kernel, stride]) in CONVOLUTIONS {
         let name = format!("conv/{model}/{side}/{channels}-{outputs}/{kernel}s{stride}");
         add(name, Box::new(move || convolution(shape).expect("a graph that fits")));
+        if (kernel, stride) == (3, 1) {
+            let name = format!("winograd/{model}/{side}/{channels}-{outputs}");
+            add(name, Box::new(move || winograd(shape).expect("a graph that fits")));
+        }
     }
     for shape @ [side, channels, stride] in CHANNELS {
         let name = format!("depthwise/{side}/{channels}/3s{stride}");
@@ -124,6 +128,15 @@ fn convolution([side, channels, outputs, kernel, stride]: [usize; 5]) -> Result<
     let macs = (windows.outputs() * k) as f64 * outputs as f64;
     let op = Conv { groups: 1, outputs, windows, finish: FINISH };
     let weights = [1, panels(outputs), k, PANEL];
+    with_bias(op, &[1, 1, side, side, channels], &weights, outputs, macs)
+}
+
+fn winograd([side, channels, outputs, ..]: [usize; 5]) -> Result<Case, GraphError> {
+    let windows = windows(side, 3, 1);
+    let tiles: usize = winograd_tiles(&windows).iter().product();
+    let macs = (WINOGRAD * tiles * channels) as f64 * outputs as f64;
+    let op = WinogradConv { outputs, windows, finish: FINISH };
+    let weights = [WINOGRAD, panels(outputs), channels, PANEL];
     with_bias(op, &[1, 1, side, side, channels], &weights, outputs, macs)
 }
 

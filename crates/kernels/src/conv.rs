@@ -190,4 +190,4 @@ fn copy_part(line: &[f32], start: isize, to: &mut [f32]) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -42,6 +42,7 @@ mod strided;
 mod weights;
 mod wide;
 mod window;
+mod winograd;
 
 pub use activation::{Act8Row, Act8Rows, activation_dtype, quantize_act8};
 pub use attention::{Attention, KV_CHUNK, Queries, attention, merge_attention, partial_len};
@@ -72,3 +73,4 @@ pub use strided::{Strides, copy_strided};
 pub use weights::{WeightKernel, supports, supports_graphs, weight_kernel};
 pub use wide::{Binary, Reduction, Unary, Wide, WideKind, cast, wide_kind};
 pub use window::{Windows, fold_row};
+pub use winograd::{WINOGRAD, Winograd, winograd, winograd_fits, winograd_tiles, winograd_weights};

@@ -74,6 +74,8 @@ mod top_k;
 mod tree_ensemble;
 mod unary;
 mod r#where;
+mod winograd_conv;
+mod winograd_weights;
 
 pub use add::Add;
 pub use arg::Arg;
@@ -141,6 +143,8 @@ pub use top_k::TopK;
 pub use tree_ensemble::{Aggregate, Next, Question, TreeEnsemble, TreeNode};
 pub use unary::Unary;
 pub use r#where::Where;
+pub use winograd_conv::WinogradConv;
+pub use winograd_weights::WinogradWeights;
 
 use sidestage_ir::Pass;
 
@@ -220,6 +224,8 @@ pub const OPS: &[OpInfo] = &[
     top_k::INFO,
     tree_ensemble::INFO,
     unary::INFO,
+    winograd_conv::INFO,
+    winograd_weights::INFO,
 ];
 
 /// The passes over graphs of models, in the order in which they are taken.
@@ -229,6 +235,7 @@ pub const PASSES: &[Pass] = &[
     rms_normalization::PASS,
     unary::PASS,
     finish::PASS,
+    winograd_conv::PASS,
     elementwise::PASS,
 ];
 
@@ -373,6 +380,8 @@ mod tests {
                 aggregate: Aggregate::Sum,
             }),
             Box::new(Unary { function: sidestage_kernels::Unary::Abs }),
+            Box::new(WinogradConv { outputs: 1, windows, finish }),
+            Box::new(WinogradWeights),
         ]
     }
 

@@ -26,17 +26,19 @@ fn outputs(runner: &mut Runner, inputs: &[Tensor]) -> Vec<Tensor> {
 
 fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
     let mut seed = 7;
-    let mut picture = || floats(&[1, 3, 32, 32], &random(&mut seed, 3 * 32 * 32));
+    let mut picture = |side| floats(&[1, 3, side, side], &random(&mut seed, 3 * side * side));
     let rows = 24;
     let ids: Vec<i64> = (0..rows as i64).map(|at| at * 37 % 1000).collect();
     // The last tokens are padding.
     let mask: Vec<i64> = (0..rows).map(|at| i64::from(at < 19)).collect();
     let text = || vec![integers(&[1, rows], &ids), integers(&[1, rows], &mask)];
     vec![
-        ("resnet", nets::resnet(32, false), vec![picture()]),
-        ("resnet with norms", nets::resnet(32, true), vec![picture()]),
-        ("mobilenet", nets::mobilenet(32, false), vec![picture()]),
-        ("mobilenet with norms", nets::mobilenet(32, true), vec![picture()]),
+        ("resnet", nets::resnet(32, false), vec![picture(32)]),
+        // Large enough for convolutions by fewer products.
+        ("resnet of 64", nets::resnet(64, false), vec![picture(64)]),
+        ("resnet with norms", nets::resnet(32, true), vec![picture(32)]),
+        ("mobilenet", nets::mobilenet(32, false), vec![picture(32)]),
+        ("mobilenet with norms", nets::mobilenet(32, true), vec![picture(32)]),
         ("encoder of opset 11", nets::encoder(11, 2, rows), text()),
         ("encoder of opset 17", nets::encoder(17, 2, rows), text()),
         ("encoder of opset 18", nets::encoder(18, 2, rows), text()),
@@ -84,6 +86,18 @@ fn values_that_lie_in_another_order_are_the_same() {
             assert_eq!(compare(found, expected, (1e-4, 1e-4)), Ok(()), "{name}");
         }
     }
+}
+
+#[test]
+fn convolutions_of_three_by_three_need_fewer_products() {
+    let (_, model, inputs) = models().swap_remove(1);
+    let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
+    let mut runner = runner.with_passes(sidestage_ops::PASSES);
+    outputs(&mut runner, &inputs);
+    let nodes = runner.explain().segments.into_iter().flat_map(|segment| segment.nodes);
+    let fewer: Vec<_> = nodes.filter(|node| node.op == "WinogradConv").collect();
+    assert!(fewer.len() >= 3, "{fewer:?}");
+    assert!(fewer.iter().all(|node| node.passes.contains(&"winograd")), "{fewer:?}");
 }
 
 #[test]

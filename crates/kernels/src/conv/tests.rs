@@ -2,17 +2,17 @@ use super::*;
 use crate::{Activation, Depthwise, PANEL, Unary, depthwise_lines, pack};
 
 /// Xorshift.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) as usize % end
     }
 
-    fn floats(&mut self, count: usize) -> Vec<f32> {
+    pub(crate) fn floats(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| self.below(2001) as f32 / 1000.0 - 1.0).collect()
     }
 }
@@ -45,7 +45,7 @@ fn windows(random: &mut Random) -> Windows {
 
 /// The definition (ONNX, "Conv"), in `f64`: weights of `[taps, channel of the group, output]` for each
 /// group, with the epilogue and the sum of the sizes of the products.
-fn plain(
+pub(crate) fn plain(
     windows: &Windows,
     (groups, per, n): (usize, usize, usize),
     x: &[f32],
@@ -90,7 +90,7 @@ fn plain(
     y
 }
 
-fn packed(weights: &[f32], groups: usize, k: usize, n: usize) -> Vec<f32> {
+pub(crate) fn packed(weights: &[f32], groups: usize, k: usize, n: usize) -> Vec<f32> {
     let size = panels(n) * k * PANEL;
     let mut all = vec![f32::NAN; groups * size];
     for group in 0..groups {
@@ -111,7 +111,7 @@ fn close(y: &[f32], expected: &[(f64, f64)]) {
     }
 }
 
-const ACTIVATIONS: [Activation; 4] = [
+pub(crate) const ACTIVATIONS: [Activation; 4] = [
     Activation::None,
     Activation::Clip(0.0, f32::INFINITY),
     Activation::Clip(-0.3, 0.4),

@@ -76,6 +76,7 @@ pub(crate) fn all() -> Vec<Named> {
         add(format!("swiglu/{rows}"), Box::new(move || swiglu(rows).expect("a graph that fits")));
     }
     crate::graphs::all(&mut add);
+    crate::int8::all(&mut add);
     list
 }
 

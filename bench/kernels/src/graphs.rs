@@ -110,7 +110,7 @@ fn pack(rows: usize) -> Result<Case, GraphError> {
     Ok(Case::new(builder.finish(&[y]), work(rows * rows, 0.0), 0, |executor| fill(executor, b)))
 }
 
-fn windows(side: usize, kernel: usize, stride: usize) -> Windows {
+pub(crate) fn windows(side: usize, kernel: usize, stride: usize) -> Windows {
     let (pad, output) = (kernel / 2, side.div_ceil(stride));
     Windows {
         input: [1, side, side],

@@ -10,6 +10,7 @@ mod cases;
 #[cfg(target_arch = "wasm32")]
 pub mod face;
 mod graphs;
+mod int8;
 mod limits;
 
 use case::{Arithmetic, Case, Work};

@@ -11,7 +11,7 @@ mod simd128;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod sse2;
 
-pub(crate) use dots::{Dots, Generic, Task, every, native};
+pub(crate) use dots::{Dots, Generic, IntsOf, Task, every, native};
 pub(crate) use portable::Portable;
 
 #[cfg(not(any(
@@ -103,6 +103,17 @@ pub(crate) trait Lanes {
 
     fn zero() -> Self::I;
     fn to_f(value: Self::I) -> Self::F;
+    fn load_i(from: &[i32; 4]) -> Self::I;
+    fn store_i(value: Self::I) -> [i32; 4];
+    /// `value` where `of` is negative, else 0.
+    fn where_negative(of: Self::I, value: Self::F) -> Self::F;
+    /// `flags`, and those of numbers in 256..512 whose fraction is below 2^-12: [`Lanes::any`] tells
+    /// whether there are any. None are the flags [`Lanes::no_flags`].
+    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I;
+    fn no_flags() -> Self::I;
+    fn any(flags: Self::I) -> bool;
+    /// The whole parts of numbers in 256..512, less 256.
+    fn whole_parts(values: [Self::F; 4]) -> [u8; 16];
     /// Lanes whose sum is `sums[0] * by[0] + sums[1] * by[1]`.
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I;
     /// `[sums[0], sums[1], 0, 0]`.
@@ -122,6 +133,12 @@ pub(crate) trait Lanes {
     /// `byte << shift` for each byte, where nothing is shifted out.
     fn shl(value: Self::B, shift: u32) -> Self::B;
     fn or(a: Self::B, b: Self::B) -> Self::B;
+    fn xor(a: Self::B, b: Self::B) -> Self::B;
+    /// The first byte of a, of b, the second of a, of b, and so on.
+    fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2];
+    /// As `interleave`, two bytes at a time.
+    fn interleave_pairs(a: Self::B, b: Self::B) -> [Self::B; 2];
+    fn store_bytes(value: Self::B) -> [u8; 16];
     /// The first eight bytes and the last, little-endian.
     fn words(from: [u64; 2]) -> Self::B;
     /// Sixteen nibbles, the lowest first, to a byte each.

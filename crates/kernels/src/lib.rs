@@ -27,6 +27,7 @@ mod fixed;
 mod gemm;
 mod grid;
 mod groups;
+mod int8;
 mod kv;
 mod lanes;
 mod matmul;
@@ -58,6 +59,11 @@ pub use experts::{select_experts, weighted_sum};
 pub use fixed::{Multiplier, dot_i16};
 pub use gemm::{Gemm, PANEL, gemm, pack, panels};
 pub use groups::{GROUP, arrange, embed, embed_graphs, grouped_rows};
+pub use int8::{
+    ConvInt8, DepthwiseInt8, GemmInt8, Halves, Int8, Int8Results, Requantize, conv_int8,
+    depthwise_int8, gemm_int8, pack_depthwise_int8, pack_int8, packed_steps, quantize_int8,
+    range_with_zero, requantize,
+};
 pub use kv::{KV_PAGE, KvKind, kv_elements, kv_write};
 pub use lanes::LANES;
 pub use linear::{Activations, Linear, LinearError, linear, linear_graphs};

@@ -4,6 +4,7 @@
 //! every engine it meets.
 
 mod attention;
+mod int8;
 mod linear;
 mod rows;
 
@@ -14,7 +15,8 @@ mod rows;
 /// What differed, and where.
 pub fn selftest() -> Result<usize, String> {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    Ok(linear::check(&mut random)? + attention::check(&mut random)? + rows::check(&mut random)?)
+    let layers = int8::check(&mut random)? + linear::check(&mut random)?;
+    Ok(layers + attention::check(&mut random)? + rows::check(&mut random)?)
 }
 
 /// Xorshift (Marsaglia, 2003): the same numbers on every build.

@@ -29,6 +29,8 @@ mod ml;
 mod normalization;
 mod pad;
 mod pool;
+mod qdq;
+mod qlinear_conv;
 mod quantize;
 mod recurrent;
 mod reduce;

@@ -129,7 +129,12 @@ fn behind(site: &mut Site<'_>, function: Two, of: ValueId, other: ValueId) -> Op
 }
 
 /// A value for each column of a result of these dimensions, or one for all of which the number is known.
-fn vector(site: &mut Site<'_>, of: ValueId, all: &[usize], columns: usize) -> Option<ValueId> {
+pub(crate) fn vector(
+    site: &mut Site<'_>,
+    of: ValueId,
+    all: &[usize],
+    columns: usize,
+) -> Option<ValueId> {
     if let Some(number) = site.number(of) {
         let bytes: Vec<u8> = number.to_le_bytes().repeat(columns);
         return Some(site.constant(Tensor::new(DType::F32, &[columns], &bytes).ok()?));

@@ -18,10 +18,12 @@ mod conv_weights;
 mod cumulative;
 mod deform_im2col;
 mod depthwise_conv;
+mod depthwise_qlinear_conv;
 mod dequantize_affine;
 mod det;
 mod dft;
 mod dot_product_attention;
+mod dynamic_range;
 mod elementwise;
 mod expert_linear;
 #[cfg(test)]
@@ -39,15 +41,20 @@ mod layer_normalization;
 mod linear;
 mod linear_attention;
 mod matmul;
+mod matmul_integer;
 mod merge_attention;
 mod mul;
 mod n_grams;
 mod pack;
 mod pack_blocks;
+mod pack_int8;
+mod pack_taps;
 mod pool;
 mod pool_images;
+mod qlinear_conv;
 mod quantize;
 mod quantize_affine;
+mod quantize_linear;
 mod quantized_binary;
 mod quantized_conv;
 mod recurrent;
@@ -92,10 +99,12 @@ pub use conv_weights::ConvWeights;
 pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
 pub use depthwise_conv::DepthwiseConv;
+pub use depthwise_qlinear_conv::DepthwiseQLinearConv;
 pub use dequantize_affine::DequantizeAffine;
 pub use det::Det;
 pub use dft::Dft;
 pub use dot_product_attention::DotProductAttention;
+pub use dynamic_range::DynamicRange;
 pub use elementwise::Elementwise;
 pub use expert_linear::ExpertLinear;
 pub use gather::Gather;
@@ -110,15 +119,20 @@ pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
 pub use linear_attention::LinearAttention;
 pub use matmul::MatMul;
+pub use matmul_integer::MatMulInteger;
 pub use merge_attention::MergeAttention;
 pub use mul::Mul;
 pub use n_grams::NGrams;
 pub use pack::Pack;
 pub use pack_blocks::PackBlocks;
+pub use pack_int8::PackInt8;
+pub use pack_taps::PackTaps;
 pub use pool::{Pool, Pooling};
 pub use pool_images::PoolImages;
+pub use qlinear_conv::{QLinearConv, ToBytes};
 pub use quantize::Quantize;
 pub use quantize_affine::QuantizeAffine;
+pub use quantize_linear::QuantizeLinear;
 pub use quantized_binary::{QuantizedBinary, QuantizedFunction};
 pub use quantized_conv::QuantizedConv;
 pub use recurrent::{Cell, Recurrent, Squash};
@@ -174,10 +188,12 @@ pub const OPS: &[OpInfo] = &[
     cumulative::INFO,
     deform_im2col::INFO,
     depthwise_conv::INFO,
+    depthwise_qlinear_conv::INFO,
     dequantize_affine::INFO,
     det::INFO,
     dft::INFO,
     dot_product_attention::INFO,
+    dynamic_range::INFO,
     elementwise::INFO,
     expert_linear::INFO,
     gather::INFO,
@@ -192,15 +208,20 @@ pub const OPS: &[OpInfo] = &[
     linear::INFO,
     linear_attention::INFO,
     matmul::INFO,
+    matmul_integer::INFO,
     merge_attention::INFO,
     mul::INFO,
     n_grams::INFO,
     pack::INFO,
     pack_blocks::INFO,
+    pack_int8::INFO,
+    pack_taps::INFO,
     pool::INFO,
     pool_images::INFO,
+    qlinear_conv::INFO,
     quantize::INFO,
     quantize_affine::INFO,
+    quantize_linear::INFO,
     quantized_binary::INFO,
     quantized_conv::INFO,
     recurrent::INFO,
@@ -236,6 +257,7 @@ pub const PASSES: &[Pass] = &[
     unary::PASS,
     finish::PASS,
     winograd_conv::PASS,
+    matmul_integer::PASS,
     elementwise::PASS,
 ];
 
@@ -261,6 +283,8 @@ mod tests {
         let (finish, plan) = (Finish::default(), sidestage_kernels::Dft::new(1, false));
         let step = Step::Unary(sidestage_kernels::Unary::Abs, 0);
         let one = sidestage_kernels::Multiplier::new(1.0);
+        let to = sidestage_kernels::Requantize::new(vec![one], 0, [-128, 127], true);
+        let to = ToBytes { x_zero: 0, to };
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
             RoiAlign { output: [1; 2], scale: 1.0, samples: 1, largest: false, half_pixel: true };
@@ -281,10 +305,12 @@ mod tests {
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(DeformIm2Col { groups: 1, windows }),
             Box::new(DepthwiseConv { windows, finish }),
+            Box::new(DepthwiseQLinearConv { windows, to: to.clone() }),
             Box::new(DequantizeAffine { scale: 1.0, zero: 0 }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
             Box::new(DotProductAttention { keys: 1, values: 1, functions: None, masked: false }),
+            Box::new(DynamicRange),
             Box::new(Elementwise {
                 program: Program::new(vec![Source::Dense], vec![step]).unwrap(),
                 lengths: vec![6],
@@ -303,6 +329,7 @@ mod tests {
             Box::new(Linear::<true> { outputs: None }),
             Box::new(recurrence),
             Box::new(MatMul),
+            Box::new(MatMulInteger { n: 1, zeros: vec![], scaled: false, bias: false }),
             Box::new(MergeAttention { heads, head_dim, parts }),
             Box::new(Mul),
             Box::new(NGrams {
@@ -321,10 +348,14 @@ mod tests {
                 zero: 8.0,
                 to: DType::Q4_0,
             }),
+            Box::new(PackInt8 { transposed: false }),
+            Box::new(PackTaps { kernel: [1; 3] }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(PoolImages { pooling: Pooling::Average { ends: None }, windows }),
+            Box::new(QLinearConv { groups: 1, outputs: 1, windows, zeros: vec![], to }),
             Box::new(Quantize),
             Box::new(QuantizeAffine { to: DType::I8, scale: 1.0, zero: 0, limits: [-128, 127] }),
+            Box::new(QuantizeLinear),
             Box::new(QuantizedBinary {
                 function: QuantizedFunction::Product,
                 zeros: [0; 2],
@@ -430,7 +461,7 @@ mod tests {
             "Softmax",
         ];
         let rest = ["Pack", "StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
-        let affine = ["DequantizeAffine", "QuantizeAffine", "QuantizedBinary"];
+        let affine = ["DequantizeAffine", "DynamicRange", "QuantizeAffine", "QuantizedBinary"];
         of_models.iter().chain(&more).chain(&affine).chain(&rest).any(|known| *known == name)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
-use sidestage_kernels::{Wide, WideKind, wide_kind};
+use sidestage_kernels::{Halves, Wide, WideKind, quantize_int8, wide_kind};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
@@ -48,6 +48,10 @@ impl Operator for QuantizeAffine {
         let size = out.dtype.block_bytes();
         // SAFETY: no two threads have the same elements.
         let cells = unsafe { out.bytes.part(units.start * size..units.end * size) };
+        if matches!(out.dtype, DType::I8 | DType::U8) && (-256..256).contains(&self.zero) {
+            let of = (self.scale, self.zero);
+            return quantize_int8(&x[units], of, self.limits, Halves::Away, cells);
+        }
         let [least, most] = self.limits.map(f64::from);
         let of = |x: f32| {
             let rounded = f64::from((x / self.scale).round());

@@ -2,7 +2,7 @@
 
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
-use sidestage_kernels::{Multiplier, Strides, Wide};
+use sidestage_kernels::{Multiplier, Requantize, Strides, Wide, requantize};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
@@ -58,6 +58,54 @@ impl QuantizedBinary {
     }
 }
 
+/// Results from which on a table is made of what each operand's bytes become: of 256 each.
+const TABLES: usize = 1024;
+
+/// Sums that become bytes at once.
+const SUMS: usize = 512;
+
+impl QuantizedBinary {
+    /// What each byte of either operand becomes before the two come together.
+    fn tables(&self, signed: bool) -> [[i32; 256]; 2] {
+        [0, 1].map(|side| {
+            std::array::from_fn(|byte| {
+                let x = if signed { i32::from(byte as i8) } else { byte as i32 };
+                let x = x.wrapping_sub(self.zeros[side]);
+                match self.function {
+                    QuantizedFunction::Product => x,
+                    QuantizedFunction::Sum { left, each, minus } => {
+                        let x = each[side].of(x.wrapping_shl(left));
+                        if minus && side == 1 { x.wrapping_neg() } else { x }
+                    }
+                }
+            })
+        })
+    }
+
+    /// A row of results.
+    fn bytes(
+        &self,
+        [a, b]: [&[u8]; 2],
+        ([x, y], [i, j]): ([usize; 2], [usize; 2]),
+        (tables, signed): (&[[i32; 256]; 2], bool),
+        out: &mut [u8],
+    ) {
+        let to = Requantize::new(vec![self.last], self.zero, self.limits, signed);
+        let product = matches!(self.function, QuantizedFunction::Product);
+        let mut sums = [0; SUMS];
+        for (part, out) in out.chunks_mut(SUMS).enumerate() {
+            let sums = &mut sums[..out.len()];
+            for (n, sum) in sums.iter_mut().enumerate() {
+                let n = part * SUMS + n;
+                let a = tables[0][usize::from(a[x + n * i])];
+                let b = tables[1][usize::from(b[y + n * j])];
+                *sum = if product { a.wrapping_mul(b) } else { a.wrapping_add(b) };
+            }
+            requantize(&to, sums, out);
+        }
+    }
+}
+
 impl Operator for QuantizedBinary {
     fn name(&self) -> &'static str {
         INFO.name
@@ -74,7 +122,8 @@ impl Operator for QuantizedBinary {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
-        Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 12 }
+        let grain = if args.outputs[0].dtype == DType::I16 { 64 } else { TABLES };
+        Work { units: args.outputs[0].extents.elements(), grain, cost: 4 }
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
@@ -84,6 +133,15 @@ impl Operator for QuantizedBinary {
         let (size, first) = (out.dtype.block_bytes(), units.start);
         // SAFETY: no two threads have the same elements.
         let cells = unsafe { out.bytes.part(units.start * size..units.end * size) };
+        if matches!(a.dtype, DType::I8 | DType::U8) && units.len() >= TABLES {
+            let tables = self.tables(a.dtype == DType::I8);
+            strides.rows(units, |at, from, count, by| {
+                let out = &mut cells[at - first..][..count];
+                let by = by.map(|by| by as usize);
+                self.bytes([a.bytes, b.bytes], (from, by), (&tables, a.dtype == DType::I8), out);
+            });
+            return;
+        }
         let load = |bytes: &[u8], at: usize| match a.dtype {
             DType::U8 => i32::from(bytes[at]),
             DType::I8 => i32::from(bytes[at].cast_signed()),

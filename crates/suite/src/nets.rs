@@ -96,6 +96,26 @@ impl Net {
         var
     }
 
+    /// A call with so many results.
+    pub fn calls(&mut self, op: &str, inputs: &[Var], results: usize) -> Vec<Var> {
+        let first = self.call(op, inputs, &[]);
+        let rest = (1..results).map(|at| self.model.var(&format!("{op}.{}.{at}", first.0)));
+        let all: Vec<Var> = [first].into_iter().chain(rest).collect();
+        if let Some(call) = self.model.bodies[0].calls.last_mut() {
+            call.outputs = all.iter().copied().map(Some).collect();
+        }
+        all
+    }
+
+    /// What a constant is.
+    ///
+    /// # Panics
+    /// If it is none.
+    pub fn known(&self, var: Var) -> &Tensor {
+        let found = self.model.constants.iter().find(|(of, _)| *of == var);
+        &found.expect("a constant").1
+    }
+
     /// The model, which gives these.
     pub fn finish(mut self, outputs: &[Var]) -> Model {
         let port = |var: &Var| Port {

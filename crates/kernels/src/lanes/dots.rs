@@ -52,6 +52,20 @@ pub(crate) trait Dots {
     /// The sums, exactly: they are under 2^22.
     fn finish(sums: Self::D) -> <Self::L as Lanes>::F;
 
+    /// Whole bytes of activations: four in every lane, or four for each.
+    type Y: Copy;
+    /// Whole bytes of weights, four for each lane.
+    type V: Copy;
+    /// Whether whole bytes of activations have a sign.
+    const SIGNED: bool = false;
+
+    fn four(from: &[u8; 4]) -> Self::Y;
+    fn sixteen(from: <Self::L as Lanes>::B) -> Self::Y;
+    /// Weights with a sign.
+    fn whole(from: <Self::L as Lanes>::B) -> Self::V;
+    /// Adds each lane's four products of activations and weights, all of eight bits, exactly.
+    fn add_products(sums: IntsOf<Self>, x: Self::Y, w: Self::V) -> IntsOf<Self>;
+
     /// Runs a task where the set's instructions may be used. All that is to use them must be
     /// `inline(always)`.
     #[inline(always)]
@@ -59,6 +73,9 @@ pub(crate) trait Dots {
         task.run()
     }
 }
+
+/// Four sums of a set of products.
+pub(crate) type IntsOf<D> = <<D as Dots>::L as Lanes>::I;
 
 /// Work for [`Dots::enter`].
 pub(crate) trait Task {

@@ -105,6 +105,34 @@ impl Lanes for Portable {
         value.map(|v| v as f32)
     }
     #[inline(always)]
+    fn load_i(from: &[i32; 4]) -> Self::I {
+        *from
+    }
+    #[inline(always)]
+    fn store_i(value: Self::I) -> [i32; 4] {
+        value
+    }
+    #[inline(always)]
+    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
+        from_fn(|i| if of[i] < 0 { value[i] } else { 0.0 })
+    }
+    #[inline(always)]
+    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
+        from_fn(|i| flags[i] | i32::from(value[i].to_bits() & 0x7ff8 == 0))
+    }
+    #[inline(always)]
+    fn no_flags() -> Self::I {
+        [0; 4]
+    }
+    #[inline(always)]
+    fn any(flags: Self::I) -> bool {
+        flags != [0; 4]
+    }
+    #[inline(always)]
+    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
+        from_fn(|i| (values[i / 4][i % 4].to_bits() >> 15) as u8)
+    }
+    #[inline(always)]
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
         let first = i32::from(sums[0]) * i32::from(by[0]);
         [first + i32::from(sums[1]) * i32::from(by[1]), 0, 0, 0]
@@ -146,6 +174,22 @@ impl Lanes for Portable {
     #[inline(always)]
     fn or(a: Self::B, b: Self::B) -> Self::B {
         from_fn(|i| a[i] | b[i])
+    }
+    #[inline(always)]
+    fn xor(a: Self::B, b: Self::B) -> Self::B {
+        from_fn(|i| a[i] ^ b[i])
+    }
+    #[inline(always)]
+    fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        [0, 8].map(|first| from_fn(|i| [a, b][i % 2][first + i / 2]))
+    }
+    #[inline(always)]
+    fn interleave_pairs(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        [0, 8].map(|first| from_fn(|i| [a, b][i / 2 % 2][first + i / 4 * 2 + i % 2]))
+    }
+    #[inline(always)]
+    fn store_bytes(value: Self::B) -> [u8; 16] {
+        value
     }
     #[inline(always)]
     fn words(from: [u64; 2]) -> Self::B {

@@ -200,6 +200,44 @@ impl Lanes for Simd128 {
         f32x4_convert_i32x4(value)
     }
     #[inline(always)]
+    fn load_i(from: &[i32; 4]) -> Self::I {
+        // SAFETY: four integers are readable; the load needs no alignment.
+        unsafe { v128_load(from.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn store_i(value: Self::I) -> [i32; 4] {
+        let mut out = [0; 4];
+        // SAFETY: four integers are writable; the store needs no alignment.
+        unsafe { v128_store(out.as_mut_ptr().cast(), value) };
+        out
+    }
+    #[inline(always)]
+    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
+        v128_and(i32x4_shr(of, 31), value)
+    }
+    /// The least of the fractions' bits so far.
+    #[inline(always)]
+    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
+        u32x4_min(flags, v128_and(value, i32x4_splat(0x7ff8)))
+    }
+    #[inline(always)]
+    fn no_flags() -> Self::I {
+        i32x4_splat(-1)
+    }
+    #[inline(always)]
+    fn any(flags: Self::I) -> bool {
+        !i32x4_all_true(flags)
+    }
+    #[inline(always)]
+    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
+        // The exponent stays in the sixteen bits until there are eight numbers in a vector.
+        let [a, b, c, d] = values.map(|value| u32x4_shr(value, 15));
+        let exponent = u16x8_splat(0x8700);
+        let low = i16x8_sub(u16x8_narrow_i32x4(a, b), exponent);
+        let high = i16x8_sub(u16x8_narrow_i32x4(c, d), exponent);
+        Self::store_bytes(u8x16_narrow_i16x8(low, high))
+    }
+    #[inline(always)]
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
         i32x4_dot_i16x8(pair_of_words(sums), i16x8(by[0], by[1], 0, 0, 0, 0, 0, 0))
     }
@@ -240,6 +278,31 @@ impl Lanes for Simd128 {
     #[inline(always)]
     fn or(a: Self::B, b: Self::B) -> Self::B {
         v128_or(a, b)
+    }
+    #[inline(always)]
+    fn xor(a: Self::B, b: Self::B) -> Self::B {
+        v128_xor(a, b)
+    }
+    #[inline(always)]
+    fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        [
+            i8x16_shuffle::<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(a, b),
+            i8x16_shuffle::<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(a, b),
+        ]
+    }
+    #[inline(always)]
+    fn interleave_pairs(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        [
+            i16x8_shuffle::<0, 8, 1, 9, 2, 10, 3, 11>(a, b),
+            i16x8_shuffle::<4, 12, 5, 13, 6, 14, 7, 15>(a, b),
+        ]
+    }
+    #[inline(always)]
+    fn store_bytes(value: Self::B) -> [u8; 16] {
+        let mut out = [0; 16];
+        // SAFETY: sixteen bytes are writable; the store needs no alignment.
+        unsafe { v128_store(out.as_mut_ptr().cast(), value) };
+        out
     }
     #[inline(always)]
     fn words(from: [u64; 2]) -> Self::B {

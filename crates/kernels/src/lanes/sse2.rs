@@ -209,6 +209,49 @@ impl Lanes for Sse2 {
         sse2!(_mm_cvtepi32_ps(value))
     }
     #[inline(always)]
+    fn load_i(from: &[i32; 4]) -> Self::I {
+        sse2!(_mm_loadu_si128(from.as_ptr().cast()))
+    }
+    #[inline(always)]
+    fn store_i(value: Self::I) -> [i32; 4] {
+        sse2!({
+            let mut out = [0; 4];
+            _mm_storeu_si128(out.as_mut_ptr().cast(), value);
+            out
+        })
+    }
+    #[inline(always)]
+    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
+        sse2!(_mm_and_ps(_mm_castsi128_ps(_mm_srai_epi32::<31>(of)), value))
+    }
+    #[inline(always)]
+    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
+        sse2!({
+            let fraction = _mm_and_si128(_mm_castps_si128(value), _mm_set1_epi32(0x7ff8));
+            _mm_or_si128(flags, _mm_cmpeq_epi32(fraction, _mm_setzero_si128()))
+        })
+    }
+    #[inline(always)]
+    fn no_flags() -> Self::I {
+        Self::zero()
+    }
+    #[inline(always)]
+    fn any(flags: Self::I) -> bool {
+        sse2!(_mm_movemask_epi8(flags) != 0)
+    }
+    #[inline(always)]
+    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
+        sse2!({
+            let part = |value| {
+                let bits = _mm_srli_epi32::<15>(_mm_castps_si128(value));
+                _mm_sub_epi32(bits, _mm_set1_epi32(0x8700))
+            };
+            let [a, b, c, d] = values.map(part);
+            let bytes = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+            Self::store_bytes(bytes)
+        })
+    }
+    #[inline(always)]
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
         sse2!(_mm_madd_epi16(pair_of_words(sums), pair_of_words(&by)))
     }
@@ -263,6 +306,26 @@ impl Lanes for Sse2 {
     #[inline(always)]
     fn or(a: Self::B, b: Self::B) -> Self::B {
         sse2!(_mm_or_si128(a, b))
+    }
+    #[inline(always)]
+    fn xor(a: Self::B, b: Self::B) -> Self::B {
+        sse2!(_mm_xor_si128(a, b))
+    }
+    #[inline(always)]
+    fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        sse2!([_mm_unpacklo_epi8(a, b), _mm_unpackhi_epi8(a, b)])
+    }
+    #[inline(always)]
+    fn interleave_pairs(a: Self::B, b: Self::B) -> [Self::B; 2] {
+        sse2!([_mm_unpacklo_epi16(a, b), _mm_unpackhi_epi16(a, b)])
+    }
+    #[inline(always)]
+    fn store_bytes(value: Self::B) -> [u8; 16] {
+        sse2!({
+            let mut out = [0; 16];
+            _mm_storeu_si128(out.as_mut_ptr().cast(), value);
+            out
+        })
     }
     #[inline(always)]
     fn words(from: [u64; 2]) -> Self::B {

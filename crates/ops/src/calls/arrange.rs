@@ -2,13 +2,21 @@
 //!
 //! A trace would make them of the file's each time it meets new shapes, and both would stay.
 
-use crate::{ConvWeights, Pack};
+use crate::{ConvWeights, Pack, PackInt8};
 use sidestage_ir::{Attribute, Call, Model, Operator, Scope, Stop, Var, computed};
 use sidestage_tensor::{DType, Tensor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The attribute that says that a call's weights are arranged, and which dimensions they had.
 const ARRANGED: &str = "sidestage.arranged";
+
+/// The attribute that says that arranged weights were bytes without a sign.
+const UNSIGNED: &str = "sidestage.unsigned";
+
+/// Whether arranged weights were bytes without a sign.
+pub(super) fn arranged_unsigned(scope: &Scope<'_, '_>) -> bool {
+    scope.int(UNSIGNED) == Some(1)
+}
 
 /// The dimensions that the weights of a call had before they were arranged; `None`: they are not.
 pub(super) fn arranged_dims(scope: &Scope<'_, '_>) -> Result<Option<Vec<usize>>, Stop> {
@@ -17,31 +25,50 @@ pub(super) fn arranged_dims(scope: &Scope<'_, '_>) -> Result<Option<Vec<usize>>,
     Ok(Some(dims.map_err(|_| "weights of a size below 0")?))
 }
 
-/// Arranges the weights of convolutions and of products with matrices, each in the place of the file's.
+/// Puts operators of integers where those of numbers stand for them, and arranges the weights of
+/// convolutions and of products with matrices, each in the place of the file's.
 /// Those that several calls use stay as they are, as do those for which there is no memory.
 pub fn arrange(model: &mut Model) {
-    let mut uses: HashMap<Var, usize> = HashMap::new();
-    for body in &model.bodies {
-        let operands = body.calls.iter().flat_map(|call| call.inputs.iter().flatten());
-        for var in operands.chain(&body.outputs) {
-            *uses.entry(*var).or_default() += 1;
-        }
-    }
-    for port in &model.outputs {
-        *uses.entry(port.var).or_default() += 1;
-    }
+    super::qdq::integers(model);
+    let uses = super::qdq::readers(model);
     let places: HashMap<Var, usize> =
         model.constants.iter().enumerate().map(|(at, (var, _))| (*var, at)).collect();
+    // What is known to be one number: zeros of activations.
+    let mut ones: HashSet<Var> =
+        model.constants.iter().filter(|(_, of)| of.len() == 1).map(|(var, _)| *var).collect();
+    for call in model.bodies.iter().flat_map(|body| &body.calls) {
+        if call.op == "DynamicQuantizeLinear" {
+            ones.extend(call.outputs.iter().skip(1).flatten());
+        }
+    }
     for call in model.bodies.iter_mut().flat_map(|body| &mut body.calls) {
         let Some(Some(var)) = call.inputs.get(1) else { continue };
         let Some(at) = places.get(var).filter(|_| uses.get(var) == Some(&1)) else { continue };
         let weights = &model.constants[*at].1;
-        if weights.dtype() != DType::F32 {
-            continue;
+        let zeros = |at: usize| call.inputs.get(at).copied().flatten();
+        let columns = |of: Var| {
+            let known = places.get(&of).map(|at| model.constants[*at].1.len());
+            known.is_some_and(|count| count == 1 || weights.dims().last() == Some(&count))
+        };
+        let bytes = match call.op.as_str() {
+            "MatMulInteger" => {
+                zeros(2).is_none_or(|zero| ones.contains(&zero)) && zeros(3).is_none_or(columns)
+            }
+            "com.microsoft::DynamicQuantizeMatMul" => zeros(3).is_none_or(columns),
+            _ => false,
+        };
+        match weights.dtype() {
+            DType::F32 if !bytes => {}
+            DType::I8 | DType::U8 if bytes => {}
+            _ => continue,
         }
+        let unsigned = weights.dtype() == DType::U8;
         let Some(arranged) = arranged(call, weights) else { continue };
         let dims = weights.dims().iter().map(|dim| *dim as i64).collect();
         call.attributes.push((ARRANGED.into(), Attribute::Ints(dims)));
+        if unsigned {
+            call.attributes.push((UNSIGNED.into(), Attribute::Int(1)));
+        }
         model.constants[*at].1 = arranged;
     }
 }
@@ -60,6 +87,9 @@ fn arranged(call: &Call, weights: &Tensor) -> Option<Tensor> {
         }
         ("Gemm", [_, _]) => {
             one(&Pack { transposed: int("transB").is_some_and(|value| value != 0) }, weights)
+        }
+        ("MatMulInteger" | "com.microsoft::DynamicQuantizeMatMul", [_, _]) => {
+            one(&PackInt8 { transposed: false }, weights)
         }
         ("MatMul", [.., _, _]) => one(&Pack { transposed: false }, weights),
         _ => None,

@@ -1,9 +1,10 @@
 //! Integers with scales, step by step.
 
+use super::arrange::{arranged_dims, arranged_unsigned};
 use super::{CallInfo, axis, row, scalar};
-use crate::{Binary, Cast, MatMul, Unary};
+use crate::{Binary, Cast, DynamicRange, MatMul, MatMulInteger, PackInt8, QuantizeLinear, Unary};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Binary as Two, Reduction, Unary as One, WideKind, wide_kind};
+use sidestage_kernels::{Binary as Two, Unary as One, WideKind, wide_kind};
 use sidestage_tensor::DType;
 
 fn two(scope: &mut Scope<'_, '_>, function: Two, a: &Traced, b: &Traced) -> Result<Traced, Stop> {
@@ -64,6 +65,16 @@ pub(super) fn quantized(
 ) -> Result<Traced, Stop> {
     let x = to(scope, x, DType::F32)?;
     let scale = to(scope, scale, DType::F32)?;
+    let one = |of: &Traced| of.dims().iter().all(|dim| *dim == 1);
+    if matches!(dtype, DType::I8 | DType::U8) && one(&scale) && zero.is_none_or(one) {
+        let zero = match zero {
+            Some(zero) => zero.clone(),
+            None => scalar(scope, dtype, 0.0)?,
+        };
+        let zero = to(scope, &zero, dtype)?;
+        let (zero, scale) = (scope.view(&zero, &[])?, scope.view(&scale, &[])?);
+        return scope.apply(QuantizeLinear, &[x, scale, zero]);
+    }
     let mut y = two(scope, Two::Div, &x, &scale)?;
     if wide_kind(dtype) == Some(WideKind::Float) {
         // The cast rounds, and takes the largest for what is larger.
@@ -159,20 +170,9 @@ fn dequantize_linear(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 
 /// To `u8` by the least and largest element, 0 among them; with the scale and the zero point.
 pub(super) fn dynamic(scope: &mut Scope<'_, '_>, x: &Traced) -> Result<[Traced; 3], Stop> {
-    let all: Vec<usize> = (0..x.dims().len()).collect();
-    let (zero, range) = (scalar(scope, DType::F32, 0.0)?, scalar(scope, DType::F32, 255.0)?);
-    let least = super::reduce::reduced(scope, x, &all, Reduction::Min, false)?;
-    let least = two(scope, Two::Min, &least, &zero)?;
-    let most = super::reduce::reduced(scope, x, &all, Reduction::Max, false)?;
-    let most = two(scope, Two::Max, &most, &zero)?;
-    let width = two(scope, Two::Sub, &most, &least)?;
-    let scale = two(scope, Two::Div, &width, &range)?;
-    let point = two(scope, Two::Div, &least, &scale)?;
-    let point = two(scope, Two::Sub, &zero, &point)?;
-    let point = two(scope, Two::Max, &point, &zero)?;
-    let point = two(scope, Two::Min, &point, &range)?;
-    let point = scope.apply(Unary { function: One::Round }, &[point])?;
-    let point = to(scope, &point, DType::U8)?;
+    let x = &to(scope, x, DType::F32)?;
+    let range = scope.apply_all(DynamicRange, std::slice::from_ref(x))?;
+    let [scale, point] = <[Traced; 2]>::try_from(range).map_err(|_| "two results")?;
     let y = quantized(scope, x, &scale, Some(&point), DType::U8)?;
     Ok([y, scale, point])
 }
@@ -198,12 +198,63 @@ fn point(
     }
 }
 
+/// The product of bytes with a matrix, if the zero of a is one and that of b is known.
+fn of_bytes(
+    scope: &mut Scope<'_, '_>,
+    [a, b]: [&Traced; 2],
+    [a_zero, b_zero]: [Option<&Traced>; 2],
+) -> Result<Option<Traced>, Stop> {
+    let arranged = arranged_dims(scope)?;
+    let other = |problem: &str| match &arranged {
+        None => Ok(None),
+        Some(_) => Err(Stop::Refused(problem.into())),
+    };
+    let bytes = |of: &Traced| matches!(of.dtype(), DType::I8 | DType::U8);
+    let (&[_, n], [_, .., _]) = (arranged.as_deref().unwrap_or(b.dims()), a.dims()) else {
+        return other("a must be matrices");
+    };
+    let one = |of: &Traced| of.dims().iter().all(|dim| *dim == 1);
+    if !bytes(a) || !bytes(b) || !a_zero.is_none_or(one) {
+        return other("a must be bytes with one zero");
+    }
+    let zeros = match b_zero {
+        None => Some(vec![0]),
+        Some(zero) if one(zero) || zero.dims() == [n] => {
+            zero.known().and_then(sidestage_tensor::Tensor::integers)
+        }
+        Some(_) => None,
+    };
+    let Some(zeros) = zeros else { return other("zeros that are not those of columns") };
+    let unsigned = match arranged {
+        Some(_) => arranged_unsigned(scope),
+        None => b.dtype() == DType::U8,
+    };
+    let moved = if unsigned { 128 } else { 0 };
+    let mut zeros: Vec<i32> = zeros.iter().map(|zero| *zero as i32 - moved).collect();
+    if zeros.iter().all(|zero| *zero == 0) {
+        zeros.clear();
+    }
+    let zero = match a_zero {
+        Some(zero) => scope.view(zero, &[])?,
+        None => scalar(scope, a.dtype(), 0.0)?,
+    };
+    let b = match arranged {
+        Some(_) => b.clone(),
+        None => scope.apply(PackInt8 { transposed: false }, std::slice::from_ref(b))?,
+    };
+    let op = MatMulInteger { n, zeros, scaled: false, bias: false };
+    scope.apply(op, &[a.clone(), b, zero]).map(Some)
+}
+
 /// The product of integers, each side without its zero point.
 pub(super) fn integer_product(
     scope: &mut Scope<'_, '_>,
     [a, b]: [&Traced; 2],
     [a_zero, b_zero]: [Option<Traced>; 2],
 ) -> Result<Traced, Stop> {
+    if let Some(y) = of_bytes(scope, [a, b], [a_zero.as_ref(), b_zero.as_ref()])? {
+        return Ok(y);
+    }
     let (a_zero, b_zero) = (point(scope, a_zero, true)?, point(scope, b_zero, false)?);
     let a = centered(scope, a, a_zero.as_ref())?;
     let b = centered(scope, b, b_zero.as_ref())?;
@@ -280,6 +331,11 @@ fn qlinear_conv(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let [x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero] = &all[..] else {
         return Err("takes 8 operands".into());
     };
+    let bias = scope.optional_tensor(8)?;
+    if let Some(y) = super::qlinear_conv::of_bytes(scope, &all, bias)? {
+        scope.give_tensor(0, y);
+        return Ok(());
+    }
     let rank = x.dims().len();
     let w_zero = of_channels(scope, w_zero, rank)?;
     let (x_zero, x_scale) = (scope.view(x_zero, &[])?, scope.view(x_scale, &[])?);

@@ -20,6 +20,29 @@ impl Dots for Portable {
         let product = |row: usize, i: usize| i32::from(x[i]) * i32::from(w[4 * row + i]);
         from_fn(|row| sums[row] + (0..4).map(|i| product(row, i)).sum::<i32>())
     }
+    type Y = [u8; 16];
+    type V = [u8; 16];
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> [u8; 16] {
+        from_fn(|i| from[i % 4])
+    }
+    #[inline(always)]
+    fn sixteen(from: [u8; 16]) -> [u8; 16] {
+        from
+    }
+    #[inline(always)]
+    fn whole(from: [u8; 16]) -> [u8; 16] {
+        from
+    }
+    #[inline(always)]
+    fn add_products(sums: [i32; 4], x: [u8; 16], w: [u8; 16]) -> [i32; 4] {
+        let product = |i: usize| i32::from(x[i]) * i32::from(w[i].cast_signed());
+        from_fn(|lane| {
+            let all: i32 = (4 * lane..4 * lane + 4).map(product).sum();
+            sums[lane].wrapping_add(all)
+        })
+    }
     #[inline(always)]
     fn finish(sums: [i32; 4]) -> [f32; 4] {
         Self::to_f(sums)

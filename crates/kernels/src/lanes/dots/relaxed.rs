@@ -4,7 +4,7 @@
 //! "Relaxed integer dot product"); three are in use.
 
 use super::Dots;
-use super::simd128::{dot_wide, splat, weigh, widen};
+use super::simd128::{dot_halves, dot_wide, halves, signed_halves, splat, weigh, widen};
 use crate::lanes::Native;
 use std::arch::wasm32::*;
 use std::hint::black_box;
@@ -63,6 +63,26 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
         let w = if SIGNED && bits == 8 { v128_xor(w, u8x16_splat(128)) } else { w };
         i32x4_relaxed_dot_i8x16_i7x16_add(x, w, sums)
     }
+    type Y = v128;
+    type V = v128;
+    const SIGNED: bool = SIGNED;
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> v128 {
+        splat(bytemuck::cast_ref(from))
+    }
+    #[inline(always)]
+    fn sixteen(from: v128) -> v128 {
+        from
+    }
+    #[inline(always)]
+    fn whole(from: v128) -> v128 {
+        from
+    }
+    #[inline(always)]
+    fn add_products(sums: v128, x: v128, w: v128) -> v128 {
+        i32x4_relaxed_dot_i8x16_i7x16_add(w, x, sums)
+    }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {
         f32x4_sub(sums, f32x4_splat(MAGIC))
@@ -95,6 +115,25 @@ impl Dots for Saturating {
     fn settle([narrow, sums, wide]: [v128; 3]) -> [v128; 3] {
         let sums = i32x4_add(sums, i32x4_dot_i16x8(narrow, i16x8_splat(1)));
         [i16x8_splat(0), sums, wide]
+    }
+    type Y = [v128; 2];
+    type V = [v128; 2];
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> [v128; 2] {
+        halves(splat(bytemuck::cast_ref(from)))
+    }
+    #[inline(always)]
+    fn sixteen(from: v128) -> [v128; 2] {
+        halves(from)
+    }
+    #[inline(always)]
+    fn whole(from: v128) -> [v128; 2] {
+        signed_halves(from)
+    }
+    #[inline(always)]
+    fn add_products(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
+        dot_halves(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: [v128; 3]) -> v128 {

@@ -46,6 +46,24 @@ pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
     i32x4_add(sums, i32x4_add(first, i32x4_dot_i16x8(u16x8_shr(w, 8), x[1])))
 }
 
+/// The first and third of each four bytes, and the second and fourth, as 16 bits.
+#[inline(always)]
+pub(super) fn halves(x: v128) -> [v128; 2] {
+    [v128_and(x, u16x8_splat(255)), u16x8_shr(x, 8)]
+}
+
+/// The same with their sign.
+#[inline(always)]
+pub(super) fn signed_halves(w: v128) -> [v128; 2] {
+    [i16x8_shr(i16x8_shl(w, 8), 8), i16x8_shr(w, 8)]
+}
+
+/// `sums` plus the products of both.
+#[inline(always)]
+pub(super) fn dot_halves(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
+    i32x4_add(i32x4_add(sums, i32x4_dot_i16x8(x[0], w[0])), i32x4_dot_i16x8(x[1], w[1]))
+}
+
 #[cfg(not(target_feature = "relaxed-simd"))]
 impl Dots for Simd128 {
     const NAME: &'static str = "simd128";
@@ -65,6 +83,25 @@ impl Dots for Simd128 {
     #[inline(always)]
     fn dot(sums: v128, _: u32, x: [v128; 2], w: v128) -> v128 {
         dot_wide(sums, x, w)
+    }
+    type Y = [v128; 2];
+    type V = [v128; 2];
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> [v128; 2] {
+        halves(splat(bytemuck::cast_ref(from)))
+    }
+    #[inline(always)]
+    fn sixteen(from: v128) -> [v128; 2] {
+        halves(from)
+    }
+    #[inline(always)]
+    fn whole(from: v128) -> [v128; 2] {
+        signed_halves(from)
+    }
+    #[inline(always)]
+    fn add_products(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
+        dot_halves(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {

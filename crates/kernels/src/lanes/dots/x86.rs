@@ -53,6 +53,25 @@ fn dot_wide(sums: __m128i, x: [__m128i; 2], w: __m128i) -> __m128i {
     })
 }
 
+/// As in `simd128.rs`.
+#[inline(always)]
+fn halves(x: __m128i) -> [__m128i; 2] {
+    simd!([_mm_and_si128(x, _mm_set1_epi16(255)), _mm_srli_epi16::<8>(x)])
+}
+
+#[inline(always)]
+fn signed_halves(w: __m128i) -> [__m128i; 2] {
+    simd!([_mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w)), _mm_srai_epi16::<8>(w)])
+}
+
+#[inline(always)]
+fn dot_halves(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
+    simd!({
+        let sums = _mm_add_epi32(sums, _mm_madd_epi16(x[0], w[0]));
+        _mm_add_epi32(sums, _mm_madd_epi16(x[1], w[1]))
+    })
+}
+
 impl Dots for Sse2 {
     const NAME: &'static str = "sse2";
     /// For processors from before 2013.
@@ -73,6 +92,25 @@ impl Dots for Sse2 {
     #[inline(always)]
     fn dot(sums: __m128i, _: u32, x: [__m128i; 2], w: __m128i) -> __m128i {
         dot_wide(sums, x, w)
+    }
+    type Y = [__m128i; 2];
+    type V = [__m128i; 2];
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> [__m128i; 2] {
+        halves(splat(bytemuck::cast_ref(from)))
+    }
+    #[inline(always)]
+    fn sixteen(from: __m128i) -> [__m128i; 2] {
+        halves(from)
+    }
+    #[inline(always)]
+    fn whole(from: __m128i) -> [__m128i; 2] {
+        signed_halves(from)
+    }
+    #[inline(always)]
+    fn add_products(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
+        dot_halves(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: __m128i) -> __m128 {
@@ -115,6 +153,25 @@ impl Dots for Avx2 {
             let pairs = _mm_madd_epi16(narrow, _mm_set1_epi16(1));
             [_mm_setzero_si128(), _mm_add_epi32(sums, pairs), wide]
         })
+    }
+    type Y = [__m128i; 2];
+    type V = [__m128i; 2];
+
+    #[inline(always)]
+    fn four(from: &[u8; 4]) -> [__m128i; 2] {
+        halves(splat(bytemuck::cast_ref(from)))
+    }
+    #[inline(always)]
+    fn sixteen(from: __m128i) -> [__m128i; 2] {
+        halves(from)
+    }
+    #[inline(always)]
+    fn whole(from: __m128i) -> [__m128i; 2] {
+        signed_halves(from)
+    }
+    #[inline(always)]
+    fn add_products(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
+        dot_halves(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: [__m128i; 3]) -> __m128 {

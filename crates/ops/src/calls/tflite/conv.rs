@@ -4,9 +4,12 @@ use super::{
 };
 use crate::calls::matmul::matmul;
 use crate::calls::{CallInfo, row, steps, transpose};
-use crate::{Col2Im, Conv, DepthwiseConv, Finish, Pack, QuantizedConv, StridedCopy};
+use crate::{
+    Col2Im, Conv, DepthwiseConv, DepthwiseQLinearConv, Finish, Pack, PackInt8, PackTaps,
+    QLinearConv, QuantizedConv, StridedCopy, ToBytes,
+};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Activation, Binary as Two, Multiplier, Windows};
+use sidestage_kernels::{Activation, Binary as Two, Multiplier, Requantize, Windows};
 use sidestage_tensor::DType;
 
 /// More elements along a dimension are refused.
@@ -146,16 +149,110 @@ pub(super) fn exact(
     [of_x, of_weight, of_y]: &[Affine; 3],
     (windows, spread, groups): (Windows, [usize; 2], usize),
 ) -> Result<Traced, Stop> {
-    let ((x_scale, x_zero), (y_scale, zero)) = (of_x.single()?, of_y.single()?);
-    let multiplier =
-        |scale: &f32| Multiplier::new(f64::from(x_scale) * f64::from(*scale) / f64::from(y_scale));
-    let multipliers = of_weight.scales.iter().map(multiplier).collect();
-    let limits = activated_limits(scope, x.dtype(), (y_scale, zero))?;
+    let all = [of_x, of_weight, of_y];
+    if let (Some(weight), [1, 1]) = (whole_bytes(scope, [x, weight])?, spread) {
+        let to = to_bytes(scope, x.dtype(), all)?;
+        return of_bytes(scope, [x, &weight], bias, (of_weight, to), (windows, groups));
+    }
     let weight = centered(scope, weight, of_weight)?;
+    let Rounded { x_zero, multipliers, zero, limits } = rounded(scope, x.dtype(), all)?;
     let op = QuantizedConv { groups, windows, spread, x_zero, multipliers, zero, limits };
     let mut operands = vec![x.clone(), weight];
     operands.extend(bias);
     scope.apply(op, &operands)
+}
+
+/// What becomes of the sums of a convolution of integers.
+struct Rounded {
+    x_zero: i32,
+    multipliers: Vec<Multiplier>,
+    zero: i32,
+    limits: [i32; 2],
+}
+
+fn to_bytes(scope: &Scope<'_, '_>, dtype: DType, all: [&Affine; 3]) -> Result<ToBytes, Stop> {
+    let Rounded { x_zero, multipliers, zero, limits } = rounded(scope, dtype, all)?;
+    let to = Requantize::new(multipliers, zero, limits, dtype == DType::I8);
+    Ok(ToBytes { x_zero, to })
+}
+
+fn rounded(
+    scope: &Scope<'_, '_>,
+    dtype: DType,
+    [of_x, of_weight, of_y]: [&Affine; 3],
+) -> Result<Rounded, Stop> {
+    let ((x_scale, x_zero), (y_scale, zero)) = (of_x.single()?, of_y.single()?);
+    let multiplier =
+        |scale: &f32| Multiplier::new(f64::from(x_scale) * f64::from(*scale) / f64::from(y_scale));
+    let multipliers = of_weight.scales.iter().map(multiplier).collect();
+    let limits = activated_limits(scope, dtype, (y_scale, zero))?;
+    Ok(Rounded { x_zero, multipliers, zero, limits })
+}
+
+/// The weights as bytes, if `x` and they are of at most 8 bits.
+fn whole_bytes(
+    scope: &mut Scope<'_, '_>,
+    [x, weight]: [&Traced; 2],
+) -> Result<Option<Traced>, Stop> {
+    if !matches!(x.dtype(), DType::I8 | DType::U8) {
+        return Ok(None);
+    }
+    match weight.dtype() {
+        DType::I8 | DType::U8 => Ok(Some(weight.clone())),
+        DType::I4 | DType::I2 => cast(scope, weight, DType::I8).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// What stands for 0 in packed weights; none, if that is 0.
+fn packed_zeros(of: &Affine, dtype: DType) -> Result<Vec<i32>, Stop> {
+    let moved = if dtype == DType::U8 { 128 } else { 0 };
+    let zero = |zero: &i64| i32::try_from(*zero - moved).map_err(|_| "a zero that is too large");
+    let zeros = of.zeros.iter().map(zero).collect::<Result<Vec<_>, _>>()?;
+    Ok(if zeros.iter().all(|zero| *zero == 0) { Vec::new() } else { zeros })
+}
+
+/// As [`exact`], of bytes.
+fn of_bytes(
+    scope: &mut Scope<'_, '_>,
+    [x, weight]: [&Traced; 2],
+    bias: Option<Traced>,
+    (of_weight, to): (&Affine, ToBytes),
+    (windows, groups): (Windows, usize),
+) -> Result<Traced, Stop> {
+    let ([n, h, w, c], [outputs, kh, kw, per]) = (four(x)?, four(weight)?);
+    let zeros = packed_zeros(of_weight, weight.dtype())?;
+    let each = outputs.checked_div(groups).unwrap_or(0);
+    let weight = scope.view(weight, &[groups, each, kh * kw * per])?;
+    let weight = scope.apply(PackInt8 { transposed: true }, &[weight])?;
+    let x = scope.view(x, &[n, 1, h, w, c])?;
+    let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
+    let y = scope.apply(QLinearConv { groups, outputs, windows, zeros, to }, &operands)?;
+    scope.view(&y, &[n, windows.output[1], windows.output[2], outputs])
+}
+
+/// Each channel by itself, of bytes, with weights as the file has them: `[1, kh, kw, c]`. `None`: there
+/// is no kernel for them.
+fn apart(
+    scope: &mut Scope<'_, '_>,
+    [x, weight]: [&Traced; 2],
+    bias: Option<Traced>,
+    [of_x, of_weight, of_y]: &[Affine; 3],
+    windows: Windows,
+) -> Result<Option<Traced>, Stop> {
+    let ([n, h, w, c], [_, kh, kw, outputs]) = (four(x)?, four(weight)?);
+    let Some(weight) = whole_bytes(scope, [x, weight])? else { return Ok(None) };
+    let symmetric = packed_zeros(of_weight, weight.dtype())?.is_empty();
+    if outputs != c || !symmetric || !DepthwiseQLinearConv::takes(&windows) {
+        return Ok(None);
+    }
+    let to = to_bytes(scope, x.dtype(), [of_x, of_weight, of_y])?;
+    let weight = scope.view(&weight, &[kh * kw, c])?;
+    let weight = scope.apply(PackTaps { kernel: [1, kh, kw] }, &[weight])?;
+    let x = scope.view(x, &[n, 1, h, w, c])?;
+    let operands: Vec<Traced> = [x, weight].into_iter().chain(bias).collect();
+    let y = scope.apply(DepthwiseQLinearConv { windows, to }, &operands)?;
+    scope.view(&y, &[n, windows.output[1], windows.output[2], c]).map(Some)
 }
 
 /// A convolution of numbers in two dimensions; `apart`: with the weights of channels by themselves.
@@ -221,9 +318,14 @@ fn depthwise(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     }
     let windows = laid(scope, [1, h, w], [1, kh, kw], false)?;
     if let Some(scales) = scales(scope, 0, 1)? {
-        let weight = transpose(scope, &weight, &[3, 1, 2, 0])?;
         let bias = scope.optional_tensor(2)?;
-        let y = exact(scope, [&x, &weight], bias, &scales, (windows, [1; 2], c))?;
+        let y = match apart(scope, [&x, &weight], bias.clone(), &scales, windows)? {
+            Some(y) => y,
+            None => {
+                let weight = transpose(scope, &weight, &[3, 1, 2, 0])?;
+                exact(scope, [&x, &weight], bias, &scales, (windows, [1; 2], c))?
+            }
+        };
         scope.give_tensor(0, y);
         return Ok(());
     }

@@ -1,0 +1,182 @@
+//! Convolutions of numbers between integers, as convolutions of the integers.
+//!
+//! Quantised models of ONNX are those of numbers with integers between the operators: each operand is
+//! made numbers (`DequantizeLinear`), each result integers (`QuantizeLinear`). Here they become the
+//! operators of integers that they stand for, before the model is traced: a trace computes what depends
+//! on known values only, and of the weights as numbers no pass over a graph could tell the integers.
+
+use sidestage_ir::{Attribute, Body, Call, Model, Var};
+use sidestage_tensor::{DType, Tensor};
+use std::collections::HashMap;
+
+/// How far the scale of a bias may be from those of `x` and weights, relatively: they are written as
+/// single floats.
+const NEAR: f32 = 1e-4;
+
+/// Who makes and reads what in a body.
+struct Uses<'a> {
+    calls: &'a [Call],
+    /// The call that makes a value.
+    made: HashMap<Var, usize>,
+    /// How often a value is read.
+    read: HashMap<Var, usize>,
+    constants: HashMap<Var, &'a Tensor>,
+}
+
+impl<'a> Uses<'a> {
+    fn input(&self, call: &Call, at: usize) -> Option<Var> {
+        call.inputs.get(at).copied().flatten()
+    }
+
+    /// The call of this kind that makes a value.
+    fn maker(&self, of: Var, op: &str) -> Option<&'a Call> {
+        let call = &self.calls[*self.made.get(&of)?];
+        (call.op == op && call.outputs.len() == 1).then_some(call)
+    }
+
+    fn once(&self, of: Var) -> bool {
+        self.read.get(&of) == Some(&1)
+    }
+
+    /// Integers, their scale and their zero, of which numbers are made.
+    fn integers(&self, numbers: Var) -> Option<[Var; 3]> {
+        let call = self.maker(numbers, "DequantizeLinear")?;
+        let blocks = !matches!(call.attribute("block_size"), None | Some(Attribute::Int(0)));
+        let all = [0, 1, 2].map(|at| self.input(call, at));
+        match all {
+            [Some(x), Some(scale), Some(zero)] if !blocks => Some([x, scale, zero]),
+            _ => None,
+        }
+    }
+
+    fn scales(&self, of: Var) -> Option<&'a [f32]> {
+        let scales = self.constants.get(&of).filter(|of| of.dtype() == DType::F32)?;
+        Some(scales.elements())
+    }
+
+    /// The convolution of integers that a quantisation is the end of.
+    fn convolution(&self, last: &Call) -> Option<Call> {
+        if last.op != "QuantizeLinear" {
+            return None;
+        }
+        let (y_scale, y_zero) = (self.input(last, 1)?, self.input(last, 2)?);
+        let zero = self.constants.get(&y_zero).filter(|zero| zero.len() == 1)?;
+        let mut y = self.input(last, 0)?;
+        if let Some(relu) = self.maker(y, "Relu") {
+            // The least integer must be 0.
+            let least = if zero.dtype() == DType::I8 { -128 } else { 0 };
+            if !self.once(y) || zero.integers()? != [least] {
+                return None;
+            }
+            y = self.input(relu, 0)?;
+        }
+        let conv = self.maker(y, "Conv").filter(|_| self.once(y))?;
+        let [x, x_scale, x_zero] = self.integers(self.input(conv, 0)?)?;
+        let numbers = self.input(conv, 1)?;
+        let [weight, w_scale, w_zero] = self.integers(numbers)?;
+        let axis = self.maker(numbers, "DequantizeLinear")?.attribute("axis");
+        let of_weights = self.constants.get(&weight)?;
+        let of_zeros = self.constants.get(&w_zero)?;
+        let bytes = |of: &Tensor| matches!(of.dtype(), DType::I8 | DType::U8);
+        let known = self.constants.contains_key(&x_zero) && of_zeros.dtype() == of_weights.dtype();
+        if !known || !bytes(of_weights) || !bytes(zero) {
+            return None;
+        }
+        let (of_x, of_w) = (self.scales(x_scale)?, self.scales(w_scale)?);
+        if of_x.len() != 1 || self.scales(y_scale)?.len() != 1 {
+            return None;
+        }
+        if of_w.len() > 1 && axis != Some(&Attribute::Int(0)) {
+            return None;
+        }
+        let mut inputs = vec![x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero];
+        if let Some(bias) = self.input(conv, 2) {
+            let call = self.maker(bias, "DequantizeLinear")?;
+            let (bias, scale) = (self.input(call, 0)?, self.input(call, 1)?);
+            let zeros = match self.input(call, 2) {
+                Some(zero) => self.constants.get(&zero)?.integers()?,
+                None => vec![0],
+            };
+            let known = self.constants.get(&bias)?.dtype() == DType::I32;
+            let same = self.scales(scale)?.iter().enumerate().all(|(at, scale)| {
+                let exact = of_x[0] * of_w.get(at).unwrap_or(&of_w[0]);
+                (scale - exact).abs() <= NEAR * exact
+            });
+            if !known || !same || zeros.iter().any(|zero| *zero != 0) {
+                return None;
+            }
+            inputs.push(bias);
+        }
+        Some(Call {
+            op: "QLinearConv".into(),
+            version: conv.version,
+            name: conv.name.clone(),
+            inputs: inputs.into_iter().map(Some).collect(),
+            outputs: last.outputs.clone(),
+            attributes: conv.attributes.clone(),
+        })
+    }
+}
+
+/// How often each value is read, in any body or by the caller.
+pub(super) fn readers(model: &Model) -> HashMap<Var, usize> {
+    let mut read: HashMap<Var, usize> = HashMap::new();
+    for body in &model.bodies {
+        let operands = body.calls.iter().flat_map(|call| call.inputs.iter().flatten());
+        for var in operands.chain(&body.outputs) {
+            *read.entry(*var).or_default() += 1;
+        }
+    }
+    for port in &model.outputs {
+        *read.entry(port.var).or_default() += 1;
+    }
+    read
+}
+
+/// Puts operators of integers in the place of those of numbers between integers.
+pub(super) fn integers(model: &mut Model) {
+    let ends = |body: &Body| body.calls.iter().any(|call| call.op == "QuantizeLinear");
+    if !model.bodies.iter().any(ends) {
+        return;
+    }
+    let read = readers(model);
+    let constants: HashMap<Var, &Tensor> =
+        model.constants.iter().map(|(var, tensor)| (*var, tensor)).collect();
+    for body in &mut model.bodies {
+        let made = body.calls.iter().enumerate();
+        let made =
+            made.flat_map(|(at, call)| call.outputs.iter().flatten().map(move |of| (*of, at)));
+        let uses = Uses {
+            calls: &body.calls,
+            made: made.collect(),
+            read: read.clone(),
+            constants: constants.clone(),
+        };
+        let new: Vec<Option<Call>> = body.calls.iter().map(|call| uses.convolution(call)).collect();
+        for (call, new) in body.calls.iter_mut().zip(new) {
+            if let Some(new) = new {
+                *call = new;
+            }
+        }
+    }
+    // Of what is not read any more, from the last call to the first.
+    let mut read = readers(model);
+    for body in &mut model.bodies {
+        let mut kept = Vec::new();
+        while let Some(call) = body.calls.pop() {
+            let plain = matches!(call.op.as_str(), "DequantizeLinear" | "Conv" | "Relu");
+            let dead = |of: &Var| read.get(of).is_none_or(|count| *count == 0);
+            if plain && call.outputs.iter().flatten().all(dead) {
+                for of in call.inputs.iter().flatten() {
+                    if let Some(count) = read.get_mut(of) {
+                        *count -= 1;
+                    }
+                }
+            } else {
+                kept.push(call);
+            }
+        }
+        kept.reverse();
+        body.calls = kept;
+    }
+}

@@ -83,7 +83,7 @@ impl<'a> Uses<'a> {
             return None;
         }
         let (of_x, of_w) = (self.scales(x_scale)?, self.scales(w_scale)?);
-        if of_x.len() != 1 || self.scales(y_scale)?.len() != 1 {
+        if of_x.len() != 1 || of_w.is_empty() || self.scales(y_scale)?.len() != 1 {
             return None;
         }
         if of_w.len() > 1 && axis != Some(&Attribute::Int(0)) {

@@ -64,8 +64,9 @@ pub(super) fn of_bytes(
     }
     let Laid { windows, .. } = windows(scope, spatial, taps)?;
     let unsigned = weight.dtype() == DType::U8;
+    let moved = if unsigned { 128 } else { 0 };
     let mut zeros: Vec<i32> =
-        of_weight.zeros.iter().map(|zero| if unsigned { zero - 128 } else { *zero }).collect();
+        of_weight.zeros.iter().map(|zero| zero.saturating_sub(moved)).collect();
     if zeros.iter().all(|zero| *zero == 0) {
         zeros.clear();
     }

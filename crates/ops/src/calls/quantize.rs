@@ -230,7 +230,10 @@ fn of_bytes(
         None => b.dtype() == DType::U8,
     };
     let moved = if unsigned { 128 } else { 0 };
-    let mut zeros: Vec<i32> = zeros.iter().map(|zero| *zero as i32 - moved).collect();
+    let zeros = zeros.iter().map(|zero| i32::try_from(zero.checked_sub(moved)?).ok());
+    let Some(mut zeros) = zeros.collect::<Option<Vec<i32>>>() else {
+        return other("a zero that is too large");
+    };
     if zeros.iter().all(|zero| *zero == 0) {
         zeros.clear();
     }

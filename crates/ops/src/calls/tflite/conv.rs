@@ -207,7 +207,9 @@ fn whole_bytes(
 /// What stands for 0 in packed weights; none, if that is 0.
 fn packed_zeros(of: &Affine, dtype: DType) -> Result<Vec<i32>, Stop> {
     let moved = if dtype == DType::U8 { 128 } else { 0 };
-    let zero = |zero: &i64| i32::try_from(*zero - moved).map_err(|_| "a zero that is too large");
+    let zero = |zero: &i64| {
+        i32::try_from(zero.saturating_sub(moved)).map_err(|_| "a zero that is too large")
+    };
     let zeros = of.zeros.iter().map(zero).collect::<Result<Vec<_>, _>>()?;
     Ok(if zeros.iter().all(|zero| *zero == 0) { Vec::new() } else { zeros })
 }

@@ -29,6 +29,7 @@ test("importing touches no browser global", async () => {
       "canUseWorker",
       "capabilities",
       "deleteModel",
+      "embed",
       "generateText",
       "listModels",
       "loadModel",

@@ -58,7 +58,11 @@ export function watchOthers() {
   // Of processes that ended, too: nobody counts a renderer's time when its page is closed.
   const ours = new Map();
   const look = () => {
-    for (const pid of family()) ours.set(pid, Math.max(ours.get(pid) ?? 0, stat(pid).ticks));
+    for (const pid of family()) {
+      const { ticks } = stat(pid);
+      // It may have ended just now.
+      if (ticks >= 0) ours.set(pid, Math.max(ours.get(pid) ?? 0, ticks));
+    }
   };
   const sum = () => [...ours.values()].reduce((sum, ticks) => sum + ticks, 0);
   look();

@@ -157,7 +157,7 @@ impl<'a> Builder<'a> {
         let mut ports: Vec<Port> = Vec::new();
         let mut taken: HashSet<Var> = self.model.inputs.iter().map(|port| port.var).collect();
         for (name, tensor) in outputs {
-            let mut var = self.operand(&mut instance, tensor, "the model")?;
+            let mut var = self.result(&mut instance, tensor, "the model")?;
             let constant = !instance.vars.contains_key(&tensor);
             if constant || !taken.insert(var) {
                 // It has a name already.
@@ -234,7 +234,7 @@ impl<'a> Builder<'a> {
         }
         for output in outputs {
             let (tensor, _) = self.tensor(graph, output)?;
-            let var = self.operand(&mut instance, tensor, "a subgraph")?;
+            let var = self.result(&mut instance, tensor, "a subgraph")?;
             instance.body.outputs.push(var);
         }
         self.depth -= 1;
@@ -278,6 +278,20 @@ impl<'a> Builder<'a> {
         };
         let undefined = || TfliteError::Undefined { name: info.name.into(), op: op.into() };
         found.ok_or_else(undefined)
+    }
+
+    /// An output: as [`Self::operand`], but no handle of a variable, which is no value.
+    fn result(
+        &mut self,
+        instance: &mut Instance,
+        tensor: usize,
+        op: &str,
+    ) -> Result<Var, TfliteError> {
+        let var = self.operand(instance, tensor, op)?;
+        if self.handles.contains_key(&var) {
+            return Err(TfliteError::Subgraph { op: "an output that is a variable's handle" });
+        }
+        Ok(var)
     }
 
     fn operator(&mut self, table: Table<'a>, to: &mut Instance) -> Result<(), TfliteError> {

@@ -6,16 +6,13 @@ use crate::buffers::Buffers;
 use crate::error::error;
 use crate::protocol::{
     EmbedOptions, ErrorInfo, Event, Metrics, ModelInfo, NamedValue, Outcome, RunTimings, RunValue,
-    Segment, Stage,
+    Segment,
 };
+use crate::queue::Queue;
 use crate::text::{Text, TextInfo};
 use sidestage_lm::{Encoder, Pooling, Progress, normalize};
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Tensor};
-use std::collections::VecDeque;
-
-/// A sign of life is sent when a request had no event for this long.
-const QUIET_MS: f64 = 250.0;
 
 /// No token of a real vocabulary has more bytes.
 const LONGEST_TOKEN: usize = 512;
@@ -97,12 +94,16 @@ impl Embedding {
         self.done += 1;
     }
 
-    /// The vectors and the numbers of tokens, when all are done.
-    pub(crate) fn outcome(
-        self,
-        timings: RunTimings,
-        buffers: &mut Buffers,
-    ) -> Result<Outcome, ErrorInfo> {
+    /// What is told when all are done.
+    pub(crate) fn end(self, id: u32, timings: RunTimings, buffers: &mut Buffers) -> Event {
+        match self.outcome(timings, buffers) {
+            Ok(outcome) => Event::Done { id, outcome },
+            Err(error) => Event::Error { id: Some(id), error },
+        }
+    }
+
+    /// The vectors and the numbers of tokens.
+    fn outcome(self, timings: RunTimings, buffers: &mut Buffers) -> Result<Outcome, ErrorInfo> {
         let count = self.texts.len();
         let width = self.vectors.len() / count.max(1);
         if self.dimensions.is_some_and(|asked| width < asked && count > 0) {
@@ -187,24 +188,15 @@ pub(crate) struct EncoderSession {
     pub(crate) info: ModelInfo,
     pub(crate) text: Option<TextInfo>,
     encoder: Encoder,
-    /// The first one is under way if it has begun.
-    jobs: VecDeque<Job>,
+    jobs: Queue<Embedding>,
     /// Texts of the step under way.
     step: usize,
     pub(crate) metrics: Metrics,
 }
 
-struct Job {
-    id: u32,
-    embedding: Embedding,
-    arrived: f64,
-    started: Option<f64>,
-    last_event: f64,
-}
-
 impl EncoderSession {
     pub(crate) fn new(info: ModelInfo, encoder: Encoder, text: Option<TextInfo>) -> Self {
-        let (jobs, step, metrics) = (VecDeque::new(), 0, Metrics::default());
+        let (jobs, step, metrics) = (Queue::new(), 0, Metrics::default());
         Self { info, text, encoder, jobs, step, metrics }
     }
 
@@ -224,25 +216,22 @@ impl EncoderSession {
             pooling: self.encoder.pooling().unwrap_or_default(),
         };
         let embedding = Embedding::new(text, self.text.is_some(), input, options, limits)?;
-        let (arrived, started, last_event) = (now, None, now);
-        self.jobs.push_back(Job { id, embedding, arrived, started, last_event });
+        self.jobs.push(id, embedding, now);
         Ok(())
     }
 
     /// Ends a request, if there is one.
     pub(crate) fn abort(&mut self, id: u32) -> Option<Event> {
-        let at = self.jobs.iter().position(|job| job.id == id)?;
-        self.jobs.remove(at);
-        if at == 0 {
+        let (event, first) = self.jobs.abort(id)?;
+        if first {
             self.step = 0;
         }
-        let error = error("ABORTED", "the request was aborted");
-        Some(Event::Error { id: Some(id), error })
+        Some(event)
     }
 
     /// The ids of all requests, which are given up.
     pub(crate) fn end(self) -> impl Iterator<Item = u32> {
-        self.jobs.into_iter().map(|job| job.id)
+        self.jobs.into_ids()
     }
 
     /// Works until `late` says so. Whether there is more to do at once.
@@ -255,14 +244,13 @@ impl EncoderSession {
         events: &mut Vec<Event>,
     ) -> bool {
         loop {
-            self.signs_of_life(now(), events);
-            let Some(job) = self.jobs.front_mut() else {
+            let before = now();
+            self.jobs.signs_of_life(before, events);
+            let Some(embedding) = self.jobs.first(before) else {
                 pool.rest();
                 return false;
             };
-            let before = now();
-            job.started.get_or_insert(before);
-            let left = job.embedding.left();
+            let left = embedding.left();
             if left.is_empty() {
                 self.finish(before, buffers, events);
                 continue;
@@ -283,7 +271,7 @@ impl EncoderSession {
                 Progress::Stopped => {}
                 Progress::Done => {
                     for text in 0..std::mem::take(&mut self.step) {
-                        job.embedding.take(self.encoder.vectors(text), self.encoder.width());
+                        embedding.take(self.encoder.vectors(text), self.encoder.width());
                     }
                 }
             }
@@ -291,32 +279,16 @@ impl EncoderSession {
     }
 
     fn finish(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {
-        let Some(job) = self.jobs.pop_front() else { return };
+        let Some((id, embedding, timings)) = self.jobs.take(now) else { return };
         self.metrics.requests += 1;
         self.metrics.prompt_tokens +=
-            job.embedding.texts.iter().map(|text| text.len() as u64).sum::<u64>();
-        let started = job.started.unwrap_or(now);
-        let timings = RunTimings { queue_ms: started - job.arrived, run_ms: now - started };
-        events.push(match job.embedding.outcome(timings, buffers) {
-            Ok(outcome) => Event::Done { id: job.id, outcome },
-            Err(error) => Event::Error { id: Some(job.id), error },
-        });
+            embedding.texts.iter().map(|text| text.len() as u64).sum::<u64>();
+        events.push(embedding.end(id, timings, buffers));
     }
 
     fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {
-        let Some(job) = self.jobs.pop_front() else { return };
         self.metrics.requests += 1;
-        events.push(Event::Error { id: Some(job.id), error });
-    }
-
-    fn signs_of_life(&mut self, now: f64, events: &mut Vec<Event>) {
-        for job in &mut self.jobs {
-            if now - job.last_event >= QUIET_MS {
-                job.last_event = now;
-                let stage = if job.started.is_some() { Stage::Run } else { Stage::Queued };
-                events.push(Event::Working { id: job.id, stage, done: 0, total: None });
-            }
-        }
+        events.extend(self.jobs.fail(error));
     }
 
     /// The figures.

@@ -4,9 +4,10 @@ use crate::error::error;
 use crate::profile::phase;
 use crate::protocol::{
     DimInfo, EmbedOptions, ErrorInfo, Event, Explanation, MemoryPlan, Metrics, ModelInfo,
-    NamedValue, OperatorInfo, Outcome, PortInfo, Profile, RunTimings, RunValue, Segment,
-    SegmentInfo, Stage, ValueInfo,
+    NamedValue, OperatorInfo, Outcome, PortInfo, Profile, RunValue, Segment, SegmentInfo,
+    ValueInfo,
 };
+use crate::queue::Queue;
 use crate::text::{Text, TextInfo};
 use sidestage_cpu::{ExplainedSegment, ExplainedValue, Progress, RunError, Runner, Value, inputs};
 use sidestage_formats::npy::{type_name, type_named};
@@ -14,10 +15,6 @@ use sidestage_ir::{Model, Port, PortDim, PortKind};
 use sidestage_lm::Pooling;
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Extents, Tensor};
-use std::collections::VecDeque;
-
-/// A sign of life is sent when a request had no event for this long.
-const QUIET_MS: f64 = 250.0;
 
 /// A loaded graph model and the runs that are asked of it.
 pub(crate) struct GraphSession {
@@ -26,15 +23,13 @@ pub(crate) struct GraphSession {
     /// The tokenizer of an encoder, and how its vectors become one.
     text: Option<TextInfo>,
     pooling: Option<Pooling>,
-    /// The first one is under way if it has begun.
-    jobs: VecDeque<Job>,
+    jobs: Queue<Job>,
     pub(crate) metrics: Metrics,
     /// Runs that ended since operators are timed, if they are.
     timed: Option<u32>,
 }
 
 struct Job {
-    id: u32,
     inputs: Vec<Value>,
     /// Positions of the outputs that are wanted.
     outputs: Vec<usize>,
@@ -42,17 +37,6 @@ struct Job {
     embedding: Option<Embedding>,
     /// Whether the runner has its inputs, or those of its next text.
     begun: bool,
-    arrived: f64,
-    started: Option<f64>,
-    last_event: f64,
-}
-
-impl Job {
-    fn new(id: u32, inputs: Vec<Value>, outputs: Vec<usize>, now: f64) -> Self {
-        let (embedding, begun) = (None, false);
-        let (arrived, started, last_event) = (now, None, now);
-        Self { id, inputs, outputs, embedding, begun, arrived, started, last_event }
-    }
 }
 
 impl GraphSession {
@@ -62,7 +46,7 @@ impl GraphSession {
         text: Option<TextInfo>,
         pooling: Option<Pooling>,
     ) -> Self {
-        let (jobs, metrics) = (VecDeque::new(), Metrics::default());
+        let (jobs, metrics) = (Queue::new(), Metrics::default());
         Self { info, runner, text, pooling, jobs, metrics, timed: None }
     }
 
@@ -83,7 +67,7 @@ impl GraphSession {
         let limits = Limits { context_length: None, vocab_size: None, width: None, pooling };
         let has_text = self.text.is_some();
         let embedding = Some(Embedding::new(text, has_text, input, options, limits)?);
-        self.jobs.push_back(Job { embedding, ..Job::new(id, Vec::new(), outputs, now) });
+        self.jobs.push(id, Job { inputs: Vec::new(), outputs, embedding, begun: false }, now);
         Ok(())
     }
 
@@ -114,21 +98,18 @@ impl GraphSession {
                 names.iter().map(|name| output(model, name)).collect::<Result<_, _>>()?
             }
         };
-        self.jobs.push_back(Job::new(id, inputs, outputs, now));
+        self.jobs.push(id, Job { inputs, outputs, embedding: None, begun: false }, now);
         Ok(())
     }
 
     /// Ends a run, if there is one.
     pub(crate) fn abort(&mut self, id: u32) -> Option<Event> {
-        let at = self.jobs.iter().position(|job| job.id == id)?;
-        self.jobs.remove(at);
-        let error = error("ABORTED", "the run was aborted");
-        Some(Event::Error { id: Some(id), error })
+        self.jobs.abort(id).map(|(event, _)| event)
     }
 
     /// The ids of all runs, which are given up.
     pub(crate) fn end(self) -> impl Iterator<Item = u32> {
-        self.jobs.into_iter().map(|job| job.id)
+        self.jobs.into_ids()
     }
 
     /// Works until `late` says so. Whether there is more to do at once.
@@ -141,13 +122,12 @@ impl GraphSession {
         events: &mut Vec<Event>,
     ) -> bool {
         loop {
-            self.signs_of_life(now(), events);
-            let Some(job) = self.jobs.front_mut() else {
+            let before = now();
+            self.jobs.signs_of_life(before, events);
+            let Some(job) = self.jobs.first(before) else {
                 pool.rest();
                 return false;
             };
-            let before = now();
-            job.started.get_or_insert(before);
             if job.embedding.as_ref().is_some_and(|embedding| embedding.left().is_empty()) {
                 self.finish_embedding(before, buffers, events);
                 continue;
@@ -189,50 +169,29 @@ impl GraphSession {
     }
 
     fn finish_embedding(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {
-        let Some(Job { id, embedding: Some(embedding), arrived, started, .. }) =
-            self.jobs.pop_front()
-        else {
-            return;
-        };
-        self.metrics.requests += 1;
-        let started = started.unwrap_or(now);
-        let timings = RunTimings { queue_ms: started - arrived, run_ms: now - started };
-        events.push(match embedding.outcome(timings, buffers) {
-            Ok(outcome) => Event::Done { id, outcome },
-            Err(error) => Event::Error { id: Some(id), error },
-        });
+        if let Some((id, Job { embedding: Some(embedding), .. }, timings)) = self.jobs.take(now) {
+            self.metrics.requests += 1;
+            events.push(embedding.end(id, timings, buffers));
+        }
     }
 
     fn finish(&mut self, now: f64, buffers: &mut Buffers, events: &mut Vec<Event>) {
         let outputs = self.runner.finish();
-        let Some(job) = self.jobs.pop_front() else { return };
+        let Some((id, job, timings)) = self.jobs.take(now) else { return };
         self.metrics.requests += 1;
         self.timed = self.timed.map(|runs| runs + 1);
-        let started = job.started.unwrap_or(now);
         let model = self.runner.model();
         let named = job.outputs.iter().filter_map(|&at| {
             let name = model.name(model.outputs.get(at)?.var).to_owned();
             Some(NamedValue { name, value: give(outputs.get(at)?, buffers) })
         });
-        let timings = RunTimings { queue_ms: started - job.arrived, run_ms: now - started };
         let outcome = Outcome::Ran { outputs: named.collect(), timings };
-        events.push(Event::Done { id: job.id, outcome });
+        events.push(Event::Done { id, outcome });
     }
 
     fn fail(&mut self, error: ErrorInfo, events: &mut Vec<Event>) {
-        let Some(job) = self.jobs.pop_front() else { return };
         self.metrics.requests += 1;
-        events.push(Event::Error { id: Some(job.id), error });
-    }
-
-    fn signs_of_life(&mut self, now: f64, events: &mut Vec<Event>) {
-        for job in &mut self.jobs {
-            if now - job.last_event >= QUIET_MS {
-                job.last_event = now;
-                let stage = if job.started.is_some() { Stage::Run } else { Stage::Queued };
-                events.push(Event::Working { id: job.id, stage, done: 0, total: None });
-            }
-        }
+        events.extend(self.jobs.fail(error));
     }
 
     /// The figures; `profile`: operators are timed from now on, else no more.

@@ -17,6 +17,7 @@ mod load;
 mod placement;
 mod profile;
 pub mod protocol;
+mod queue;
 mod session;
 mod text;
 mod threads;

@@ -4,8 +4,11 @@
 mod gguf;
 #[path = "../../../fuzz/check/peak.rs"]
 mod peak;
+#[path = "../../../fuzz/check/random.rs"]
+mod random;
 mod samples;
 
+use random::Random;
 use sidestage_formats::gguf::Gguf;
 use std::path::Path;
 
@@ -20,18 +23,6 @@ fn the_corpus_passes() {
         files += 1;
     }
     assert!(files >= samples::broken().len(), "{files} files");
-}
-
-/// xorshift64*, seeded: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
-    }
 }
 
 fn damage(file: &[u8], rounds: usize) {

@@ -4,7 +4,10 @@
 mod onnx;
 #[path = "../../../fuzz/check/peak.rs"]
 mod peak;
+#[path = "../../../fuzz/check/random.rs"]
+mod random;
 
+use random::Random;
 use std::path::Path;
 
 fn corpus() -> Vec<Vec<u8>> {
@@ -20,18 +23,6 @@ fn the_corpus_passes() {
     let files = corpus();
     assert!(files.len() >= 100, "{} files", files.len());
     files.iter().for_each(|file| onnx::check(file));
-}
-
-/// xorshift64*, seeded: the same damage in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end
-    }
 }
 
 #[test]

@@ -54,7 +54,14 @@ export default tseslint.config(
   {
     files: ["examples/**/*.js"],
     languageOptions: {
-      globals: { document: "readonly", navigator: "readonly", performance: "readonly" },
+      globals: {
+        AbortController: "readonly",
+        IDBKeyRange: "readonly",
+        document: "readonly",
+        indexedDB: "readonly",
+        navigator: "readonly",
+        performance: "readonly",
+      },
     },
   },
   {

@@ -3,9 +3,9 @@ import { loadModel } from "../../packages/sidestage/dist/index.js";
 const one = (id) => document.getElementById(id);
 const [image, video, status, progress] = ["image", "video", "status", "progress"].map(one);
 
-/** What black and white are for the model: no file says it. */
+/** What black and white are for the model: only quantised ones say it. */
 const PIXELS = {
-  unit: { range: [0, 1] },
+  usual: {},
   signed: { range: [-1, 1] },
   bytes: { range: [0, 255] },
   imagenet: { range: [0, 1], mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },

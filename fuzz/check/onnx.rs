@@ -3,10 +3,10 @@
 
 use crate::peak;
 use sidestage_cpu::{Progress, Runner};
-use sidestage_formats::onnx::{Reader, Unplaced};
-use sidestage_ir::{Model, PortDim};
+use sidestage_formats::onnx::{self, External, OnnxError, Reader, Unplaced};
+use sidestage_ir::{Model, PortDim, PortKind};
 use sidestage_pool::Pool;
-use sidestage_tensor::{DType, Tensor};
+use sidestage_tensor::{AlignedBytes, DType, Tensor};
 use std::sync::Arc;
 
 /// Bytes of a run's values.
@@ -16,18 +16,14 @@ const LIMIT: usize = 1 << 20;
 const PIECES: usize = 2000;
 
 pub(crate) fn check(input: &[u8]) {
-    let length = Some(input.len() as u64);
-    let read = |piece: usize| {
-        let mut reader = Reader::new(length);
-        input.chunks(piece).try_for_each(|bytes| reader.push(bytes))?;
-        reader.finish().and_then(|unplaced: Unplaced| unplaced.place(Vec::new()))
-    };
-    let (model, bytes) = peak::of(|| read(usize::MAX));
+    let (model, bytes) = peak::of(|| read(input, usize::MAX).and_then(|file| place(input, file)));
     assert!(bytes <= 512 * input.len() + (16 << 20), "{bytes} bytes of memory for {}", input.len());
-    let pieces = read(1 + input.first().copied().unwrap_or_default() as usize % 7);
+    let piece = 1 + input.first().copied().unwrap_or_default() as usize % 7;
+    let pieces = read(input, piece).and_then(|file| place(input, file));
     match (model, pieces) {
         (Ok(model), Ok(pieces)) => {
             assert_eq!(format!("{:?}", model.bodies), format!("{:?}", pieces.bodies));
+            named(input, &model);
             run(model);
         }
         (Err(error), Err(same)) => {
@@ -36,6 +32,35 @@ pub(crate) fn check(input: &[u8]) {
         }
         (whole, pieces) => panic!("{:?}, in pieces {:?}", whole.err(), pieces.err()),
     }
+    // As a value of test data.
+    let _ = onnx::read_value(input, &PortKind::Optional(Box::new(PortKind::Tensor)));
+}
+
+fn read(input: &[u8], piece: usize) -> Result<Unplaced, OnnxError> {
+    let mut reader = Reader::new(Some(input.len() as u64));
+    input.chunks(piece).try_for_each(|bytes| reader.push(bytes))?;
+    reader.finish()
+}
+
+/// With other files that begin as this one does.
+fn place(input: &[u8], file: Unplaced) -> Result<Model, OnnxError> {
+    let of = |part: &External| {
+        let mut bytes = AlignedBytes::zeroed(part.length.min(1 << 16) as usize).expect("memory");
+        bytes.as_mut_slice().iter_mut().zip(input).for_each(|(to, from)| *to = *from);
+        Arc::new(bytes)
+    };
+    let parts = file.parts().iter().map(of).collect();
+    file.place(parts)
+}
+
+/// What is told before the weights come fits the model.
+fn named(input: &[u8], model: &Model) {
+    let file = read(input, usize::MAX).expect("it was read before");
+    let inputs = model.inputs.iter().map(|port| &model.names[port.var.index()]);
+    inputs.for_each(|name| assert!(file.takes(name), "{name:?}"));
+    let ops = file.ops();
+    let calls = model.bodies.first().into_iter().flat_map(|body| &body.calls);
+    assert!(calls.count() == 0 || !ops.is_empty());
 }
 
 /// Runs it with zeros, ones and so on.

@@ -7,11 +7,18 @@ use sidestage_ir::{Body, Model, Var};
 use std::collections::HashSet;
 
 pub(crate) fn check(input: &[u8]) {
-    let (model, bytes) = peak::of(|| tflite::read(input));
+    let (model, bytes) = peak::of(|| {
+        let mut reader = tflite::Reader::new(Some(input.len() as u64));
+        input.chunks(100).try_for_each(|bytes| reader.push(bytes))?;
+        reader.finish()
+    });
     assert!(bytes <= 512 * input.len() + (16 << 20), "{bytes} bytes of memory for {}", input.len());
     match model {
         Ok(model) => consistent(&model),
-        Err(error) => assert!(!error.code().is_empty() && !error.to_string().is_empty()),
+        Err(error) => {
+            assert!(!error.code().is_empty() && !error.to_string().is_empty());
+            assert!(!error.hint().is_empty());
+        }
     }
 }
 

@@ -18,3 +18,25 @@ export function goldens(file: string): Golden[] {
   };
   return all.files[file]?.runs ?? [];
 }
+
+/** What `mnist-12.onnx` says that it takes and gives. */
+export const MNIST_PORTS = {
+  inputs: [
+    {
+      name: "Input3",
+      kind: "tensor",
+      dtype: "float32",
+      shape: [1, 1, 28, 28],
+      quantization: null,
+    },
+  ],
+  outputs: [
+    {
+      name: "Plus214_Output_0",
+      kind: "tensor",
+      dtype: "float32",
+      shape: [1, 10],
+      quantization: null,
+    },
+  ],
+};

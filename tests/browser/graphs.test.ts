@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { goldens } from "./goldens.js";
+import { goldens, MNIST_PORTS } from "./goldens.js";
 import { readNpz } from "./npz.js";
 import { DATA } from "./server.js";
 import { bothModes } from "./suite.js";
@@ -63,8 +63,7 @@ bothModes("graphs", (test) => {
       format: "onnx",
       weightType: "F32",
       files: ["mnist-12.onnx"],
-      inputs: [{ name: "Input3", kind: "tensor", dtype: "float32", shape: [1, 1, 28, 28] }],
-      outputs: [{ name: "Plus214_Output_0", kind: "tensor", dtype: "float32", shape: [1, 10] }],
+      ...MNIST_PORTS,
       own: 784,
       requests: 3,
     });

@@ -146,7 +146,7 @@ withPage(
   async (page) => {
     await page.evaluate(async () => {
       (window as unknown as { model: unknown }).model = await window.help.load({
-        workerOptions: { timeout: 2000 },
+        workerOptions: { timeout: 4000 },
       });
     });
     const out = await page.evaluate(async () => {
@@ -172,7 +172,7 @@ withPage(
   async (page) => {
     const out = await page.evaluate(async () => {
       const { streamText } = window.sidestage;
-      const options = { contextLength: 8192, workerOptions: { timeout: 2000 } };
+      const options = { contextLength: 8192, workerOptions: { timeout: 4000 } };
       const model = await window.help.load(options, "made/long.gguf");
       const prompt = window.help.ids(1000);
       const start = performance.now();
@@ -180,7 +180,7 @@ withPage(
       const reader = slow.textStream.getReader();
       await reader.read();
       let rounds = 0;
-      while (performance.now() - start < 2500) {
+      while (performance.now() - start < 4500) {
         await streamText({ model, prompt, maxTokens: 1, cachePrompt: false }).result;
         rounds += 1;
       }

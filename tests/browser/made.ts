@@ -26,6 +26,14 @@ export const MADE: Record<string, (models: string) => Buffer> = {
   "story.onnx": story,
   /** A graph with the name of a language model. */
   "digits.gguf": (models) => readFileSync(join(models, "../onnx/mnist-12.onnx")),
+  /** A decoder that is a graph, with a tokenizer beside it. */
+  "talk/model.onnx": (models) => readFileSync(join(models, "../onnx/stories260K-kv.onnx")),
+  ...Object.fromEntries(
+    ["config.json", "tokenizer.json", "tokenizer_config.json"].map((name) => [
+      `talk/${name}`,
+      (models: string) => readFileSync(join(models, "stories260K-hf", name)),
+    ]),
+  ),
   /** Of an architecture that nobody knows. */
   "unknown.gguf": (models) => {
     const bytes = Buffer.from(story(models));

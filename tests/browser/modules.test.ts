@@ -74,6 +74,19 @@ bothModes("modules", (test) => {
     assert.deepEqual(modules(up, since), ["graphs-engine", "text"]);
   });
 
+  test("a graph with a tokenizer comes once, though nothing is kept", async (page, up) => {
+    const since = up.server.seen.length;
+    const text = await page.evaluate(async () => {
+      const model = await window.help.load({ cache: "no-store" }, "made/talk/model.onnx");
+      const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
+      return (await window.sidestage.generateText(how)).text;
+    });
+    assert.equal(text, ", there was a");
+    const seen = up.server.seen.slice(since);
+    assert.equal(seen.filter((path) => path.endsWith("/talk/model.onnx")).length, 1);
+    assert.deepEqual(modules(up, since), ["graphs-engine", "text"]);
+  });
+
   test("bytes without a name are what they are", async (page) => {
     const formats = await page.evaluate(async () => {
       const bytes = async (url: string) => (await fetch(url)).arrayBuffer();

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stage } from "./browser.js";
+import { MNIST_PORTS } from "./goldens.js";
 import { readNpz } from "./npz.js";
 import { DATA } from "./server.js";
 import { withPage } from "./suite.js";
@@ -79,10 +80,7 @@ for (const site of SITES) {
       assert.ok((timings as { loadMs: number }).loadMs > 0);
       assert.deepEqual(init, {
         type: "INIT_DONE",
-        inputs: [{ name: "Input3", kind: "tensor", dtype: "float32", shape: [1, 1, 28, 28] }],
-        outputs: [
-          { name: "Plus214_Output_0", kind: "tensor", dtype: "float32", shape: [1, 10] },
-        ],
+        ...MNIST_PORTS,
         backend: "cpu",
       });
       assert.equal(out.nested.length, 1);

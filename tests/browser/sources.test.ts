@@ -71,14 +71,15 @@ bothModes("sources", (test, mode) => {
         elsewhere: "https://elsewhere.invalid/m.gguf",
         hub: "hf:nobody",
       };
-      const codes: Record<string, string | undefined> = {};
-      for (const [name, source] of Object.entries(sources)) {
+      // All at once: a server's fault and a connection that breaks are tried for 15 s each.
+      const tried = Object.entries(sources).map(async ([name, source]) => {
         const error = await window.help.caught(window.help.load({}, source));
-        codes[name] = error?.code;
-        if (!error?.message || error.message === error.code) codes[name] += " (says nothing)";
-        if (name === "unknown" && !error?.message.includes("lamma"))
-          codes[name] += " (no name)";
-      }
+        let code = error?.code;
+        if (!error?.message || error.message === error.code) code += " (says nothing)";
+        if (name === "unknown" && !error?.message.includes("lamma")) code += " (no name)";
+        return [name, code] as const;
+      });
+      const codes = Object.fromEntries(await Promise.all(tried));
       const model = await window.help.load();
       const how = { model, prompt: "Once upon a time", temperature: 0, maxTokens: 4 };
       const { text } = await generateText(how);

@@ -90,8 +90,12 @@ fn with_bias(
     Ok(Case::new(builder.finish(&[y]), work(bytes, macs), 0, |executor| fill(executor, x)))
 }
 
-const FINISH: Finish =
-    Finish { bias: true, add: false, activation: Activation::Clip(0.0, f32::INFINITY) };
+const FINISH: Finish = Finish {
+    bias: true,
+    add: false,
+    slopes: false,
+    activation: Activation::Clip(0.0, f32::INFINITY),
+};
 
 fn product([m, k, n]: [usize; 3]) -> Result<Case, GraphError> {
     with_bias(

@@ -4,12 +4,10 @@
 use crate::case::{Arithmetic, Case, Work, fill};
 use crate::graphs::windows;
 use sidestage_ir::{Dim, GraphBuilder, GraphError, Operator};
-use sidestage_kernels::{
-    DepthwiseInt8, Multiplier, PANEL, Requantize, Windows, packed_steps, panels,
-};
+use sidestage_kernels::{DepthwiseInt8, PANEL, Requantize, Windows, packed_steps, panels};
 use sidestage_ops::{
-    DepthwiseQLinearConv, DynamicRange, MatMulInteger, QLinearConv, QuantizeLinear,
-    QuantizedBinary, QuantizedFunction, ToBytes,
+    DepthwiseQLinearConv, DynamicRange, MatMulInteger, QLinearBinary, QLinearConv, QuantizeLinear,
+    ToBytes,
 };
 use sidestage_tensor::DType;
 
@@ -51,8 +49,8 @@ pub(crate) fn all(add: &mut impl FnMut(String, Box<dyn Fn() -> Case>)) {
 }
 
 fn to_bytes(outputs: usize) -> ToBytes {
-    let multipliers = vec![Multiplier::new(0.001_234); outputs];
-    ToBytes { x_zero: -3, to: Requantize::new(multipliers, -128, [-128, 127], true) }
+    let factors = vec![0.001_234; outputs];
+    ToBytes { x_zero: -3, to: Requantize::new(factors, -128, [-128, 127], true) }
 }
 
 /// An operator of bytes, with a bias.
@@ -118,16 +116,11 @@ fn sum() -> Result<Case, GraphError> {
     let mut builder = GraphBuilder::new();
     let dims = [56, 56, 24].map(Dim::Fixed);
     let (a, b) = (builder.input("a", DType::I8, &dims), builder.input("b", DType::I8, &dims));
-    let op = QuantizedBinary {
-        function: QuantizedFunction::Sum {
-            left: 20,
-            each: [Multiplier::new(0.5), Multiplier::new(0.31)],
-            minus: false,
-        },
-        zeros: [-3, 5],
-        last: Multiplier::new(1.5e-6),
-        zero: 4,
-        limits: [-128, 127],
+    let op = QLinearBinary {
+        function: sidestage_kernels::Arithmetic::Sum,
+        operands: [(0.5, -3), (0.31, 5)],
+        scale: 0.77,
+        to: Requantize::new(vec![1.0], 4, [-128, 127], true),
     };
     let y = builder.apply("y", op, &[a, b])?;
     Ok(Case::new(builder.finish(&[y]), moved(2 * 56 * 56 * 24), 0, |executor| {

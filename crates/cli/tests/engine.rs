@@ -374,6 +374,23 @@ fn inspect_shows_a_folder() {
 }
 
 #[test]
+fn inspect_shows_a_graph_model() {
+    let Some(data) = data() else { return };
+    let path = data.join("tflite/tflm_hello_world_int8.tflite").display().to_string();
+    let found = json(&run(&["inspect", &path, "--json"], b""));
+    // As LiteRT's interpreter says it.
+    let input = &found["inputs"][0];
+    assert_eq!((&input["dtype"], &input["shape"]), (&"int8".into(), &serde_json::json!([null, 1])));
+    assert_eq!(input["quantization"]["zeroPoint"], -128);
+    let scale = input["quantization"]["scale"].as_f64().expect("a number") as f32;
+    assert_eq!(scale, 0.024_480_116);
+    assert_eq!(found["ops"]["TFLITE::FULLY_CONNECTED"], 3);
+    assert_eq!(found["unsupported"], Value::Array(Vec::new()));
+    let text = run(&["inspect", &path], b"");
+    assert!(text.stdout.contains(", scale 0.024480116, zero point -128\n"), "{}", text.stdout);
+}
+
+#[test]
 fn broken_models_are_named_by_every_command() {
     let folder = Folder::new();
     folder.write("page.gguf", "<!doctype html><title>Not found</title>");

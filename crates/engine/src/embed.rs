@@ -188,6 +188,8 @@ pub(crate) struct EncoderSession {
     pub(crate) info: ModelInfo,
     pub(crate) text: Option<TextInfo>,
     encoder: Encoder,
+    /// Where a request does not say it.
+    pooling: Pooling,
     jobs: Queue<Embedding>,
     /// Texts of the step under way.
     step: usize,
@@ -195,9 +197,14 @@ pub(crate) struct EncoderSession {
 }
 
 impl EncoderSession {
-    pub(crate) fn new(info: ModelInfo, encoder: Encoder, text: Option<TextInfo>) -> Self {
+    pub(crate) fn new(
+        info: ModelInfo,
+        encoder: Encoder,
+        text: Option<TextInfo>,
+        pooling: Pooling,
+    ) -> Self {
         let (jobs, step, metrics) = (Queue::new(), 0, Metrics::default());
-        Self { info, text, encoder, jobs, step, metrics }
+        Self { info, text, encoder, pooling, jobs, step, metrics }
     }
 
     /// Checks a request and queues it.
@@ -213,7 +220,7 @@ impl EncoderSession {
             context_length: Some(self.encoder.context_length()),
             vocab_size: Some(self.encoder.vocab_size()),
             width: Some(self.encoder.width()),
-            pooling: self.encoder.pooling().unwrap_or_default(),
+            pooling: self.pooling,
         };
         let embedding = Embedding::new(text, self.text.is_some(), input, options, limits)?;
         self.jobs.push(id, embedding, now);

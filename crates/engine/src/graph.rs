@@ -4,8 +4,8 @@ use crate::error::error;
 use crate::profile::phase;
 use crate::protocol::{
     DimInfo, EmbedOptions, ErrorInfo, Event, Explanation, MemoryPlan, Metrics, ModelInfo,
-    NamedValue, OperatorInfo, Outcome, PortInfo, Profile, RunValue, Segment, SegmentInfo,
-    ValueInfo,
+    NamedValue, OperatorInfo, Outcome, PortInfo, Profile, Quantization, RunValue, Segment,
+    SegmentInfo, ValueInfo,
 };
 use crate::queue::Queue;
 use crate::text::{Text, TextInfo};
@@ -64,7 +64,8 @@ impl GraphSession {
         // That it takes tokens, and nothing that nobody gives.
         encoder::inputs(model, &[0])?;
         let pooling = self.pooling.unwrap_or_default();
-        let limits = Limits { context_length: None, vocab_size: None, width: None, pooling };
+        let context_length = Some(self.info.context_length as usize).filter(|tokens| *tokens > 0);
+        let limits = Limits { context_length, vocab_size: None, width: None, pooling };
         let has_text = self.text.is_some();
         let embedding = Some(Embedding::new(text, has_text, input, options, limits)?);
         self.jobs.push(id, Job { inputs: Vec::new(), outputs, embedding, begun: false }, now);
@@ -238,6 +239,9 @@ pub(crate) fn port(model: &Model, port: &Port) -> PortInfo {
         kind: kind.into(),
         dtype: port.dtype.map(name_of),
         shape: port.dims.as_ref().map(|dims| dims.iter().map(dim).collect()),
+        quantization: port
+            .quantization
+            .map(|of| Quantization { scale: of.scale.into(), zero_point: of.zero_point }),
     }
 }
 

@@ -20,7 +20,7 @@ pub use load::{
     Auto, HeldFile, LoadOptions, MemoryPlan, ModelInfo, ModelSource, Progress, Threads,
     ThreadsFigure,
 };
-pub use run::{DimInfo, NamedValue, PortInfo, RunTimings, RunValue};
+pub use run::{DimInfo, NamedValue, PortInfo, Quantization, RunTimings, RunValue};
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "typescript")]

@@ -9,6 +9,7 @@ mod build;
 mod error;
 mod proto;
 mod protobuf;
+mod quantization;
 mod reader;
 mod tensor;
 

@@ -17,3 +17,4 @@ mod tensor;
 pub use build::read;
 pub use error::TfliteError;
 pub use reader::Reader;
+pub use schema::NAMES as BUILTINS;

@@ -1,7 +1,7 @@
 //! ONNX files, as they come: in pieces, cut off, with weights elsewhere.
 
 use sidestage_formats::onnx::{self, OnnxError, Reader};
-use sidestage_ir::Model;
+use sidestage_ir::{Model, Port};
 use sidestage_tensor::AlignedBytes;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -107,4 +107,46 @@ fn a_length_that_the_file_has_not_is_refused_before_memory_is_taken() {
     file.push(0x7f);
     let mut reader = Reader::new(Some(1 << 20));
     assert_eq!(reader.push(&file), Err(OnnxError::Truncated));
+}
+
+/// A tensor of one element.
+fn element(name: &str, kind: u8, bytes: &[u8]) -> Vec<u8> {
+    [vec![2 << 3, kind], message(&[(8, name.as_bytes()), (9, bytes)])].concat()
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().map(|name| (1, name.as_bytes()));
+    let rest = [(2, output.as_bytes()), (4, op.as_bytes())];
+    message(&inputs.chain(rest).collect::<Vec<_>>())
+}
+
+#[test]
+fn what_integers_stand_for_is_said_by_the_calls_beside_them() {
+    let value = |name: &str, kind: u8| {
+        let tensor = message(&[(1, &[1 << 3, kind])]);
+        message(&[(1, name.as_bytes()), (2, &tensor)])
+    };
+    let quantization = |zero: &str| {
+        let graph = message(&[
+            (1, &node("DequantizeLinear", &["x", "s", zero], "a")),
+            (1, &node("QuantizeLinear", &["a", "t"], "y")),
+            (5, &element("s", 1, &0.25_f32.to_le_bytes())),
+            (5, &element("t", 1, &0.5_f32.to_le_bytes())),
+            (5, &element("z", 3, &[0xfd])),
+            (11, &value("x", 3)),
+            (11, &value("given", 3)),
+            (12, &value("y", 2)),
+            (12, &value("a", 1)),
+        ]);
+        let model = onnx::read(&message(&[(7, &graph)])).expect("a model");
+        let of = |ports: &[Port]| -> Vec<_> {
+            let all = ports.iter().map(|port| port.quantization);
+            all.map(|of| of.map(|of| (of.scale, of.zero_point))).collect()
+        };
+        (of(&model.inputs), of(&model.outputs))
+    };
+    let outputs = vec![Some((0.5, 0)), None];
+    assert_eq!(quantization("z"), (vec![Some((0.25, -3)), None], outputs.clone()));
+    // What is given with the run is not known.
+    assert_eq!(quantization("given"), (vec![None, None], outputs));
 }

@@ -15,7 +15,7 @@ mod trace;
 
 pub use builder::GraphBuilder;
 pub use graph::{Dim, Graph, Kind, Node, NodeId, Symbol, Value, ValueId, ValueType};
-pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Var};
+pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Quantization, Var};
 pub use operator::{Args, GraphError, Operand, Operator, Work};
 pub use plan::{Place, Plan};
 pub use rewrite::{Made, Pass, Rule, Site};

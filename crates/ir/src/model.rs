@@ -67,9 +67,34 @@ pub struct Port {
     pub also: Option<DType>,
     /// Dimensions, outermost first, if declared.
     pub dims: Option<Vec<PortDim>>,
+    /// What its integers stand for, if declared.
+    pub quantization: Option<Quantization>,
+}
+
+/// How integers stand for numbers: `(integer - zero_point) * scale`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantization {
+    /// The number that 1 stands for: above 0.
+    pub scale: f32,
+    /// The integer that stands for 0.
+    pub zero_point: i32,
+}
+
+impl Quantization {
+    /// What a file says; `None`: it cannot be.
+    pub fn new(scale: f32, zero_point: i64) -> Option<Self> {
+        let zero_point = i32::try_from(zero_point).ok()?;
+        (scale > 0.0 && scale.is_finite()).then_some(Self { scale, zero_point })
+    }
 }
 
 impl Port {
+    /// A tensor of which nothing is declared.
+    pub fn of(var: Var) -> Self {
+        let kind = PortKind::Tensor;
+        Self { var, kind, dtype: None, also: None, dims: None, quantization: None }
+    }
+
     /// Whether a tensor can be this input, as far as it is declared.
     pub fn takes(&self, dtype: DType, dims: &[usize]) -> bool {
         let fits = |(port, dim): (&PortDim, &usize)| match port {

@@ -5,11 +5,13 @@
 //! position 0, each with a softmax of its own; chunks are merged in order. So a row's result depends
 //! neither on the rows beside it nor on who computes which chunk.
 
+mod paged;
 mod product;
 mod softmax;
 
 use crate::kv::{KV_PAGE, SCALED};
 use crate::lanes::{Lanes, Native};
+pub use paged::{Paged, paged_attention};
 use product::{Eight, Sums, product};
 use sidestage_tensor::DType;
 pub use softmax::merge_attention;

@@ -1,16 +1,20 @@
 //! Convolutions of images whose channels lie side by side, as products of matrices.
 //!
 //! A row of the left side is a window: its elements in the order of the taps, of each tap the
-//! channels. Windows are gathered a block of rows and of steps at a time, so that there is never an
-//! image of windows; those of one element are the image itself.
+//! channels. Short ones are read where they lie in the image, line by line; of others a block of rows
+//! and of steps is gathered at a time, so that there is never an image of windows; those of one
+//! element are the image itself.
+
+#![allow(unsafe_code, reason = "products read windows by their places in the image")]
 
 use crate::epilogue::Epilogue;
-use crate::gemm::{Dense, Product, Source, panels};
+use crate::gemm::{Dense, Product, Room, Source, panels};
 use crate::lanes::Native;
 use crate::window::Windows;
 use sidestage_tensor::SharedOut;
 use std::hint::black_box;
 use std::ops::Range;
+use std::ptr::null;
 
 /// `y = epilogue(windows of x · weights)`.
 pub struct Conv<'a> {
@@ -76,35 +80,91 @@ struct Gathered<'a> {
     per: usize,
 }
 
-impl Source for Gathered<'_> {
-    fn block<'a>(
-        &'a self,
-        rows: Range<usize>,
-        steps: Range<usize>,
-        room: &'a mut Vec<f32>,
-    ) -> (&'a [f32], usize) {
-        room.resize(rows.len() * steps.len(), 0.0);
+// SAFETY: places are those of slices of the image or of the room that are as long as a run.
+unsafe impl Source for Gathered<'_> {
+    fn block(&self, rows: Range<usize>, steps: Range<usize>, room: &mut Room) {
         let (windows, channels) = (self.args.windows, self.args.channels.0);
         let [_, kernel_height, kernel_width] = windows.kernel;
         // Taps side by side whose channels are all taken lie in one run.
         let joined = windows.dilation[2] == 1 && self.per == channels;
         let (runs, taps) = if joined { (1, kernel_width) } else { (kernel_width, 1) };
         let run = taps * self.per;
+        let taps = |index: usize| {
+            let (tap, kw) = (index / runs, index % runs);
+            [tap / kernel_height, tap % kernel_height, kw]
+        };
+        if steps.len() == windows.taps() * self.per {
+            return self.places(rows, steps.len() / run.max(1), run, taps, room);
+        }
+        room.values.resize(rows.len() * steps.len(), 0.0);
         let mut at = steps.start;
         while at < steps.end {
             let (index, from) = (at / run, at % run);
-            let (tap, kw) = (index / runs, index % runs);
-            let taps = [tap / kernel_height, tap % kernel_height, kw];
             let end = steps.end.min(at + run - from);
             let span = at - steps.start..end - steps.start;
-            self.run(rows.start, taps, from, span, room.chunks_exact_mut(steps.len()));
+            let rows_of_room = room.values.chunks_exact_mut(steps.len());
+            self.run(rows.start, taps(index), from, span, rows_of_room);
             at = end;
         }
-        (room, steps.len())
+        let Room { values, places, run } = room;
+        *run = steps.len();
+        places.clear();
+        places.extend(values.chunks_exact(steps.len()).map(<[f32]>::as_ptr));
     }
 }
 
 impl Gathered<'_> {
+    /// Where the runs of whole windows lie. Those that reach beyond the image are copied, with the zeros
+    /// around it.
+    fn places(
+        &self,
+        rows: Range<usize>,
+        runs: usize,
+        run: usize,
+        taps: impl Fn(usize) -> [usize; 3],
+        room: &mut Room,
+    ) {
+        let (windows, channels) = (self.args.windows, self.args.channels.0);
+        let ([depth, height, width], [planes, lines, columns]) = (windows.input, windows.output);
+        let (line, step) = (width * channels, windows.stride[2] * channels);
+        let Room { values, places, .. } = room;
+        room.run = run;
+        places.clear();
+        places.reserve(runs * rows.len());
+        values.resize(runs * rows.len() * run, 0.0);
+        for index in 0..runs {
+            let [kd, kh, kw] = taps(index);
+            let offset = (kw * windows.dilation[2] * channels + self.first) as isize
+                - (windows.pad[2] * channels) as isize;
+            let mut row = rows.start;
+            while row < rows.end {
+                // The windows of a line.
+                let (first, at) = (row % columns, row / columns);
+                let count = (columns - first).min(rows.end - row);
+                row += count;
+                let (d, h) = (at / lines % planes, at % lines);
+                let inside = windows.place(0, d, kd).zip(windows.place(1, h, kh));
+                let x = inside.map(|(d, h)| {
+                    let start = ((at / lines / planes * depth + d) * height + h) * line;
+                    &self.args.x[start..start + line]
+                });
+                for window in first..first + count {
+                    let start = offset + (window * step) as isize;
+                    let inside = x.and_then(|x| x.get(usize::try_from(start).ok()?..)?.get(..run));
+                    if inside.is_none() {
+                        let to = &mut values[places.len() * run..][..run];
+                        copy_part(x.unwrap_or(&[]), start, to);
+                    }
+                    // Those of copies when all are made.
+                    places.push(inside.map_or(null(), <[f32]>::as_ptr));
+                }
+            }
+        }
+        for (at, place) in places.iter_mut().enumerate().filter(|(_, place)| place.is_null()) {
+            *place = values[at * run..].as_ptr();
+        }
+    }
+
     /// Some elements, side by side in the image, of windows one after the other: those of a tap from
     /// the `from`-th on, to this span of their rows.
     fn run<'a>(

@@ -17,52 +17,76 @@ pub enum Activation {
     Unary(Unary),
 }
 
-/// `activation(sum + bias[column] + add[row, column])`.
+/// `activation(sum + bias[column] + add[row, column])`, multiplied by `slopes[column]` where it is below 0.
 #[derive(Clone, Copy, Default)]
 pub struct Epilogue<'a> {
     /// A value for each column.
     pub bias: Option<&'a [f32]>,
     /// A value for each result, lying as the results do.
     pub add: Option<&'a [f32]>,
+    /// A value for each column: PReLU, which is no activation because it takes another operand. Then
+    /// there is no other.
+    pub slopes: Option<&'a [f32]>,
     /// What becomes of it then.
     pub activation: Activation,
+}
+
+/// What an epilogue has for up to eight columns, of all rows.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns<L: Lanes> {
+    bias: [L::F; 2],
+    slopes: Option<[L::F; 2]>,
+    clip: [L::F; 2],
 }
 
 /// Results of an activation that is a pass of its own, computed at once.
 const PASS: usize = 256;
 
 impl Epilogue<'_> {
-    /// The limits of the results, as far as they are limits.
+    /// What it has for some columns, up to eight.
     #[inline(always)]
-    pub(crate) fn clip<L: Lanes>(&self) -> [L::F; 2] {
+    pub(crate) fn columns<L: Lanes>(&self, columns: Range<usize>) -> Columns<L> {
         let [least, most] = match self.activation {
             Activation::Clip(least, most) => [least, most],
             _ => [f32::NEG_INFINITY, f32::INFINITY],
         };
-        [L::splat(least), L::splat(most)]
-    }
-
-    /// The bias of up to eight columns.
-    #[inline(always)]
-    pub(crate) fn bias<L: Lanes>(&self, columns: Range<usize>) -> [L::F; 2] {
-        self.bias.map_or([L::splat(0.0); 2], |bias| load::<L>(&bias[columns]))
-    }
-
-    /// What becomes of sums at these places among all results.
-    #[inline(always)]
-    pub(crate) fn finish<L: Lanes>(
-        &self,
-        sums: [L::F; 2],
-        bias: [L::F; 2],
-        clip: [L::F; 2],
-        at: Range<usize>,
-    ) -> [L::F; 2] {
-        let mut sums = [L::add(sums[0], bias[0]), L::add(sums[1], bias[1])];
-        if let Some(add) = self.add {
-            let add = load::<L>(&add[at]);
-            sums = [L::add(sums[0], add[0]), L::add(sums[1], add[1])];
+        Columns {
+            bias: self.bias.map_or([L::splat(0.0); 2], |bias| load::<L>(&bias[columns.clone()])),
+            slopes: self.slopes.map(|slopes| load::<L>(&slopes[columns])),
+            clip: [L::splat(least), L::splat(most)],
         }
-        sums.map(|sums| L::at_most(L::at_least(sums, clip[0]), clip[1]))
+    }
+
+    /// What becomes of the sums of some rows, each at its place among all results. What there is to do
+    /// is asked once for all of them.
+    #[inline(always)]
+    pub(crate) fn finish<L: Lanes, const R: usize>(
+        &self,
+        sums: &mut [[L::F; 2]; R],
+        columns: &Columns<L>,
+        places: &[Range<usize>; R],
+    ) {
+        let Columns { bias, slopes, clip } = columns;
+        unrolled!(R, r => sums[r] = [L::add(sums[r][0], bias[0]), L::add(sums[r][1], bias[1])]);
+        if let Some(add) = self.add {
+            unrolled!(R, r => {
+                let add = load::<L>(&add[places[r].clone()]);
+                sums[r] = [L::add(sums[r][0], add[0]), L::add(sums[r][1], add[1])];
+            });
+        }
+        if let Some([low, high]) = slopes {
+            unrolled!(R, r => {
+                sums[r] = [L::sloped(sums[r][0], *low), L::sloped(sums[r][1], *high)];
+            });
+        } else {
+            let limited = |sum| L::at_most(L::at_least(sum, clip[0]), clip[1]);
+            unrolled!(R, r => sums[r] = sums[r].map(limited));
+        }
+    }
+
+    /// Whether [`Epilogue::pass`] does anything.
+    pub(crate) fn passes(&self) -> bool {
+        matches!(self.activation, Activation::Unary(_))
     }
 
     /// The rest of it, for results that are written and clipped.

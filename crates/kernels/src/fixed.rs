@@ -51,18 +51,7 @@ impl Multiplier {
         high.checked_shr(right as u32).unwrap_or(0) + i32::from(rest > half)
     }
 
-    /// The number, and what is added to it times an integer that is not negative (or taken from it, if
-    /// it is) before it is rounded down: a half, and what the first of the two roundings adds. `None`:
-    /// it may overflow.
-    pub(crate) fn real(self) -> Option<(f64, f64)> {
-        let power = |of: i32| f64::from_bits(((1023 + of) as u64) << 52);
-        let real = f64::from(self.factor) * power(self.shift - 31);
-        // Of `(n + 2^(r-1)) / 2^r`, rounded down, where n is rounded down too: one rounding of the sum.
-        let first = if self.shift == 0 { 0.0 } else { power(self.shift - 1) };
-        (self.shift <= 0).then_some((real, first))
-    }
-
-    /// The same of a sum of 48 bits, with 16 bits of the factor.
+    /// As [`Multiplier::of`], of a sum of 48 bits, with 16 bits of the factor.
     #[inline]
     pub fn of_long(self, x: i64) -> i32 {
         let factor =

@@ -9,8 +9,7 @@
 use crate::epilogue::{Epilogue, load, store};
 use crate::lanes::{Lanes, Native};
 use sidestage_tensor::SharedOut;
-use std::array::from_fn;
-use std::marker::PhantomData;
+use std::array::{from_fn, from_ref};
 use std::ops::Range;
 
 /// Columns of a panel.
@@ -32,15 +31,33 @@ pub fn panels(n: usize) -> usize {
 }
 
 /// Where the rows of the left side come from.
-pub(crate) trait Source {
-    /// These steps of some rows: row after row, and how far one is from the next. They may be
-    /// gathered in `room`.
-    fn block<'a>(
-        &'a self,
-        rows: Range<usize>,
-        steps: Range<usize>,
-        room: &'a mut Vec<f32>,
-    ) -> (&'a [f32], usize);
+///
+/// # Safety
+/// At each place that `block` leaves there must lie as many values as the run has steps, for as long
+/// as neither the room nor what the source borrows changes.
+pub(crate) unsafe trait Source {
+    /// Says where these steps of some rows lie. They may be gathered in the room.
+    fn block(&self, rows: Range<usize>, steps: Range<usize>, room: &mut Room);
+}
+
+/// Where some steps of some rows lie, and room for what is gathered.
+#[derive(Default)]
+pub(crate) struct Room {
+    pub(crate) values: Vec<f32>,
+    /// Run after run of steps, in each for every row where it begins.
+    pub(crate) places: Vec<*const f32>,
+    /// Steps of a run; only the last one may have fewer.
+    pub(crate) run: usize,
+}
+
+impl Room {
+    /// Rows that are each in one run, so far apart.
+    pub(crate) fn rows(&mut self, a: &[f32], count: usize, steps: usize, apart: usize) {
+        assert!(count == 0 || (count - 1) * apart + steps <= a.len());
+        self.run = steps;
+        self.places.clear();
+        self.places.extend((0..count).map(|row| a.as_ptr().wrapping_add(row * apart)));
+    }
 }
 
 /// The rows of a dense matrix.
@@ -49,17 +66,11 @@ pub(crate) struct Dense<'a> {
     pub(crate) k: usize,
 }
 
-impl Source for Dense<'_> {
-    fn block<'a>(
-        &'a self,
-        rows: Range<usize>,
-        steps: Range<usize>,
-        _: &'a mut Vec<f32>,
-    ) -> (&'a [f32], usize) {
-        if steps.is_empty() {
-            return (&[], 0);
-        }
-        (&self.a[rows.start * self.k + steps.start..(rows.end - 1) * self.k + steps.end], self.k)
+// SAFETY: the rows lie in `a`, as `rows` asserts.
+unsafe impl Source for Dense<'_> {
+    fn block(&self, rows: Range<usize>, steps: Range<usize>, room: &mut Room) {
+        let a = &self.a[rows.start * self.k..];
+        room.rows(a.get(steps.start..).unwrap_or(&[]), rows.len(), steps.len(), self.k);
     }
 }
 
@@ -138,13 +149,10 @@ pub fn pack(
 }
 
 /// A part of the sums of a block of rows.
-struct Part<'a, L: Lanes> {
+struct Part<'a> {
     rows: Range<usize>,
     steps: Range<usize>,
-    a: &'a [f32],
-    stride: usize,
-    clip: [L::F; 2],
-    lanes: PhantomData<L>,
+    room: &'a Room,
 }
 
 impl Product<'_> {
@@ -153,26 +161,34 @@ impl Product<'_> {
         if columns.is_empty() {
             return;
         }
-        let mut room = Vec::new();
+        let mut room = Room::default();
         for start in rows.clone().step_by(BLOCK) {
             let rows = start..rows.end.min(start + BLOCK);
             // A sum of no steps is written, too.
             for start in (0..self.k.max(1)).step_by(DEPTH) {
                 let steps = start..self.k.min(start + DEPTH);
-                let (a, stride) = self.source.block(rows.clone(), steps.clone(), &mut room);
-                let (rows, clip) = (rows.clone(), self.epilogue.clip::<L>());
-                let part = Part { rows, steps, a, stride, clip, lanes: PhantomData };
+                self.source.block(rows.clone(), steps.clone(), &mut room);
+                let part = Part { rows: rows.clone(), steps, room: &room };
                 self.part::<L>(&part, panels.clone());
             }
+            if !self.epilogue.passes() {
+                continue;
+            }
+            let (first, width) = self.place;
+            let (rows, count) = match columns.len() == width {
+                // All of them, side by side: the pass over a short row is half calls.
+                true => (rows.start..rows.start + 1, rows.len() * width),
+                false => (rows, columns.len()),
+            };
             for row in rows {
-                let at = self.place.0 + row * self.place.1;
-                // SAFETY: these columns of the row are ours.
-                self.epilogue.pass(unsafe { self.c.part(at + columns.start..at + columns.end) });
+                let at = first + row * width + columns.start;
+                // SAFETY: these columns of the rows are ours.
+                self.epilogue.pass(unsafe { self.c.part(at..at + count) });
             }
         }
     }
 
-    fn part<L: Lanes>(&self, part: &Part<'_, L>, panels: Range<usize>) {
+    fn part<L: Lanes>(&self, part: &Part<'_>, panels: Range<usize>) {
         if L::REFERENCE {
             for panel in panels {
                 part.rows.clone().for_each(|row| self.tile::<L, 1, 1>(part, row, [panel]));
@@ -183,11 +199,11 @@ impl Product<'_> {
         let whole = part.rows.start..part.rows.end - rest;
         for panel in panels.clone() {
             for row in whole.clone().step_by(ROWS) {
-                self.four(part, row, panel);
+                self.four::<L>(part, row, panel);
             }
             match rest {
-                3 => self.three(part, whole.end, panel),
-                2 => self.two(part, whole.end, panel),
+                3 => self.three::<L>(part, whole.end, panel),
+                2 => self.two::<L>(part, whole.end, panel),
                 _ => {}
             }
         }
@@ -195,36 +211,36 @@ impl Product<'_> {
             // Streams far apart: the processor prefetches each.
             let apart = panels.len() / 4;
             for first in panels.start..panels.start + apart {
-                self.one(part, whole.end, from_fn(|stream| first + stream * apart));
+                self.one::<L>(part, whole.end, from_fn(|stream| first + stream * apart));
             }
             for panel in panels.start + 4 * apart..panels.end {
-                self.last(part, whole.end, panel);
+                self.last::<L>(part, whole.end, panel);
             }
         }
     }
 
     #[inline(never)]
-    fn four<L: Lanes>(&self, part: &Part<'_, L>, row: usize, panel: usize) {
+    fn four<L: Lanes>(&self, part: &Part<'_>, row: usize, panel: usize) {
         self.tile::<L, ROWS, 1>(part, row, [panel]);
     }
 
     #[inline(never)]
-    fn three<L: Lanes>(&self, part: &Part<'_, L>, row: usize, panel: usize) {
+    fn three<L: Lanes>(&self, part: &Part<'_>, row: usize, panel: usize) {
         self.tile::<L, 3, 1>(part, row, [panel]);
     }
 
     #[inline(never)]
-    fn two<L: Lanes>(&self, part: &Part<'_, L>, row: usize, panel: usize) {
+    fn two<L: Lanes>(&self, part: &Part<'_>, row: usize, panel: usize) {
         self.tile::<L, 2, 1>(part, row, [panel]);
     }
 
     #[inline(never)]
-    fn one<L: Lanes>(&self, part: &Part<'_, L>, row: usize, panels: [usize; 4]) {
+    fn one<L: Lanes>(&self, part: &Part<'_>, row: usize, panels: [usize; 4]) {
         self.tile::<L, 1, 4>(part, row, panels);
     }
 
     #[inline(never)]
-    fn last<L: Lanes>(&self, part: &Part<'_, L>, row: usize, panel: usize) {
+    fn last<L: Lanes>(&self, part: &Part<'_>, row: usize, panel: usize) {
         self.tile::<L, 1, 1>(part, row, [panel]);
     }
 
@@ -232,71 +248,107 @@ impl Product<'_> {
     #[inline(always)]
     fn tile<L: Lanes, const R: usize, const P: usize>(
         &self,
-        part: &Part<'_, L>,
+        part: &Part<'_>,
         row: usize,
         panels: [usize; P],
     ) {
         let steps = part.steps.len();
-        let at = row - part.rows.start;
-        let a: [&[f32]; R] = from_fn(|r| &part.a[(at + r) * part.stride..][..steps]);
         let b: [&[[[f32; 4]; 2]]; P] =
             from_fn(|p| &self.b[panels[p] * self.k..][part.steps.clone()]);
         let mut sums = [[[L::splat(0.0); 2]; P]; R];
         if part.steps.start > 0 {
-            unrolled!(R, r => unrolled!(P, p => sums[r][p] = self.get::<L>(row + r, panels[p])));
-        }
-        // One step a turn: of several the compiler orders the products by sums, each of which would
-        // wait for the last.
-        for i in 0..steps {
-            // SAFETY: each of the slices has as many steps.
-            let b = b.map(|b| unsafe { b.get_unchecked(i) }.each_ref().map(L::load));
-            unrolled!(R, r => {
-                // SAFETY: as above.
-                let a = L::splat(unsafe { *a[r].get_unchecked(i) });
-                unrolled!(P, p => {
-                    let [low, high] = sums[r][p];
-                    sums[r][p] = [L::madd(b[p][0], a, low), L::madd(b[p][1], a, high)];
-                });
+            unrolled!(P, p => match self.whole(panels[p]) {
+                Some(place) => {
+                    unrolled!(R, r => {
+                        let at = place + (row + r) * self.place.1;
+                        // SAFETY: these columns of the row are ours, and nobody writes them
+                        // meanwhile.
+                        sums[r][p] = load::<L>(unsafe { self.c.read(at..at + PANEL) });
+                    });
+                }
+                None => {
+                    let so_far: [_; R] = self.narrow_so_far(row);
+                    unrolled!(R, r => sums[r][p] = so_far[r].each_ref().map(L::load));
+                }
             });
         }
-        if part.steps.end < self.k {
-            unrolled!(R, r => unrolled!(P, p => self.put::<L>(row + r, panels[p], sums[r][p])));
-        } else {
-            unrolled!(P, p => {
-                let place = self.place.0;
-                let columns = self.columns(panels[p]);
-                let bias = self.epilogue.bias::<L>(place + columns.start..place + columns.end);
+        // Not in chunks, nor in steps: both begin with a division, as long as a tile of a short sum.
+        let (mut first, mut at) = (0, row - part.rows.start);
+        while let Some(places) = part.room.places.get(at..).and_then(|all| all.first_chunk::<R>()) {
+            let run = part.room.run.min(steps - first);
+            // One step a turn: of several the compiler orders the products by sums, each of which
+            // would wait for the last.
+            for i in 0..run {
+                // SAFETY: each of the slices has as many steps.
+                let b = b.map(|b| unsafe { b.get_unchecked(first + i) }.each_ref().map(L::load));
                 unrolled!(R, r => {
-                    let at = self.places(row + r, panels[p]);
-                    let sums = self.epilogue.finish::<L>(sums[r][p], bias, part.clip, at);
-                    self.put::<L>(row + r, panels[p], sums);
+                    // SAFETY: as many values lie there as the run has steps, as the source promises.
+                    let a = L::splat(unsafe { *places[r].add(i) });
+                    unrolled!(P, p => {
+                        let [low, high] = sums[r][p];
+                        sums[r][p] = [L::madd(b[p][0], a, low), L::madd(b[p][1], a, high)];
+                    });
                 });
-            });
+            }
+            first += run;
+            at += part.rows.len();
         }
+        let last = part.steps.end == self.k;
+        unrolled!(P, p => match self.whole(panels[p]) {
+            Some(place) => {
+                let mut sums: [[L::F; 2]; R] = from_fn(|r| sums[r][p]);
+                let places: [Range<usize>; R] = from_fn(|r| {
+                    let at = place + (row + r) * self.place.1;
+                    at..at + PANEL
+                });
+                if last {
+                    let columns = self.epilogue.columns::<L>(place..place + PANEL);
+                    self.epilogue.finish::<L, R>(&mut sums, &columns, &places);
+                }
+                unrolled!(R, r => {
+                    // SAFETY: these columns of the row are ours, and no other slice of them lives.
+                    store::<L>(sums[r], unsafe { self.c.part(places[r].clone()) });
+                });
+            }
+            None => self.narrow::<L>(row, last, &sums.map(|sums| sums[p].map(L::store))),
+        });
     }
 
-    /// The columns of a panel.
+    /// Where the columns of a panel lie in the first row, if they are all there.
     #[inline(always)]
-    fn columns(&self, panel: usize) -> Range<usize> {
-        panel * PANEL..self.n.min((panel + 1) * PANEL)
+    fn whole(&self, panel: usize) -> Option<usize> {
+        ((panel + 1) * PANEL <= self.n).then(|| self.place.0 + panel * PANEL)
     }
 
-    /// Where they lie among all results.
-    #[inline(always)]
-    fn places(&self, row: usize, panel: usize) -> Range<usize> {
-        let (columns, at) = (self.columns(panel), self.place.0 + row * self.place.1);
-        at + columns.start..at + columns.end
+    /// The columns of the last panel, which has fewer, among all results.
+    fn rest(&self, row: usize) -> Range<usize> {
+        let at = self.place.0 + row * self.place.1;
+        at + self.n / PANEL * PANEL..at + self.n
     }
 
-    #[inline(always)]
-    fn get<L: Lanes>(&self, row: usize, panel: usize) -> [L::F; 2] {
-        // SAFETY: these columns of the row are ours, and nobody writes them meanwhile.
-        load::<L>(unsafe { self.c.read(self.places(row, panel)) })
+    /// The sums of the last panel so far. Apart from the tiles, whose sums then stay in registers.
+    #[inline(never)]
+    fn narrow_so_far<const R: usize>(&self, row: usize) -> [[[f32; 4]; 2]; R] {
+        from_fn(|r| {
+            let mut eight = [0.0; PANEL];
+            // SAFETY: these columns of the row are ours, and nobody writes them meanwhile.
+            let sums = unsafe { self.c.read(self.rest(row + r)) };
+            eight[..sums.len()].copy_from_slice(sums);
+            bytemuck::cast(eight)
+        })
     }
 
-    #[inline(always)]
-    fn put<L: Lanes>(&self, row: usize, panel: usize, sums: [L::F; 2]) {
-        // SAFETY: these columns of the row are ours, and no other slice of them lives.
-        store::<L>(sums, unsafe { self.c.part(self.places(row, panel)) });
+    /// Writes sums of the last panel, which are finished if they are the `last` ones.
+    #[inline(never)]
+    fn narrow<L: Lanes>(&self, row: usize, last: bool, sums: &[[[f32; 4]; 2]]) {
+        let columns = self.epilogue.columns::<L>(self.rest(0));
+        for (row, sums) in (row..).zip(sums) {
+            let (at, mut sums) = (self.rest(row), [sums.each_ref().map(L::load)]);
+            if last {
+                self.epilogue.finish::<L, 1>(&mut sums, &columns, from_ref(&at));
+            }
+            // SAFETY: these columns of the row are ours, and no other slice of them lives.
+            store::<L>(sums[0], unsafe { self.c.part(at) });
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! the zeros of both sides contribute comes from the sums of the weights' columns and of the
 //! activations' rows.
 
+mod binary;
 mod conv;
 mod depthwise;
 mod pack;
@@ -14,12 +15,13 @@ mod product;
 mod quantize;
 mod requantize;
 
+pub use binary::{Arithmetic, BinaryInt8, binary_int8};
 pub use conv::ConvInt8;
 pub use depthwise::{DepthwiseInt8, pack_depthwise_int8};
 pub use pack::{pack_int8, packed_steps};
 pub use product::{GemmInt8, Int8Results};
-pub use quantize::{Halves, quantize_int8, range_with_zero};
-pub use requantize::{Requantize, requantize};
+pub use quantize::{Halves, dequantize_int8, quantize_int8, range_with_zero};
+pub use requantize::Requantize;
 
 use crate::lanes::{Dots, Generic, native};
 use std::ops::Range;
@@ -99,24 +101,31 @@ impl Int8<'_> {
     }
 }
 
-/// Copies a few bytes faster than a call of `memory.copy`.
+/// Copies some bytes, a few of them faster than a call of `memory.copy`. Up to fifteen bytes behind them
+/// may change.
 #[inline(always)]
-fn copy_bytes(from: &[u8], to: &mut [u8]) {
-    const SHORT: usize = 64;
-    let count = to.len();
-    if !(8..=SHORT).contains(&count) {
+fn copy_bytes(from: &[u8], to: &mut [u8], count: usize) {
+    const SHORT: usize = 128;
+    if let (true, Some(from), Some(to)) =
+        (count <= 16, from.first_chunk::<16>(), to.first_chunk_mut::<16>())
+    {
+        *to = *from;
+        return;
+    }
+    let (from, to) = (&from[..count], &mut to[..count]);
+    if !(16..=SHORT).contains(&count) {
         to.copy_from_slice(from);
         return;
     }
     let mut at = 0;
     loop {
         // A place that the compiler cannot follow from step to step: it would see the call.
-        let place = std::hint::black_box(at.min(count - 8));
+        let place = std::hint::black_box(at.min(count - 16));
         if let (Some(to), Some(from)) = (to[place..].first_chunk_mut(), from[place..].first_chunk())
         {
-            *to = *from as [u8; 8];
+            *to = *from as [u8; 16];
         }
-        at += 8;
+        at += 16;
         if at >= count {
             return;
         }

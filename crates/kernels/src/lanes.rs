@@ -49,6 +49,7 @@ pub(crate) trait Lanes {
     fn add(a: Self::F, b: Self::F) -> Self::F;
     fn sub(a: Self::F, b: Self::F) -> Self::F;
     fn mul(a: Self::F, b: Self::F) -> Self::F;
+    fn div(a: Self::F, b: Self::F) -> Self::F;
     /// `b` where it is larger, else `a`; so a `b` that is not a number is left out.
     fn max(a: Self::F, b: Self::F) -> Self::F;
     /// `2^n` for the integer `n` in the low bits of `1.5 * 2^23 + n`, where that is a normal number.
@@ -59,6 +60,10 @@ pub(crate) trait Lanes {
     fn at_least(value: Self::F, least: Self::F) -> Self::F;
     /// `value`, or `most` where that is smaller; what is no number stays.
     fn at_most(value: Self::F, most: Self::F) -> Self::F;
+    /// `value` where it is larger or no number, else `most`.
+    fn largest(most: Self::F, value: Self::F) -> Self::F;
+    /// `value`, multiplied by `slope` where it is below 0.
+    fn sloped(value: Self::F, slope: Self::F) -> Self::F;
     /// The lanes' sum, always as `(0 + 2) + (1 + 3)`.
     #[inline(always)]
     fn sum(value: Self::F) -> f32 {
@@ -105,15 +110,8 @@ pub(crate) trait Lanes {
     fn to_f(value: Self::I) -> Self::F;
     fn load_i(from: &[i32; 4]) -> Self::I;
     fn store_i(value: Self::I) -> [i32; 4];
-    /// `value` where `of` is negative, else 0.
-    fn where_negative(of: Self::I, value: Self::F) -> Self::F;
-    /// `flags`, and those of numbers in 256..512 whose fraction is below 2^-12: [`Lanes::any`] tells
-    /// whether there are any. None are the flags [`Lanes::no_flags`].
-    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I;
-    fn no_flags() -> Self::I;
-    fn any(flags: Self::I) -> bool;
-    /// The whole parts of numbers in 256..512, less 256.
-    fn whole_parts(values: [Self::F; 4]) -> [u8; 16];
+    /// The lowest eight of each number's bits.
+    fn low_bytes(values: [Self::F; 4]) -> Self::B;
     /// Lanes whose sum is `sums[0] * by[0] + sums[1] * by[1]`.
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I;
     /// `[sums[0], sums[1], 0, 0]`.
@@ -134,6 +132,8 @@ pub(crate) trait Lanes {
     fn shl(value: Self::B, shift: u32) -> Self::B;
     fn or(a: Self::B, b: Self::B) -> Self::B;
     fn xor(a: Self::B, b: Self::B) -> Self::B;
+    /// Sums of bytes, modulo 256.
+    fn add_bytes(a: Self::B, b: Self::B) -> Self::B;
     /// The first byte of a, of b, the second of a, of b, and so on.
     fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2];
     /// As `interleave`, two bytes at a time.

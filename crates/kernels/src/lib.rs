@@ -28,6 +28,7 @@ mod gemm;
 mod grid;
 mod groups;
 mod int8;
+mod interpolate;
 mod kv;
 mod lanes;
 mod matmul;
@@ -46,7 +47,9 @@ mod window;
 mod winograd;
 
 pub use activation::{Act8Row, Act8Rows, activation_dtype, quantize_act8};
-pub use attention::{Attention, KV_CHUNK, Queries, attention, merge_attention, partial_len};
+pub use attention::{
+    Attention, KV_CHUNK, Paged, Queries, attention, merge_attention, paged_attention, partial_len,
+};
 pub use conv::{Conv, conv};
 pub use convolution::depthwise;
 pub use depthwise::{Depthwise, depthwise_lines};
@@ -60,10 +63,11 @@ pub use fixed::{Multiplier, dot_i16};
 pub use gemm::{Gemm, PANEL, gemm, pack, panels};
 pub use groups::{GROUP, arrange, embed, embed_graphs, grouped_rows};
 pub use int8::{
-    ConvInt8, DepthwiseInt8, GemmInt8, Halves, Int8, Int8Results, Requantize, conv_int8,
-    depthwise_int8, gemm_int8, pack_depthwise_int8, pack_int8, packed_steps, quantize_int8,
-    range_with_zero, requantize,
+    Arithmetic, BinaryInt8, ConvInt8, DepthwiseInt8, GemmInt8, Halves, Int8, Int8Results,
+    Requantize, binary_int8, conv_int8, depthwise_int8, dequantize_int8, gemm_int8,
+    pack_depthwise_int8, pack_int8, packed_steps, quantize_int8, range_with_zero,
 };
+pub use interpolate::interpolate;
 pub use kv::{KV_PAGE, KvKind, kv_elements, kv_write};
 pub use lanes::LANES;
 pub use linear::{Activations, Linear, LinearError, linear, linear_graphs};

@@ -105,6 +105,10 @@ impl Program {
             registers.iter_mut().zip(self.sources.iter().zip(operands))
         {
             if let Source::Strided(strides) = source {
+                // What begins anew with each block is there: values of channels.
+                if done > 0 && strides.period().is_some_and(|period| BLOCK.is_multiple_of(period)) {
+                    continue;
+                }
                 let to = bytemuck::cast_slice_mut(&mut register[..count]);
                 copy_strided(strides, size_of::<f32>(), bytemuck::cast_slice(operand), first, to);
             }

@@ -62,6 +62,12 @@ impl<const N: usize> Strides<N> {
         Self::new(dims, steps.each_ref().map(|steps| &steps[..dims.len()]), [0; N])
     }
 
+    /// After how many elements the operands' begin anew, if they do so with each row.
+    pub(crate) fn period(&self) -> Option<usize> {
+        let outer = self.steps.iter().all(|steps| steps[..self.rank - 1].iter().all(|s| *s == 0));
+        outer.then_some(self.dims[self.rank - 1]).filter(|period| *period > 0)
+    }
+
     /// Calls `row` with the part of each row that lies in `span`, of the result's elements: where it
     /// begins in the result and in the operands, how long it is, and the operands' steps in it.
     pub fn rows(

@@ -43,7 +43,11 @@ impl Windows {
     }
 
     /// Where the elements of a window lie along one dimension, without those in the padding.
-    pub fn places(&self, axis: usize, window: usize) -> impl Iterator<Item = usize> {
+    pub fn places(
+        &self,
+        axis: usize,
+        window: usize,
+    ) -> impl ExactSizeIterator<Item = usize> + Clone {
         let (start, step, pad) = (window * self.stride[axis], self.dilation[axis], self.pad[axis]);
         let first = pad.saturating_sub(start).div_ceil(step);
         let end = (self.input[axis] + pad).saturating_sub(start).div_ceil(step);

@@ -15,7 +15,7 @@ use crate::gemm::{Dense, PANEL, Product};
 use crate::lanes::{Lanes, Native};
 use crate::window::Windows;
 use sidestage_tensor::SharedOut;
-use std::array::from_fn;
+use std::array::{from_fn, from_ref};
 use std::ops::Range;
 
 /// Lines and columns of the elements of a tile.
@@ -214,14 +214,14 @@ impl Winograd<'_> {
     fn results<L: Lanes>(&self, tiles: Range<usize>, columns: Range<usize>, products: &[f32]) {
         let ([_, height, width], outputs) = (self.windows.output, self.channels.1);
         let n = columns.len() * PANEL;
-        let (apart, clip) = (tiles.len() * n + GAP, self.epilogue.clip::<L>());
+        let apart = tiles.len() * n + GAP;
         for (at, tile) in tiles.enumerate() {
             let [image, line, column] = self.place(tile);
             let start = (image * height + line) * width + column;
             let from = &products[at * n..][..(WINOGRAD - 1) * apart + n];
             for panel in 0..columns.len() {
                 let first = (columns.start + panel) * PANEL;
-                let bias = self.epilogue.bias::<L>(first..first + PANEL);
+                let of_columns = self.epilogue.columns::<L>(first..first + PANEL);
                 let mut halves = [0, 4].map(|half| back::<L>(from, panel * PANEL + half, apart));
                 // A difference that is 0, or no number.
                 let off = |sums: &[[L::F; 2]; 2]| {
@@ -235,12 +235,11 @@ impl Winograd<'_> {
                     let (h, w) = (result / 2, result % 2);
                     if line + h < height && column + w < width {
                         let at = (start + h * width + w) * outputs + first;
-                        let sums = [halves[0][h][w], halves[1][h][w]];
-                        let places = at..at + PANEL;
-                        let sums = self.epilogue.finish::<L>(sums, bias, clip, places.clone());
+                        let (mut sums, places) = ([[halves[0][h][w], halves[1][h][w]]], at..at + PANEL);
+                        self.epilogue.finish::<L, 1>(&mut sums, &of_columns, from_ref(&places));
                         // SAFETY: these columns of the result are ours, and no other slice of them
                         // lives.
-                        store::<L>(sums, unsafe { self.y.part(places) });
+                        store::<L>(sums[0], unsafe { self.y.part(places) });
                     }
                 });
             }

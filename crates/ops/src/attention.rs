@@ -1,6 +1,6 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
-use sidestage_kernels::{KV_CHUNK, KV_PAGE, Queries, partial_len};
+use sidestage_kernels::{KV_CHUNK, Paged, Queries, paged_attention, partial_len};
 use sidestage_tensor::DType;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -148,31 +148,17 @@ impl Attention {
         (part, parts): (usize, usize),
     ) {
         let (group, width) = (self.group(), self.heads * self.head_dim);
-        let len = partial_len(self.head_dim);
         let positions = &args.tensor(3).i32s()[rows.clone()];
         let seen: SmallVec<[Range<usize>; TILE]> =
             positions.iter().map(|&position| self.parts.seen(position)).collect();
         let pages = args.tensor(5).extents.inner();
         let table = &args.tensor(5).i32s()[args.tensor(4).i32s()[rows.start] as usize * pages..];
-        let table = &table[..pages];
-        let first_page = chunks.start * (KV_CHUNK / KV_PAGE);
-        let heads = |state: usize| -> SmallVec<[&[u8]; 128]> {
-            let there = table.iter().take_while(|page| **page >= 0);
-            let there = there.skip(first_page).take(chunks.len() * (KV_CHUNK / KV_PAGE));
-            let pages = there.map(|&page| args.pages(state)[page as usize]);
-            let bytes = pages.map(|page| {
-                let bytes = page.len() / self.kv_heads;
-                // SAFETY: the cache is written by `KvWrite` only, never while this node runs.
-                unsafe { page.read(head * bytes..(head + 1) * bytes) }
-            });
-            bytes.collect()
-        };
-        let (keys, values) = (heads(1), heads(2));
-        let attention = sidestage_kernels::Attention {
+        let cache = Paged {
             dtype: self.dtype,
-            first_page,
-            keys: &keys,
-            values: &values,
+            keys: args.pages(1),
+            values: args.pages(2),
+            table: &table[..pages],
+            heads: self.kv_heads,
             head_dim: self.head_dim,
             scale: self.scale,
             softcap: self.softcap,
@@ -180,14 +166,13 @@ impl Attention {
         let first = rows.start * width + head * group * self.head_dim;
         let q = &args.tensor(0).f32s()[first..];
         let queries = Queries { q, stride: width, group, seen: &seen };
-        let mut out: SmallVec<[f32; 1024]> = SmallVec::from_elem(0.0, rows.len() * group * len);
-        sidestage_kernels::attention(&attention, &queries, chunks, &mut out);
-        for (vector, out) in out.chunks_exact(len).enumerate() {
-            let row = rows.start + vector / group;
-            let slot = ((row * self.heads) + head * group + vector % group) * parts + part;
-            let to = args.outputs[0].cells::<f32>();
-            // SAFETY: units are parts of rows and heads, and no two threads have the same.
-            unsafe { to.part(slot * len..(slot + 1) * len) }.copy_from_slice(out);
-        }
+        let first = (rows.start * self.heads + head * group) * parts + part;
+        let out = args.outputs[0].cells::<f32>();
+        let out = out.slice(first * partial_len(self.head_dim)..out.len());
+        // SAFETY: the cache is written by `KvWrite` only, never while this node runs; units are parts
+        // of rows and heads, and no two threads have the same.
+        unsafe {
+            paged_attention(&cache, head, &queries, chunks, out, [self.heads * parts, parts])
+        };
     }
 }

@@ -139,10 +139,14 @@ pub const CALLS: &[&[CallInfo]] = &[
     unique::CALLS,
 ];
 
+/// Every operator that a model may call.
+pub fn callable() -> impl Iterator<Item = &'static CallInfo> {
+    CALLS.iter().chain(tensorflow::CALLS).copied().flatten()
+}
+
 /// The lowering of a call; `None`: the operator is not supported.
 pub fn lowering(call: &Call) -> Option<Lower> {
-    let all = CALLS.iter().chain(tensorflow::CALLS);
-    all.copied().flatten().find(|row| row.op == call.op).map(|row| row.lower)
+    callable().find(|row| row.op == call.op).map(|row| row.lower)
 }
 
 /// The same in a decoder, whose calls may also be those that know the KV cache: `sidestage::…`. Only a

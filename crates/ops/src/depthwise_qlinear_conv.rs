@@ -9,8 +9,8 @@ pub(crate) const INFO: OpInfo = OpInfo {
     summary: "convolution of bytes with scales, each channel by itself",
 };
 
-/// `x[n, d, h, w, c]` of bytes, convolved channel by channel and rounded to the result's unit, as LiteRT's
-/// reference kernels do (`DepthwiseConvPerChannel`). The weights, whose zero is that of packed ones, are
+/// `x[n, d, h, w, c]` of bytes, convolved channel by channel and rounded to the result's unit, as
+/// [`QLinearConv`](crate::QLinearConv) does. The weights, whose zero is that of packed ones, are
 /// what [`PackTaps`](crate::PackTaps) makes of `[taps, c]`. A bias of `i32`, a value for each channel, may
 /// follow.
 #[derive(Clone, Debug)]

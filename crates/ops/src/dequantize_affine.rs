@@ -2,7 +2,7 @@
 
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
-use sidestage_kernels::{Wide, WideKind, wide_kind};
+use sidestage_kernels::{Int8, Wide, WideKind, dequantize_int8, wide_kind};
 use sidestage_tensor::DType;
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ pub(crate) const INFO: OpInfo =
     OpInfo { name: "DequantizeAffine", summary: "integers with a scale as numbers" };
 
 /// `(x - zero) * scale`, in `f32` (LiteRT, "DEQUANTIZE").
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct DequantizeAffine {
     /// What one more means.
     pub scale: f32,
@@ -31,6 +31,10 @@ impl Operator for DequantizeAffine {
         Ok(vec![ValueType::new(DType::F32, x.dims.clone())])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(*self))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 4 }
     }
@@ -39,6 +43,11 @@ impl Operator for DequantizeAffine {
         let x = args.tensor(0);
         // SAFETY: no two threads have the same elements.
         let out = unsafe { args.outputs[0].cells::<f32>().part(units.clone()) };
+        if let (DType::I8 | DType::U8, Ok(zero)) = (x.dtype, i32::try_from(self.zero)) {
+            let signed = x.dtype == DType::I8;
+            let x = Int8 { bytes: &x.bytes[units], signed, zero };
+            return dequantize_int8(x, self.scale, out);
+        }
         let of = |x: i64| x.wrapping_sub(self.zero) as f32 * self.scale;
         if let Some(load) = i64::load(x.dtype) {
             out.iter_mut().zip(units).for_each(|(out, at)| *out = of(load(x.bytes, at)));

@@ -58,7 +58,7 @@ fn rule(site: &mut Site<'_>) -> Option<Made> {
         let function = unary.function;
         let (mut product, inputs) = Product::of(site, site.inputs()[0])?;
         let finish = product.finish();
-        if finish.activation != Activation::None {
+        if finish.activation != Activation::None || finish.slopes {
             return None;
         }
         finish.activation = match function {
@@ -69,7 +69,9 @@ fn rule(site: &mut Site<'_>) -> Option<Made> {
     }
     let function = site.op::<Binary>()?.function;
     let [a, b] = operands(site, site.output()?, function)?;
-    behind(site, function, a, b).or_else(|| behind(site, function, b, a))
+    let made = behind(site, function, a, b);
+    // The slopes of a product are no product's.
+    if function == Two::PRelu { made } else { made.or_else(|| behind(site, function, b, a)) }
 }
 
 /// A function of a product and something else.
@@ -85,7 +87,7 @@ fn behind(site: &mut Site<'_>, function: Two, of: ValueId, other: ValueId) -> Op
     let columns = *result.last()?;
     let vector = vector(site, other, &all, columns);
     let finish = product.finish();
-    let plain = finish.activation == Activation::None;
+    let plain = finish.activation == Activation::None && !finish.slopes;
     match function {
         Two::Add if plain && site.dims(other)? == all && !finish.add && vector.is_none() => {
             finish.add = true;
@@ -109,7 +111,12 @@ fn behind(site: &mut Site<'_>, function: Two, of: ValueId, other: ValueId) -> Op
                 inputs[2] = times(site, inputs[2], vector?)?;
             }
         }
-        Two::Max | Two::Min => {
+        Two::PRelu if plain => {
+            finish.slopes = true;
+            let at = 2 + usize::from(finish.bias);
+            inputs.insert(at, vector?);
+        }
+        Two::Max | Two::Min if !finish.slopes => {
             let limit = site.number(other)?;
             let (least, most) = match finish.activation {
                 Activation::None => (f32::NEG_INFINITY, f32::INFINITY),

@@ -18,6 +18,9 @@ pub struct Finish {
     pub bias: bool,
     /// Whether there is something to add, of the result's shape.
     pub add: bool,
+    /// Whether there are slopes, a value for each column (or channel): what is below 0 is multiplied by
+    /// them. Then there is no activation.
+    pub slopes: bool,
     /// What becomes of it then.
     pub activation: Activation,
 }
@@ -29,7 +32,7 @@ impl Finish {
         &self,
         inputs: &[&'a ValueType],
     ) -> Result<(&'a ValueType, &'a ValueType), String> {
-        let count = 2 + usize::from(self.bias) + usize::from(self.add);
+        let count = 2 + [self.bias, self.slopes, self.add].map(usize::from).iter().sum::<usize>();
         match *inputs {
             [x, weights, ..] if inputs.len() == count => Ok((x, weights)),
             _ => Err(format!("takes {count} operands, got {}", inputs.len())),
@@ -49,8 +52,12 @@ impl Finish {
             return Err(format!("{function:?} is no activation"));
         }
         let columns = ValueType::fixed(DType::F32, &dims[dims.len() - 1..]);
-        if self.bias && *inputs[2] != columns {
-            return Err(format!("the bias must have {:?} values of F32", columns.dims));
+        let vectors = usize::from(self.bias) + usize::from(self.slopes);
+        if inputs[2..2 + vectors].iter().any(|vector| **vector != columns) {
+            return Err(format!("bias and slopes must have {:?} values of F32", columns.dims));
+        }
+        if self.slopes && self.activation != Activation::None {
+            return Err("slopes and an activation".into());
         }
         if self.add && *inputs[inputs.len() - 1] != result {
             return Err("what is added must have the shape of the result".into());
@@ -62,6 +69,7 @@ impl Finish {
     pub(crate) fn epilogue<'a>(&self, args: &Args<'a>) -> Epilogue<'a> {
         Epilogue {
             bias: self.bias.then(|| args.tensor(2).f32s()),
+            slopes: self.slopes.then(|| args.tensor(2 + usize::from(self.bias)).f32s()),
             add: self.add.then(|| args.tensor(args.inputs.len() - 1).f32s()),
             activation: self.activation,
         }

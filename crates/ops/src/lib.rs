@@ -36,6 +36,7 @@ mod geglu;
 mod gelu;
 mod gemm;
 mod grid_sample;
+mod interpolate;
 mod kv_write;
 mod layer_normalization;
 mod linear;
@@ -51,6 +52,7 @@ mod pack_int8;
 mod pack_taps;
 mod pool;
 mod pool_images;
+mod qlinear_binary;
 mod qlinear_conv;
 mod quantize;
 mod quantize_affine;
@@ -89,7 +91,7 @@ pub use arg::Arg;
 pub use attention::{Attention, AttentionParts};
 pub use binary::Binary;
 pub use bit_cast::BitCast;
-pub use calls::{CALLS, CallInfo, arrange, decoder_lowering, lowering};
+pub use calls::{CALLS, CallInfo, arrange, callable, decoder_lowering, lowering};
 pub use cast::Cast;
 pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;
@@ -114,6 +116,7 @@ pub use geglu::GeGlu;
 pub use gelu::Gelu;
 pub use gemm::{Finish, Gemm};
 pub use grid_sample::{GridSample, Padding, Sampling};
+pub use interpolate::Interpolate;
 pub use kv_write::KvWrite;
 pub use layer_normalization::LayerNormalization;
 pub use linear::Linear;
@@ -129,6 +132,7 @@ pub use pack_int8::PackInt8;
 pub use pack_taps::PackTaps;
 pub use pool::{Pool, Pooling};
 pub use pool_images::PoolImages;
+pub use qlinear_binary::QLinearBinary;
 pub use qlinear_conv::{QLinearConv, ToBytes};
 pub use quantize::Quantize;
 pub use quantize_affine::QuantizeAffine;
@@ -203,6 +207,7 @@ pub const OPS: &[OpInfo] = &[
     gelu::INFO,
     gemm::INFO,
     grid_sample::INFO,
+    interpolate::INFO,
     kv_write::INFO,
     layer_normalization::INFO,
     linear::INFO,
@@ -218,6 +223,7 @@ pub const OPS: &[OpInfo] = &[
     pack_taps::INFO,
     pool::INFO,
     pool_images::INFO,
+    qlinear_binary::INFO,
     qlinear_conv::INFO,
     quantize::INFO,
     quantize_affine::INFO,
@@ -283,7 +289,10 @@ mod tests {
         let (finish, plan) = (Finish::default(), sidestage_kernels::Dft::new(1, false));
         let step = Step::Unary(sidestage_kernels::Unary::Abs, 0);
         let one = sidestage_kernels::Multiplier::new(1.0);
-        let to = sidestage_kernels::Requantize::new(vec![one], 0, [-128, 127], true);
+        let to = sidestage_kernels::Requantize::new(vec![1.0], 0, [-128, 127], true);
+        let function = sidestage_kernels::Arithmetic::Sum;
+        let operands = [(1.0, 0); 2];
+        let sum = QLinearBinary { function, operands, scale: 1.0, to: to.clone() };
         let to = ToBytes { x_zero: 0, to };
         let (sampling, padding) = (Sampling::Linear, Padding::Zeros);
         let region =
@@ -324,6 +333,7 @@ mod tests {
             Box::new(Gelu::Exact),
             Box::new(Gemm { n: 1, finish }),
             Box::new(GridSample { sampling, padding, align_corners: false }),
+            Box::new(Interpolate { axis: 2, taps: [].into() }),
             Box::new(KvWrite { head_dim, dtype }),
             Box::new(LayerNormalization { group: 32, epsilon: 1e-5 }),
             Box::new(Linear::<true> { outputs: None }),
@@ -352,6 +362,7 @@ mod tests {
             Box::new(PackTaps { kernel: [1; 3] }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(PoolImages { pooling: Pooling::Average { ends: None }, windows }),
+            Box::new(sum),
             Box::new(QLinearConv { groups: 1, outputs: 1, windows, zeros: vec![], to }),
             Box::new(Quantize),
             Box::new(QuantizeAffine { to: DType::I8, scale: 1.0, zero: 0, limits: [-128, 127] }),
@@ -461,8 +472,9 @@ mod tests {
             "Softmax",
         ];
         let rest = ["Pack", "StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
-        let affine = ["DequantizeAffine", "DynamicRange", "QuantizeAffine", "QuantizedBinary"];
-        of_models.iter().chain(&more).chain(&affine).chain(&rest).any(|known| *known == name)
+        let affine = ["DequantizeAffine", "DynamicRange", "QLinearBinary", "QuantizeAffine"];
+        let affine = affine.iter().chain(&["QuantizedBinary"]);
+        of_models.iter().chain(&more).chain(affine).chain(&rest).any(|known| *known == name)
     }
 
     #[test]

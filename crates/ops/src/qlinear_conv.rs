@@ -51,7 +51,7 @@ impl ToBytes {
         if dims[1..4] != windows.input {
             return Err("the windows are those of another operand".into());
         }
-        let scales = self.to.multipliers().len();
+        let scales = self.to.factors().len();
         if scales != 1 && scales != outputs || scales == 0 {
             return Err(format!("{scales} scales of {outputs} channels"));
         }
@@ -73,7 +73,7 @@ impl ToBytes {
 }
 
 /// `x[n, d, h, w, c]` of bytes, convolved with weights of bytes and rounded to the result's unit:
-/// `[n, d, h, w, outputs]` of the type of `x`, as LiteRT's reference kernels do (`ConvPerChannel`).
+/// `[n, d, h, w, outputs]` of the type of `x`, as XNNPACK and ONNX Runtime do.
 ///
 /// The weights are what [`PackInt8`](crate::PackInt8) makes of `[groups, outputs / groups, taps * c /
 /// groups]`, transposed. A bias of `i32`, a value for each output, may follow.

@@ -13,7 +13,7 @@ pub(crate) const INFO: OpInfo = OpInfo {
 
 /// `x / scale`, rounded, and `zero` more, of `f32`, cut to limits (LiteRT, "QUANTIZE"). What is no
 /// number becomes `zero`.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct QuantizeAffine {
     /// The integers' type.
     pub to: DType,
@@ -37,6 +37,10 @@ impl Operator for QuantizeAffine {
             return Err(format!("{} are no integers", self.to));
         }
         Ok(vec![ValueType::new(self.to, x.dims.clone())])
+    }
+
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(*self))
     }
 
     fn work(&self, args: &Args<'_>) -> Work {

@@ -40,6 +40,10 @@ impl Operator for QuantizeLinear {
         Ok(vec![ValueType::new(zero.dtype, x.dims.clone())])
     }
 
+    fn permuted(&self, _: &[usize]) -> Option<Box<dyn Operator>> {
+        Some(Box::new(*self))
+    }
+
     fn work(&self, args: &Args<'_>) -> Work {
         Work { units: args.outputs[0].extents.elements(), grain: 64, cost: 4 }
     }

@@ -1,6 +1,6 @@
 //! Models of real shapes with random weights, written as exporters write them.
 
-use sidestage_ir::{Attribute, Body, Call, Model, Port, PortDim, PortKind, Var};
+use sidestage_ir::{Attribute, Body, Call, Model, Port, PortDim, Var};
 use sidestage_tensor::{DType, Tensor};
 
 /// A model under construction.
@@ -51,13 +51,7 @@ impl Net {
     pub fn input(&mut self, name: &str, dtype: DType, dims: &[usize]) -> Var {
         let var = self.model.var(name);
         let dims = Some(dims.iter().map(|dim| PortDim::Fixed(*dim)).collect());
-        self.model.inputs.push(Port {
-            var,
-            kind: PortKind::Tensor,
-            dtype: Some(dtype),
-            also: None,
-            dims,
-        });
+        self.model.inputs.push(Port { dtype: Some(dtype), dims, ..Port::of(var) });
         var
     }
 
@@ -118,14 +112,7 @@ impl Net {
 
     /// The model, which gives these.
     pub fn finish(mut self, outputs: &[Var]) -> Model {
-        let port = |var: &Var| Port {
-            var: *var,
-            kind: PortKind::Tensor,
-            dtype: None,
-            also: None,
-            dims: None,
-        };
-        self.model.outputs = outputs.iter().map(port).collect();
+        self.model.outputs = outputs.iter().copied().map(Port::of).collect();
         self.model
     }
 
@@ -326,5 +313,22 @@ pub fn mobilenet(size: usize, norm: bool) -> Model {
     let x = net.call("Flatten", &[x], &[]);
     let (weight, bias) = (net.weight(&[1000, 1280], 0.05), net.weight(&[1000], 0.05));
     let x = net.call("Gemm", &[x, weight, bias], &[("transB", Attribute::Int(1))]);
+    net.finish(&[x])
+}
+
+/// As the nets that find points of faces, of pictures of `size` by `size`: PReLU behind sums.
+pub fn landmarks(size: usize) -> Model {
+    let mut net = Net::new(17);
+    let x = net.input("input", DType::F32, &[1, 3, size, size]);
+    let mut x = net.conv(x, [24, 3, 3, 3], 2, 1, false);
+    for block in 0..3 {
+        if block > 0 {
+            let y = net.conv(x, [24, 1, 3, 3], 1, 24, false);
+            let y = net.conv(y, [24, 24, 1, 1], 1, 1, false);
+            x = net.call("Add", &[x, y], &[]);
+        }
+        let slopes = net.weight(&[24, 1, 1], 0.3);
+        x = net.call("PRelu", &[x, slopes], &[]);
+    }
     net.finish(&[x])
 }

@@ -20,6 +20,10 @@ pub struct Case {
     pub tolerance: (f64, f64),
     /// Whether onnxruntime passes it.
     pub passes_elsewhere: bool,
+    /// The operators that it has, with their domain if that is not ONNX's.
+    pub ops: Vec<String>,
+    /// The version of ONNX's operators, if it has any.
+    pub opset: Option<u64>,
 }
 
 /// Reads the packed suite.
@@ -54,6 +58,9 @@ pub fn cases(path: &Path) -> BTreeMap<String, Case> {
         let figure = |key: &str| index["cases"][name][key].as_f64().unwrap_or(0.0);
         case.tolerance = (figure("rtol"), figure("atol"));
         case.passes_elsewhere = status[name] == "pass";
+        let ops = index["cases"][name]["ops"].as_array().into_iter().flatten();
+        case.ops = ops.filter_map(|op| Some(op.as_str()?.to_owned())).collect();
+        case.opset = index["cases"][name]["opset"]["ai.onnx"].as_u64();
     }
     cases
 }

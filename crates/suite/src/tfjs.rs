@@ -7,6 +7,7 @@ use sidestage_formats::graph::{GraphFileError, GraphFormat, GraphReader};
 use sidestage_ir::Model;
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, DType, Tensor};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -73,6 +74,25 @@ impl Case {
         }
     }
 
+    /// The operators of its nodes (`TF::Add`), or its layers (`Keras::Dense`).
+    ///
+    /// # Panics
+    /// If it is not what it should be.
+    pub fn ops(&self) -> BTreeSet<String> {
+        let json: Json = serde_json::from_slice(&self.json).expect("JSON");
+        let (topology, mut all) = (&json["modelTopology"], BTreeSet::new());
+        let functions = topology["library"]["function"].as_array().into_iter().flatten();
+        let bodies = functions.map(|function| &function["nodeDef"]);
+        for node in bodies.chain([&topology["node"]]).filter_map(Json::as_array).flatten() {
+            all.insert(format!("TF::{}", text(&node["op"])));
+        }
+        if topology["node"].is_null() {
+            let model = &topology["model_config"];
+            layers(if model.is_null() { topology } else { model }, &mut all);
+        }
+        all
+    }
+
     fn model(&self) -> Result<Model, GraphFileError> {
         let format = GraphFormat::of(&self.json).expect("a graph model");
         let mut reader = GraphReader::new(format, None);
@@ -123,6 +143,14 @@ impl Case {
         }
         Ok(())
     }
+}
+
+/// A layer, and those in it.
+fn layers(json: &Json, all: &mut BTreeSet<String>) {
+    let config = &json["config"];
+    all.insert(format!("Keras::{}", text(&json["class_name"])));
+    let inner = [config, &config["layers"]].into_iter().filter_map(Json::as_array).flatten();
+    inner.chain(config.get("layer")).for_each(|layer| layers(layer, all));
 }
 
 fn list(json: &Json) -> &[Json] {

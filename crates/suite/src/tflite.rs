@@ -6,6 +6,7 @@ use sidestage_formats::tflite;
 use sidestage_kernels::{Wide, WideKind, wide_kind};
 use sidestage_pool::Pool;
 use sidestage_tensor::{DType, Tensor};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +66,37 @@ pub fn apart(a: &Tensor, b: &Tensor) -> f64 {
     let largest = most(&mut (0..a.len()).map(|at| number(a, at)));
     let furthest = most(&mut (0..a.len()).map(|at| number(a, at) - number(b, at)));
     if largest > 0.0 { furthest / largest } else { 0.0 }
+}
+
+/// The operators that a file declares.
+///
+/// # Panics
+/// If it is cut.
+pub fn ops(file: &[u8]) -> BTreeSet<String> {
+    let word = |at: usize| u32::from_le_bytes(file[at..][..4].try_into().expect("four bytes"));
+    let to = |at: usize| at + word(at) as usize;
+    let half = |at: usize| usize::from(u16::from_le_bytes([file[at], file[at + 1]]));
+    let field = |table: usize, slot: usize| {
+        let slots = table.wrapping_add_signed(-(word(table) as i32 as isize));
+        let at = 4 + 2 * slot;
+        let offset = if at < half(slots) { half(slots + at) } else { 0 };
+        (offset > 0).then_some(table + offset)
+    };
+    let Some(codes) = field(to(0), 1).map(to) else { return BTreeSet::new() };
+    let code = |at: usize| {
+        let table = to(codes + 4 + 4 * at);
+        // The first field is that of the files before there were more than 127 operators.
+        let byte = field(table, 0).map_or(0, |at| file[at].into());
+        let number = field(table, 3).map_or(0, word).max(byte) as usize;
+        match field(table, 1).map(to) {
+            Some(custom) => {
+                let name = &file[custom + 4..][..word(custom) as usize];
+                String::from_utf8_lossy(name).into_owned()
+            }
+            None => tflite::BUILTINS[number].into(),
+        }
+    };
+    (0..word(codes) as usize).map(code).collect()
 }
 
 /// A list of integers, as TensorFlow Lite Micro's tests keep them.

@@ -113,6 +113,54 @@ fn convolutions_between_integers_are_those_of_integers() {
     }
 }
 
+/// Two numbers that have been integers, and one for each channel, become one integer.
+fn function_of_two(op: &str, dtype: DType) -> Model {
+    let least = if dtype == DType::U8 { 0 } else { -128 };
+    let mut net = Net::new(17);
+    let x = net.input("x", DType::F32, &[1, 6, 5, 7]);
+    let mut operands = Vec::new();
+    for (scale, zero) in [(0.009, 131), (0.013, 90)] {
+        let of = [net.number(scale), net.constant(bytes(dtype, &[], &[least + zero]))];
+        let y = net.call("QuantizeLinear", &[x, of[0], of[1]], &[]);
+        operands.push(net.call("DequantizeLinear", &[y, of[0], of[1]], &[]));
+    }
+    let of_channels = [
+        net.constant(bytes(dtype, &[6, 1, 1], &[3, 250, 17, 99, 128, 60].map(|x| x + least))),
+        net.number(0.02),
+        net.constant(bytes(dtype, &[1], &[least + 120])),
+    ];
+    operands.push(net.call("DequantizeLinear", &of_channels, &[]));
+    let mut y = operands[0];
+    for (other, scale) in [(operands[1], 0.017), (operands[2], 0.025)] {
+        y = net.call(op, &[y, other], &[]);
+        let of = [net.number(scale), net.constant(bytes(dtype, &[], &[least + 113]))];
+        y = net.call("QuantizeLinear", &[y, of[0], of[1]], &[]);
+        y = net.call("DequantizeLinear", &[y, of[0], of[1]], &[]);
+    }
+    net.finish(&[y])
+}
+
+#[test]
+fn sums_and_products_between_integers_are_those_of_integers() {
+    let mut seed = 3;
+    for (op, integer) in
+        [("Add", "com.microsoft::QLinearAdd"), ("Mul", "com.microsoft::QLinearMul")]
+    {
+        for dtype in [DType::U8, DType::I8] {
+            let model = function_of_two(op, dtype);
+            let integers = arranged(&model);
+            assert_eq!((calls(&integers, integer), calls(&integers, op)), (2, 0));
+            let input = floats(&[1, 6, 5, 7], &random(&mut seed, 6 * 5 * 7));
+            let plain = run(&model, &[], &input);
+            let values = plain.elements::<f32>();
+            assert!(values.iter().any(|one| *one != values[0]), "all are the same");
+            for passes in [&[], sidestage_ops::PASSES] {
+                assert_eq!(run(&integers, passes, &input), plain, "{op} of {dtype}");
+            }
+        }
+    }
+}
+
 /// A layer whose activations become bytes when it runs.
 fn dynamic(weights: &Tensor, zero: Tensor, scales: &[f32], bias: &[f32]) -> Model {
     let mut net = Net::new(17);

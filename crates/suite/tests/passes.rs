@@ -39,6 +39,7 @@ fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
         ("resnet with norms", nets::resnet(32, true), vec![picture(32)]),
         ("mobilenet", nets::mobilenet(32, false), vec![picture(32)]),
         ("mobilenet with norms", nets::mobilenet(32, true), vec![picture(32)]),
+        ("landmarks", nets::landmarks(32), vec![picture(32)]),
         ("encoder of opset 11", nets::encoder(11, 2, rows), text()),
         ("encoder of opset 17", nets::encoder(17, 2, rows), text()),
         ("encoder of opset 18", nets::encoder(18, 2, rows), text()),
@@ -98,6 +99,16 @@ fn convolutions_of_three_by_three_need_fewer_products() {
     let fewer: Vec<_> = nodes.filter(|node| node.op == "WinogradConv").collect();
     assert!(fewer.len() >= 3, "{fewer:?}");
     assert!(fewer.iter().all(|node| node.passes.contains(&"winograd")), "{fewer:?}");
+}
+
+#[test]
+fn slopes_belong_to_the_convolutions_before_them() {
+    let runner = Runner::new(Arc::new(nets::landmarks(32)), sidestage_ops::lowering, 1 << 30);
+    let mut runner = runner.with_passes(sidestage_ops::PASSES);
+    runner.plan_declared().expect("a model of fixed shapes");
+    let nodes = runner.explain().segments.into_iter().flat_map(|segment| segment.nodes);
+    let ops: Vec<&str> = nodes.map(|node| node.op).filter(|op| *op != "StridedCopy").collect();
+    assert_eq!(ops, ["Conv", "DepthwiseConv", "Conv", "DepthwiseConv", "Conv"]);
 }
 
 #[test]

@@ -159,3 +159,21 @@ fn a_signature_names_and_orders_what_a_model_takes_and_gives() {
     // The graph subtracts the left from the right.
     assert_eq!(outputs, Ok(vec![pair([9.0, 18.0, 27.0]), pair([11.0, 22.0, 33.0])]));
 }
+
+#[test]
+fn inputs_and_outputs_say_what_their_integers_stand_for() {
+    let Some(data) = data() else { return };
+    // As LiteRT's interpreter says it (`get_input_details`, `get_output_details`).
+    for (name, expected) in [
+        ("tflm_hello_world_int8", [Some((0.024_480_116, -128)), Some((0.008_290_957, 5))]),
+        ("mlperf_kws_int8", [Some((0.584_702_9, 83)), Some((0.003_906_25, -128))]),
+        ("tflm_hello_world_float", [None, None]),
+    ] {
+        let file = std::fs::read(data.join(format!("{name}.tflite"))).expect("a model");
+        let model = format::read(&file).expect("a model");
+        let ports = model.inputs.iter().chain(&model.outputs);
+        let found: Vec<_> =
+            ports.map(|port| port.quantization.map(|of| (of.scale, of.zero_point))).collect();
+        assert_eq!(found, expected, "{name}");
+    }
+}

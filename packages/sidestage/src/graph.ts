@@ -42,14 +42,17 @@ export async function runGraph(
     signal?.throwIfAborted();
     if (pictures && !place.capabilities.canvas) ({ inputs, transfer } = await readHere(inputs));
     signal?.throwIfAborted();
+    const copies = session.spares.copied(inputs);
     const { id, done } = place.connection.request(
-      (request) => ({ type: "run", id: request, model, inputs, outputs }),
+      (request) => ({ type: "run", id: request, model, inputs: copies.inputs, outputs }),
       undefined,
-      transfer,
+      [...transfer, ...copies.transfer],
     );
     stop = () => place.connection.send({ type: "abort", id, model });
     try {
-      return expect(await done, "ran").outputs;
+      const ran = expect(await done, "ran");
+      session.spares.keep(ran.spent);
+      return ran.outputs;
     } catch (error) {
       throw pictures ? notOurs(error) : error;
     }

@@ -33,6 +33,7 @@ export type {
   OpProfile,
   PhaseProfile,
   PortInfo,
+  Quantization,
   Profile,
   Progress,
   SegmentInfo,

@@ -23,7 +23,11 @@ export interface PixelOptions {
   layout?: PixelLayout | undefined;
   /** The channels; default `rgb`, or `gray` where the model takes one channel. */
   order?: "rgb" | "bgr" | "gray" | undefined;
-  /** What black and white become; default `[0, 1]` for floats and `[0, 255]` for `uint8`. */
+  /**
+   * What black and white become; default `[0, 1]` for floats, all that there is for quantised bytes,
+   * `[0, 255]` for other `uint8`. Of a quantised input these are the numbers that its integers stand
+   * for, as `mean` and `std` are.
+   */
   range?: readonly [number, number] | undefined;
   /** Subtracted then; one number, or one a channel in their order. Default 0. */
   mean?: number | readonly number[] | undefined;
@@ -121,6 +125,9 @@ const RANGES: Record<string, readonly [number, number] | null> = {
   uint16: null,
   int32: null,
 };
+
+/** The least and largest of a byte, which is what a quantised picture's black and white are. */
+const BYTES: Record<string, readonly [number, number]> = { uint8: [0, 255], int8: [-128, 127] };
 
 /** The class of an object, also of one that comes from another frame. */
 export function kindOf(given: unknown): string {
@@ -241,7 +248,11 @@ function valuesOf(
   const dtype = port.dtype ?? "float32";
   const usual = RANGES[dtype];
   if (usual === undefined) throw invalidInput(name, `is of ${dtype}, which no pixels are`);
-  const [black, white] = pair(name, range) ?? usual ?? [];
+  // Without a scale an integer stands for itself.
+  const { scale: unit, zeroPoint: zero } = port.quantization ?? { scale: 1, zeroPoint: 0 };
+  const bytes = port.quantization && BYTES[dtype];
+  const all = bytes?.map((byte) => (byte - zero) * unit);
+  const [black, white] = pair(name, range) ?? all ?? usual ?? [];
   if (black === undefined || white === undefined) {
     const hint = dtype === "int8" ? ", for example [-128, 127]" : "";
     throw invalidInput(
@@ -254,8 +265,8 @@ function valuesOf(
   if (divisors.includes(0)) throw invalidInput(name, "has pixels whose `std` is 0");
   return {
     dtype,
-    scale: divisors.map((by) => (white - black) / 255 / by),
-    offset: divisors.map((by, at) => (black - (means[at] ?? 0)) / by),
+    scale: divisors.map((by) => (white - black) / 255 / by / unit),
+    offset: divisors.map((by, at) => (black - (means[at] ?? 0)) / by / unit + zero),
   };
 }
 

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (fd94cc317b375565) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (7445fd3700ed824b) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -642,6 +642,8 @@ export type PortInfo = {
   dtype: string | null;
   /** Dimensions, outermost first; `null`: any. */
   shape: Array<DimInfo> | null;
+  /** What its integers stand for, where the file says it with one scale. */
+  quantization: Quantization | null;
 };
 
 /** Where the time goes. */
@@ -686,6 +688,14 @@ export type Prompt =
       /** Take text as it is. */
       raw: boolean;
     };
+
+/** How integers stand for numbers: `(integer - zeroPoint) * scale`. */
+export type Quantization = {
+  /** The number that 1 stands for: above 0. */
+  scale: number;
+  /** The integer that stands for 0. */
+  zeroPoint: number;
+};
 
 /** What a page asks of its worker. */
 export type Request =

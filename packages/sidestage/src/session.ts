@@ -6,6 +6,7 @@ import { patiently } from "./patience.js";
 import { isWorkerFailure, openPlace, type Place } from "./place.js";
 import type { Capabilities, ModelInfo, Progress } from "./protocol.js";
 import type { CheckedSource } from "./source.js";
+import { Spares } from "./spares.js";
 
 /**
  * Milliseconds a worker may take to make its threads. In Firefox 2,500 took at most 9 each, 500 of them
@@ -34,6 +35,8 @@ export interface Live {
 export class Session {
   readonly #source: CheckedSource;
   readonly #options: CheckedLoad;
+  /** For the inputs of runs. */
+  readonly spares = new Spares();
   #live: Promise<Live> | undefined;
   #current: Live | undefined;
   #users = 0;

@@ -59,7 +59,8 @@ export type WireValue =
 /** What came of a request to the engine, or to the worker's JavaScript. */
 export type AnyOutcome =
   | Exclude<Outcome, { kind: "ran" }>
-  | { kind: "ran"; outputs: WireNamed[]; timings: RunTimings }
+  /** With the buffers of the request's tensors, which it needs no more. */
+  | { kind: "ran"; outputs: WireNamed[]; timings: RunTimings; spent: ArrayBuffer[] }
   | { kind: "models"; models: CachedModel[] }
   | { kind: "deleted"; bytes: number }
   | { kind: "storage"; storage: StorageReport };

@@ -13,6 +13,7 @@ const port = (shape: PortInfo["shape"], dtype: string | null = "float32"): PortI
   kind: "tensor",
   dtype,
   shape,
+  quantization: null,
 });
 
 /** An opaque gray picture, as a page's ImageData. */
@@ -121,6 +122,30 @@ test("an element is the nearest of its type", async () => {
   const half = await made(port([3, 1, 1], "float16"), pixel, chw);
   // numpy.float16([0.2, 0.4, 1]).view("u2")
   assert.deepEqual(Array.from(new Uint16Array(half.data.buffer)), [0x3266, 0x3666, 0x3c00]);
+});
+
+test("a quantised input takes numbers, as integers that stand for them", async () => {
+  const pixel = colour(51, 102, 255, 255);
+  const as = async (
+    dtype: string,
+    scale: number,
+    zeroPoint: number,
+    options: PixelOptions = {},
+  ): Promise<number[]> => {
+    const to = { ...port([3, 1, 1], dtype), quantization: { scale, zeroPoint } };
+    const { data } = await made(to, pixel, { ...chw, ...options });
+    return Array.from(dtype === "int8" ? new Int8Array(data.buffer) : data);
+  };
+  // All bytes there are, whatever they stand for.
+  assert.deepEqual(await as("int8", 1 / 255, -128), [-77, -26, 127]);
+  assert.deepEqual(await as("int8", 0.0078, -1), [-77, -26, 127]);
+  assert.deepEqual(await as("uint8", 0.0078, 128), [51, 102, 255]);
+  // q = x / scale + zero, as LiteRT and ONNX quantise.
+  assert.deepEqual(await as("uint8", 1 / 128, 128, { range: [-1, 1] }), [51, 102, 255]);
+  assert.deepEqual(await as("int8", 0.01, 3, { range: [0, 1] }), [23, 43, 103]);
+  const normal = { range: [0, 1], mean: [0.5, 0.4, 0], std: [0.5, 1, 2] } as const;
+  assert.deepEqual(await as("int8", 0.02, -10, normal), [-40, -10, 15]);
+  assert.deepEqual(await as("int8", 1e-3, 0, { range: [0, 1] }), [127, 127, 127]);
 });
 
 test("half floats round as IEEE 754 says", () => {

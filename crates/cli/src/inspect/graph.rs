@@ -4,7 +4,7 @@ use crate::error::CliError;
 use serde_json::{Value as Json, json};
 use sidestage_formats::graph::GraphFormat;
 use sidestage_formats::npy;
-use sidestage_ir::{Call, Model, Port, PortDim};
+use sidestage_ir::{Call, Model, Port, PortDim, Quantization};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -67,7 +67,12 @@ fn as_json(model: &Model, port: &Port) -> Json {
     };
     let dims = port.dims.as_ref().map(|dims| dims.iter().map(dim).collect::<Vec<_>>());
     let dtype = port.dtype.map(|dtype| npy::type_name(dtype).unwrap_or_else(|| dtype.name()));
-    json!({ "name": model.name(port.var), "dtype": dtype, "shape": dims })
+    let quantization = port.quantization.map(
+        |Quantization { scale, zero_point }| json!({ "scale": scale, "zeroPoint": zero_point }),
+    );
+    json!({
+        "name": model.name(port.var), "dtype": dtype, "shape": dims, "quantization": quantization,
+    })
 }
 
 fn as_text(
@@ -81,7 +86,11 @@ fn as_text(
     let _ = writeln!(text, "{:<14}{}", "parameters", parameters(model));
     for (what, ports) in [("input", &model.inputs), ("output", &model.outputs)] {
         for port in ports {
-            let _ = writeln!(text, "{what:<14}{} {port}", model.name(port.var));
+            let _ = write!(text, "{what:<14}{} {port}", model.name(port.var));
+            if let Some(Quantization { scale, zero_point }) = port.quantization {
+                let _ = write!(text, ", scale {scale}, zero point {zero_point}");
+            }
+            text.push('\n');
         }
     }
     text.push_str("\noperators\n");

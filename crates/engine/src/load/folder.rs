@@ -4,7 +4,7 @@ use super::whole::{Ended, Whole};
 use crate::kinds::Language;
 use crate::protocol::ErrorInfo;
 use crate::text::{Text, TextInfo};
-use sidestage_formats::huggingface::{Folder, GenerationDefaults, model_type};
+use sidestage_formats::huggingface::{Folder, GenerationDefaults, context_length, model_type};
 use sidestage_lm::Pooling;
 use sidestage_store::{Expect, Orders, Reading, Shelf, StoreError, Wanted};
 use sidestage_text::Files;
@@ -52,11 +52,13 @@ pub(super) struct ReadFolder {
     pub(super) text: Vec<(String, Vec<u8>)>,
     /// Files with weights.
     pub(super) weights: Vec<Wanted>,
+    /// How the vectors of a text become one.
+    pub(super) pooling: Option<Pooling>,
 }
 
 impl SmallFiles {
     pub(super) fn start(shelf: Shelf, orders: &mut Orders) -> Result<Self, ErrorInfo> {
-        let wants = |name: &str| name == INDEX || Files::wants(name);
+        let wants = |name: &str| [INDEX, POOLING].contains(&name) || Files::wants(name);
         match Self::begin(&shelf, "", CONFIG, wants, orders) {
             Some(files) => Ok(files),
             None => Err(shelf.need(CONFIG, Expect::Anything).err().map_or_else(
@@ -128,6 +130,10 @@ impl SmallFiles {
                     if !self.listed && self.over.first().is_some_and(|it| it.from_cache() > 0) => {}
                 Err(error) => return Err(Some(error.into())),
             }
+            // Decoders make no vectors of texts: it is not asked whether there is such a file.
+            if self.first == CONFIG && !self.get(CONFIG).is_some_and(is_encoder) {
+                self.left.retain(|(name, _)| name != POOLING);
+            }
             let Some((name, wanted)) = self.left.pop_front() else { return Ok(true) };
             self.name = name;
             let before = std::mem::replace(&mut self.whole, Whole::start(wanted, orders));
@@ -149,8 +155,9 @@ impl SmallFiles {
         let weights = folder.files().iter();
         let weights: Result<Vec<Wanted>, StoreError> =
             weights.map(|name| self.shelf.need(name, Expect::Safetensors)).collect();
+        let pooling = self.get(POOLING).and_then(pooling);
         let text = std::mem::take(&mut self.got);
-        Ok(ReadFolder { folder, weights: weights?, text })
+        Ok(ReadFolder { folder, weights: weights?, text, pooling })
     }
 
     /// What a graph model has beside it, when all are read.
@@ -167,12 +174,17 @@ impl SmallFiles {
         }
         if let Some(config) = self.get(CONFIG) {
             words.model_type = model_type(config);
+            words.context_length = context_length(config);
             let defaults = GenerationDefaults::of_files(config, self.get(GENERATION));
             words.defaults = defaults.unwrap_or_default();
         }
         words.pooling = self.get(POOLING).and_then(pooling);
         words
     }
+}
+
+fn is_encoder(config: &[u8]) -> bool {
+    model_type(config).as_deref() == Some("bert")
 }
 
 /// What sentence-transformers says of a model; `None`: nothing, or something that is not known.
@@ -200,6 +212,8 @@ pub(super) struct Words {
     pub(super) pooling: Option<Pooling>,
     /// The family, as Hugging Face calls it.
     pub(super) model_type: Option<String>,
+    /// Tokens that a text may have.
+    pub(super) context_length: Option<u64>,
 }
 
 impl ReadFolder {

@@ -105,7 +105,8 @@ impl Load {
                 Ok(Loaded::Text(Box::new(session)))
             }
             Task::Embed(encoder) => {
-                let mut session = EncoderSession::new(info, *encoder, text);
+                let pooling = weights.pooling.or(encoder.pooling()).unwrap_or_default();
+                let mut session = EncoderSession::new(info, *encoder, text, pooling);
                 session.metrics.load_ms = load_ms;
                 session.metrics.bytes_read = self.done[0];
                 Ok(Loaded::Encoder(language, Box::new(session)))
@@ -150,7 +151,7 @@ impl Load {
             let session = self.decoder(model, words, info, (pool, clock), effects)?;
             return Ok(Loaded::Text(Box::new(session)));
         }
-        let Words { text, problem, pooling, .. } = words;
+        let Words { text, problem, pooling, context_length, .. } = words;
         let (runner, weights) = runner(model, self.options.memory_limit)?;
         if self.options.auto.is_some() {
             leave_one_core(pool);
@@ -165,6 +166,8 @@ impl Load {
         let mut info = ModelInfo { inputs, outputs, memory, ..self.info(info, pool, load_ms) };
         info.warnings.extend(problem);
         info.has_tokenizer = text.is_some();
+        info.context_length = context_length.map_or(0, |tokens| tokens.min(u32::MAX.into()) as u32);
+        info.trained_context_length = info.context_length;
         let mut session = GraphSession::new(info, runner, text, pooling);
         session.metrics.load_ms = load_ms;
         session.metrics.bytes_read = self.done[0];

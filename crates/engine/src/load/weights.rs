@@ -9,7 +9,7 @@ use crate::protocol::ErrorInfo;
 use crate::text::{Text, TextInfo};
 use sidestage_formats::Manifest;
 use sidestage_formats::huggingface::GenerationDefaults;
-use sidestage_lm::DecoderPlan;
+use sidestage_lm::{DecoderPlan, Pooling};
 use sidestage_store::{End, Orders};
 
 /// Everything is known and planned, and the weights are coming.
@@ -22,6 +22,8 @@ pub(super) struct Weights {
     pub(super) plan: DecoderPlan,
     pub(super) text: Option<TextInfo>,
     pub(super) defaults: Option<GenerationDefaults>,
+    /// Of an encoder, where its folder says it.
+    pub(super) pooling: Option<Pooling>,
     pub(super) placement: Placement,
 }
 
@@ -62,8 +64,9 @@ impl Weights {
                 .hint("Close other tabs or choose a smaller model.")
         })?;
         let defaults = folder.map(|read| read.folder.defaults().clone());
+        let pooling = folder.and_then(|read| read.pooling);
         let (at, begun, files) = (0, false, std::mem::take(files));
-        Ok(Self { files, at, begun, manifest, plan, text, defaults, placement })
+        Ok(Self { files, at, begun, manifest, plan, text, defaults, pooling, placement })
     }
 
     /// Whether the file that is read has bytes that are needed.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// An input or output of a graph model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(TS))]
 #[serde(rename_all = "camelCase")]
 pub struct PortInfo {
@@ -17,6 +17,19 @@ pub struct PortInfo {
     pub dtype: Option<String>,
     /// Dimensions, outermost first; `None`: any.
     pub shape: Option<Vec<DimInfo>>,
+    /// What its integers stand for, where the file says it with one scale.
+    pub quantization: Option<Quantization>,
+}
+
+/// How integers stand for numbers: `(integer - zeroPoint) * scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Quantization {
+    /// The number that 1 stands for: above 0.
+    pub scale: f64,
+    /// The integer that stands for 0.
+    pub zero_point: i32,
 }
 
 /// A dimension of an input or output.

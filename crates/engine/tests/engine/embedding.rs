@@ -3,10 +3,13 @@
 use crate::graphs::{field, node, number};
 use crate::host::{Files, Host, Reply, SLICE, greedy, raw};
 use crate::model;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use sidestage_engine::protocol::{
     EmbedOptions, ErrorInfo, LoadOptions, Outcome, Request, RunValue, Segment,
 };
+use sidestage_formats::gguf::Gguf;
+use sidestage_kernels::dequantize_row;
+use sidestage_tensor::DType;
 use std::fs;
 
 const FILE: &str = "all-MiniLM-L6-v2-KMIX.gguf";
@@ -104,6 +107,95 @@ fn texts_become_the_vectors_of_hugging_face() {
     };
     assert_eq!((metrics.requests, metrics.open_requests), (1 + items.len() as u32, 0));
     assert!(metrics.run_ms > 0.0 && metrics.prompt_tokens > 200);
+}
+
+/// The encoder as a folder of Hugging Face, with the values of its blocks.
+fn folder() -> Option<Files> {
+    const NAMES: &[(&str, &str)] = &[
+        ("token_embd_norm", "embeddings.LayerNorm"),
+        ("token_embd", "embeddings.word_embeddings"),
+        ("position_embd", "embeddings.position_embeddings"),
+        ("token_types", "embeddings.token_type_embeddings"),
+        ("blk", "encoder.layer"),
+        ("attn_output_norm", "attention.output.LayerNorm"),
+        ("attn_output", "attention.output.dense"),
+        ("attn_q", "attention.self.query"),
+        ("attn_k", "attention.self.key"),
+        ("attn_v", "attention.self.value"),
+        ("layer_output_norm", "output.LayerNorm"),
+        ("ffn_up", "intermediate.dense"),
+        ("ffn_down", "output.dense"),
+    ];
+    let data = model::data()?.join("../embed");
+    let file = fs::read(data.join(FILE)).expect("the model");
+    let gguf = Gguf::parse(&file).expect("a GGUF file");
+    let (mut header, mut body) = (serde_json::Map::new(), Vec::new());
+    let mut add = |name: String, dtype: &str, extents: &[u64], bytes: &[u8]| {
+        let offsets = [body.len(), body.len() + bytes.len()];
+        let info = json!({ "dtype": dtype, "shape": extents, "data_offsets": offsets });
+        header.insert(name, info);
+        body.extend_from_slice(bytes);
+    };
+    for info in gguf.tensors.iter() {
+        let parts = info.name.split('.').map(|part| {
+            let known = NAMES.iter().find(|(ours, _)| *ours == part);
+            known.map_or(part, |(_, theirs)| theirs)
+        });
+        let name = parts.collect::<Vec<_>>().join(".");
+        let bytes = &file[info.offset as usize..info.end() as usize];
+        if info.dtype == DType::F32 {
+            add(name, "F32", &info.extents, bytes);
+            continue;
+        }
+        let mut values = vec![0.0; info.elements() as usize];
+        dequantize_row(info.dtype, bytes, &mut values);
+        let halves = values.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
+        add(name, "F16", &info.extents, &halves.collect::<Vec<u8>>());
+    }
+    // Of no use to an encoder.
+    add("embeddings.position_ids".into(), "I64", &[1, 2], &[0; 16]);
+    add("pooler.dense.weight".into(), "F32", &[1, 1], &[0; 4]);
+    let header = Json::Object(header).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    let weights = [&length[..], header.as_bytes(), &body].concat();
+    let pooling = br#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+    let mut files: Files = vec![
+        ("model.safetensors".into(), weights),
+        ("1_Pooling/config.json".into(), pooling.to_vec()),
+    ];
+    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+        files.push((name.into(), fs::read(data.join(name)).expect("a file")));
+    }
+    Some(files)
+}
+
+#[test]
+fn a_folder_gives_the_vectors_of_its_weights() {
+    let Some(files) = folder() else { return };
+    let mut host = Host::with_threads(2);
+    let info = host.load_files(files, LoadOptions::default()).expect("an encoder");
+    let words = [info.format.as_str(), info.architecture.as_str(), info.weight_type.as_str()];
+    assert_eq!(words, ["safetensors", "bert", "F16"]);
+    assert_eq!((info.context_length, info.vocab_size), (512, 30_522));
+    assert!(info.has_tokenizer && info.warnings.is_empty(), "{:?}", info.warnings);
+    let path = model::data().expect("data").join("../embed/all-MiniLM-L6-v2-reference.json");
+    let reference = fs::read(path).expect("the reference");
+    let reference: Json = serde_json::from_slice(&reference).expect("JSON");
+    let items = reference["items"].as_array().expect("texts");
+    let input = || -> Vec<Segment> {
+        items.iter().map(|item| text(item["text"].as_str().expect("text"))).collect()
+    };
+    let pooled = |how: &str| EmbedOptions { pooling: Some(how.into()), ..EmbedOptions::default() };
+    let (all, _) = embed(&mut host, input(), pooled("mean")).expect("vectors");
+    for (at, item) in items.iter().enumerate() {
+        let expected = floats(&reference["gguf"][FILE]["embeddings"][at]);
+        let near = dot(&all[at], &expected) / dot(&expected, &expected).sqrt();
+        assert!(near >= 0.9999, "{near}: {}", item["text"]);
+    }
+    // As the folder says it.
+    let (usual, _) = embed(&mut host, input(), EmbedOptions::default()).expect("vectors");
+    assert_eq!(usual, embed(&mut host, input(), pooled("cls")).expect("vectors").0);
+    assert_ne!(usual, all);
 }
 
 #[test]
@@ -211,11 +303,22 @@ fn graph_models_with_tokens_make_vectors_too() {
     let mut told = alone.clone();
     told.push(("tokenizer.json".into(), words));
     told.push(("1_Pooling/config.json".into(), pooling.to_vec()));
+    // The first two positions of RoBERTa are of no text.
+    let config = br#"{"model_type": "roberta", "max_position_embeddings": 10, "pad_token_id": 1}"#;
+    told.push(("config.json".into(), config.to_vec()));
     for (files, expected) in [(alone, [30.0, 60.0, 1.0]), (told, [10.0, 20.0, 1.0])] {
         let mut host = Host::new();
         let has_text = files.len() > 1;
         let info = host.load_files(files, LoadOptions::default()).expect("a model");
         assert_eq!((info.format.as_str(), info.has_tokenizer), ("onnx", has_text));
+        assert_eq!(info.context_length, if has_text { 8 } else { 0 });
+        let long: Vec<u32> = (0..9).collect();
+        let found = embed(&mut host, vec![ids(&long)], plain());
+        let code = found.map(|_| String::new()).unwrap_or_else(|error| error.code);
+        assert_eq!(code, if has_text { "CONTEXT_LENGTH_EXCEEDED" } else { "" });
+        let cut = EmbedOptions { truncate: true, ..plain() };
+        let (_, tokens) = embed(&mut host, vec![ids(&long)], cut).expect("vectors");
+        assert_eq!(tokens, [if has_text { 8 } else { 9 }]);
         let input = vec![ids(&[10, 20, 60]), ids(&[7])];
         let (found, tokens) = embed(&mut host, input, plain()).expect("vectors");
         assert_eq!(found, [expected, [7.0, 14.0, 1.0]]);

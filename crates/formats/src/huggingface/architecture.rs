@@ -269,6 +269,15 @@ const ARCHITECTURES: &[Architecture] = &[
         own: falcon,
         ..USUAL
     },
+    Architecture {
+        classes: &["BertModel", "BertForMaskedLM"],
+        gguf: "bert",
+        defaults: &[("layer_norm_eps", 1e-12)],
+        tensors: &[BERT],
+        activations: &["gelu"],
+        own: bert,
+        ..USUAL
+    },
 ];
 
 impl Architecture {
@@ -433,4 +442,9 @@ fn falcon(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {
     config.only("parallel_attn", &json!(true))?;
     keys.put("tensor_data_layout", "jploski");
     Ok(())
+}
+
+fn bert(config: &Config, _: &mut Keys) -> Result<(), FolderError> {
+    config.only("position_embedding_type", &json!("absolute"))?;
+    config.only("is_decoder", &json!(false))
 }

@@ -184,8 +184,24 @@ pub(super) const LFM2: &[Name] = &[
     name("model.layers.*.feed_forward.w2", "blk.*.ffn_down"),
 ];
 
-/// Masks and angles that older versions stored.
+pub(super) const BERT: &[Name] = &[
+    name("bert.embeddings.word_embeddings", "token_embd"),
+    way("bert.embeddings.position_embeddings", "position_embd", Way::Exact),
+    way("bert.embeddings.token_type_embeddings", "token_types", Way::Exact),
+    name("bert.embeddings.LayerNorm", "token_embd_norm"),
+    name("bert.encoder.layer.*.attention.self.query", "blk.*.attn_q"),
+    name("bert.encoder.layer.*.attention.self.key", "blk.*.attn_k"),
+    name("bert.encoder.layer.*.attention.self.value", "blk.*.attn_v"),
+    name("bert.encoder.layer.*.attention.output.dense", "blk.*.attn_output"),
+    name("bert.encoder.layer.*.attention.output.LayerNorm", "blk.*.attn_output_norm"),
+    name("bert.encoder.layer.*.intermediate.dense", "blk.*.ffn_up"),
+    name("bert.encoder.layer.*.output.dense", "blk.*.ffn_down"),
+    name("bert.encoder.layer.*.output.LayerNorm", "blk.*.layer_output_norm"),
+];
+
+/// Masks, angles and positions that older versions stored.
 const UNUSED: &[&str] = &[
+    ".position_ids",
     ".attn.bias",
     ".attn.masked_bias",
     ".attention.bias",
@@ -193,8 +209,15 @@ const UNUSED: &[&str] = &[
     ".rotary_emb.inv_freq",
 ];
 
-/// What belongs to eyes.
-const OTHER_PARTS: &[&str] = &["vision_tower.", "multi_modal_projector.", "model.vision_tower."];
+/// What belongs to eyes, and what encoders have for their training.
+const OTHER_PARTS: &[&str] = &[
+    "vision_tower.",
+    "multi_modal_projector.",
+    "model.vision_tower.",
+    "pooler.",
+    "bert.pooler.",
+    "cls.",
+];
 
 /// A tensor by its place in the model.
 #[derive(Debug)]

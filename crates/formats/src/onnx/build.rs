@@ -2,7 +2,7 @@
 
 use super::proto::{self, Dim, Function, Graph, Node, Value, domain};
 use super::tensor::tensor;
-use super::{External, OnnxError};
+use super::{External, OnnxError, quantization};
 use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
 use sidestage_tensor::{AlignedBytes, DType};
 use std::collections::HashMap;
@@ -51,6 +51,7 @@ pub(super) fn model<'a>(
     let port = |(value, var): (&Value<'_>, &Var)| Port { var: *var, ..declared(value, *var) };
     builder.model.outputs = outputs.map(port).collect();
     builder.model.bodies[0] = body;
+    quantization::declare(&mut builder.model);
     Ok(builder.model)
 }
 
@@ -66,7 +67,7 @@ fn declared(value: &Value<'_>, var: Var) -> Port {
     };
     let dims = value.dims.as_ref().map(|dims| dims.iter().map(dim).collect());
     let dtype = value.dtype.and_then(DType::from_onnx);
-    Port { var, kind: value.kind.clone(), dtype, also: None, dims }
+    Port { kind: value.kind.clone(), dtype, dims, ..Port::of(var) }
 }
 
 impl<'a> Builder<'a> {

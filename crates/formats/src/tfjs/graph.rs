@@ -7,7 +7,7 @@ use super::node::{Node, Nodes, Place};
 use super::tensor::tensor;
 use super::weights::{Manifest, Weight};
 use super::{TfjsError, Unplaced};
-use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Var};
+use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Var};
 use sidestage_tensor::DType;
 use std::collections::HashMap;
 
@@ -170,7 +170,7 @@ impl<'a> Builder<'a> {
         body.inputs.push(var);
         // What is computed with: who has only TensorFlow.js' types may give those.
         let also = dtype.map(computed).filter(|also| Some(*also) != dtype);
-        self.model.inputs.push(Port { var, kind: PortKind::Tensor, dtype, also, dims });
+        self.model.inputs.push(Port { dtype, also, dims, ..Port::of(var) });
         let var = match also {
             Some(dtype) => self.cast(var, dtype, body),
             None => var,
@@ -195,7 +195,7 @@ impl<'a> Builder<'a> {
         let var = self.model.var(output.name);
         body.calls.push(call("Identity", vec![Some(given)], vec![Some(var)], Vec::new()));
         body.outputs.push(var);
-        self.model.outputs.push(Port { var, kind: PortKind::Tensor, dtype, also: None, dims });
+        self.model.outputs.push(Port { dtype, dims, ..Port::of(var) });
         Ok(())
     }
 

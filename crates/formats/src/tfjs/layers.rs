@@ -8,7 +8,7 @@ use super::attributes::declared;
 use super::json::Json;
 use super::weights::{Manifest, Weight};
 use super::{TfjsError, Unplaced};
-use sidestage_ir::{Attribute, Body, Call, Model, Port, PortDim, PortKind, Var};
+use sidestage_ir::{Attribute, Body, Call, Model, Port, PortDim, Var};
 use sidestage_tensor::{AlignedBytes, DType, Tensor};
 use std::collections::HashMap;
 
@@ -108,8 +108,7 @@ pub(super) fn read(topology: &Json, manifest: Manifest) -> Result<Unplaced, Tfjs
         let identity = call("Identity", vec![Some(var)], vec![Some(named)], Vec::new());
         builder.body.calls.push(identity);
         builder.body.outputs.push(named);
-        let (kind, dtype, also, dims) = (PortKind::Tensor, None, None, None);
-        builder.model.outputs.push(Port { var: named, kind, dtype, also, dims });
+        builder.model.outputs.push(Port::of(named));
     }
     builder.model.bodies[0] = builder.body;
     let (model, constants) = (builder.model, builder.constants);
@@ -262,8 +261,8 @@ impl<'a> Builder<'a> {
         let var = self.model.var(name);
         self.body.inputs.push(var);
         let also = if dtype == DType::F32 { DType::I32 } else { DType::F32 };
-        let kind = PortKind::Tensor;
-        self.model.inputs.push(Port { var, kind, dtype: Some(dtype), also: Some(also), dims });
+        let port = Port { dtype: Some(dtype), also: Some(also), dims, ..Port::of(var) };
+        self.model.inputs.push(port);
         Ok(self.cast(var, dtype))
     }
 

@@ -1,9 +1,10 @@
 //! From the tables to a [`Model`].
 
 use super::flatbuffer::{Table, Tables};
-use super::tensor::{Info, Quantization, spend};
+use super::tensor::{self, Info, spend};
 use super::{TfliteError, flexbuffer, schema};
-use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Var};
+use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Quantization, Var};
+use sidestage_tensor::DType;
 use std::collections::{HashMap, HashSet};
 
 /// Most subgraphs in subgraphs, and calls in all: a file of a few lines could ask for 2^n.
@@ -196,7 +197,17 @@ impl<'a> Builder<'a> {
             Err(_) => PortDim::Free(String::new()),
         };
         let dims = Some(info.signature.iter().map(dim).collect());
-        Ok(Port { var, kind: PortKind::Tensor, dtype, also: None, dims })
+        let found = match info.dtype {
+            Some(DType::I8 | DType::U8 | DType::I16 | DType::U16 | DType::I32) => {
+                info.quantization(&mut self.budget)?
+            }
+            _ => None,
+        };
+        let quantization = found.and_then(|found| match found.scales[..] {
+            [scale] => Quantization::new(scale, found.zeros.first().copied().unwrap_or(0)),
+            _ => None,
+        });
+        Ok(Port { dtype, dims, quantization, ..Port::of(var) })
     }
 
     fn var(&mut self, name: &str) -> Result<Var, TfliteError> {
@@ -478,7 +489,7 @@ impl<'a> Builder<'a> {
         call: &mut Call,
     ) -> Result<(), TfliteError> {
         let found = self.graphs[graph].tensors[tensor].quantization(&mut self.budget)?;
-        if let Some(Quantization { scales, zeros, axis }) = found {
+        if let Some(tensor::Quantization { scales, zeros, axis }) = found {
             let mut add = |name: &str, value| {
                 call.attributes.push((format!("{which}.{name}"), value));
             };

@@ -6,7 +6,7 @@ use super::tensor::dtype;
 use sidestage_ir::Attribute;
 
 /// The operators by their numbers (`BuiltinOperator`).
-pub(super) const NAMES: &[&str] = &[
+pub const NAMES: &[&str] = &[
     "ADD",
     "AVERAGE_POOL_2D",
     "CONCATENATION",

@@ -1,5 +1,5 @@
 use super::{Memo, Outcome, Table, Trace};
-use crate::{Body, Call, Model, Port, PortKind, Var};
+use crate::{Body, Call, Model, Port, Var};
 use sidestage_tensor::Tensor;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,8 +65,7 @@ fn computed(
     }
     for var in alone.outputs.iter_mut().flatten() {
         *var = model.var("");
-        let kind = PortKind::Tensor;
-        model.outputs.push(Port { var: *var, kind, dtype: None, also: None, dims: None });
+        model.outputs.push(Port::of(*var));
     }
     let wanted: Vec<bool> = alone.outputs.iter().map(Option::is_some).collect();
     let outputs = alone.outputs.iter().copied().flatten().collect();

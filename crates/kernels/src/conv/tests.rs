@@ -79,6 +79,8 @@ pub(crate) fn plain(
             }
             sum += epilogue.bias.map_or(0.0, |bias| f64::from(bias[output]));
             sum += epilogue.add.map_or(0.0, |add| f64::from(add[row * groups * n + output]));
+            let slope = epilogue.slopes.filter(|_| sum < 0.0);
+            sum *= slope.map_or(1.0, |slopes| f64::from(slopes[output]));
             let done = match epilogue.activation {
                 Activation::None => sum,
                 Activation::Clip(least, most) => sum.clamp(least.into(), most.into()),
@@ -132,9 +134,11 @@ fn windows_of_all_kinds_are_as_defined() {
         let weights = random.floats(groups * k * n);
         let (rows, outputs) = (images * windows.outputs(), groups * n);
         let (bias, add) = (random.floats(outputs), random.floats(rows * outputs));
+        let slopes = random.floats(outputs);
         let epilogue = Epilogue {
             bias: (round % 3 == 0).then_some(&bias[..]),
             add: (round % 5 == 0).then_some(&add[..]),
+            slopes: (round % 8 == 0).then_some(&slopes[..]),
             activation: ACTIVATIONS[round % 4],
         };
         let weights_packed = packed(&weights, groups, k, n);
@@ -180,9 +184,11 @@ fn channels_by_themselves_are_as_defined() {
         let weights = random.floats(windows.taps() * channels);
         let rows = images * windows.outputs();
         let (bias, add) = (random.floats(channels), random.floats(rows * channels));
+        let slopes = random.floats(channels);
         let epilogue = Epilogue {
             bias: (round % 3 == 0).then_some(&bias[..]),
             add: (round % 5 == 0).then_some(&add[..]),
+            slopes: (round % 8 == 0).then_some(&slopes[..]),
             activation: ACTIVATIONS[round % 4],
         };
         let mut y = vec![f32::NAN; rows * channels];

@@ -78,32 +78,43 @@ impl Source for Gathered<'_> {
         let (windows, channels) = (self.args.windows, self.args.channels.0);
         let ([depth, height, width], [planes, lines, columns]) = (windows.input, windows.output);
         let [kernel_depth, kernel_height, kernel_width] = windows.kernel;
-        let (line, outside) = (width * channels, self.args.x.outside());
+        let (line, run) = (width * channels, kernel_width * self.per);
         // Taps side by side whose channels are all taken lie in one run.
         let joined = windows.dilation[2] == 1 && self.per == channels;
-        for (row, to) in rows.zip(room.chunks_exact_mut(stride)) {
+        // Where the lines of a window begin; `None`: outside.
+        let mut starts: Vec<Option<usize>> = Vec::new();
+        let mut row = rows.start;
+        while row < rows.end {
             let (image, at) = (row / windows.outputs(), row % windows.outputs());
             let [d, h, w] = [at / columns / lines % planes, at / columns % lines, at % columns];
-            let mut runs = to.chunks_exact_mut(kernel_width * self.per);
+            starts.clear();
             for kd in 0..kernel_depth {
                 let d = windows.place(0, d, kd);
-                for kh in 0..kernel_height {
-                    let Some(to) = runs.next() else { return };
-                    let (Some(d), Some(h)) = (d, windows.place(1, h, kh)) else {
-                        to.fill(outside);
-                        continue;
-                    };
-                    let start = ((image * depth + d) * height + h) * line;
-                    let x = &self.args.x.bytes[start..start + line];
-                    let left = w * windows.stride[2];
-                    let inside = left.checked_sub(windows.pad[2]).filter(|_| joined);
-                    let run = inside.and_then(|left| x.get(left * channels..)?.get(..to.len()));
-                    match run {
-                        Some(x) => copy_bytes(x, to),
-                        None => self.taps(x, w, to),
+                starts.extend((0..kernel_height).map(|kh| {
+                    let (d, h) = (d?, windows.place(1, h, kh)?);
+                    Some(((image * depth + d) * height + h) * line)
+                }));
+            }
+            let count = (columns - w).min(rows.end - row);
+            for (n, w) in (w..w + count).enumerate() {
+                let room = &mut room[(row - rows.start + n) * stride..];
+                let left = (w * windows.stride[2]).checked_sub(windows.pad[2]);
+                let left = left.map(|left| left * channels).filter(|left| left + run <= line);
+                for (tap, start) in starts.iter().enumerate() {
+                    let to = &mut room[tap * run..];
+                    match (*start, left.filter(|_| joined)) {
+                        (Some(start), Some(left)) => {
+                            copy_bytes(&self.args.x.bytes[start + left..], to, run);
+                        }
+                        (Some(start), None) => {
+                            let line = &self.args.x.bytes[start..start + line];
+                            self.taps(line, w, &mut to[..run]);
+                        }
+                        (None, _) => to[..run].fill(self.args.x.outside()),
                     }
                 }
             }
+            row += count;
         }
     }
 

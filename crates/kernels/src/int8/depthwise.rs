@@ -3,13 +3,14 @@
 //! The taps of a column of a window, up to four, are put side by side, so that the integer products take
 //! four taps of four channels at once. That is done once for all windows of a line that read the column.
 
-#![allow(unsafe_code, reason = "threads write disjoint parts of one buffer")]
+#![allow(unsafe_code, reason = "threads write disjoint parts of one buffer; places are in range")]
 
-use super::requantize::{Clip, EIGHT, Eight, sixteen};
+use super::requantize::{Rounding, sixteen};
 use super::{Int8, Requantize};
 use crate::lanes::{Dots, IntsOf, Lanes};
 use crate::window::Windows;
 use sidestage_tensor::SharedOut;
+use std::array::from_fn;
 use std::ops::Range;
 
 /// Channels of a tile.
@@ -93,7 +94,8 @@ struct Block {
     channel: usize,
     /// Where sums begin.
     start: [i32; CHANNELS],
-    of: [Eight; 2],
+    /// From sums to results.
+    factors: [f32; CHANNELS],
 }
 
 /// Where four lines of an image lie in `x`; `None`: outside.
@@ -105,7 +107,7 @@ impl DepthwiseInt8<'_> {
         let [kernel_depth, kernel_height, _] = windows.kernel;
         let [depth, height, width] = windows.input;
         let [planes, rows, columns] = windows.output;
-        let quick = self.results.is_quick().then(|| self.results.clip::<D::L>());
+        let to = self.results.lanes::<D::L>();
         // The last ones are computed again: they come out the same.
         let last = self.channels.saturating_sub(CHANNELS);
         let firsts = (0..self.channels).step_by(CHANNELS).map(|channel| channel.min(last));
@@ -130,7 +132,7 @@ impl DepthwiseInt8<'_> {
                 let part = window..columns.min(window + WINDOWS);
                 for block in &blocks {
                     self.mix::<D>(&taps, part.clone(), block.channel, &mut room);
-                    self.tile::<D>(&room, part.clone(), block, line * columns, quick);
+                    self.tile::<D>(&room, part.clone(), block, line * columns, &to);
                 }
             }
         }
@@ -149,24 +151,35 @@ impl DepthwiseInt8<'_> {
         let wanted = (windows.len() - 1) * stride + self.windows.kernel[2];
         let (first, width) = (windows.start * stride, self.windows.input[2]);
         let flip = D::L::bytes(&[self.x.flip(D::SIGNED); 16]);
-        let outside = D::L::xor(D::L::bytes(&[self.x.outside(); 16]), flip);
+        let outside = [self.x.outside(); 16];
+        let empty = D::L::store_bytes(D::L::xor(D::L::bytes(&outside), flip));
         let count = CHANNELS.min(self.channels);
+        // Columns before the line, in it, and behind it.
+        let before = pad.saturating_sub(first).min(wanted);
+        let place = first.saturating_sub(pad).min(width);
+        let inside = (wanted - before).min(width - place);
         room.resize(taps.len() * wanted, [[0; 16]; 4]);
         for (lines, room) in taps.iter().zip(room.chunks_exact_mut(wanted)) {
+            let (left, room) = room.split_at_mut(before);
+            let (room, right) = room.split_at_mut(inside);
+            left.iter_mut().chain(right).for_each(|to| *to = [empty; 4]);
+            let Some(last) = inside.checked_sub(1) else { continue };
+            let lines = lines.map(|line| match line {
+                Some(line) => (&self.x.bytes[line + place * self.channels..], self.channels),
+                None => (&outside[..], 0),
+            });
+            let lines = lines.map(|(from, step)| (&from[channel.min(step)..], step));
+            let whole = lines.iter().all(|(from, step)| from.len() >= last * step + 16);
             for (column, to) in room.iter_mut().enumerate() {
-                let at = (first + column).checked_sub(pad).filter(|at| *at < width);
-                let load = |line: Option<usize>| match line.zip(at) {
-                    None => outside,
-                    Some((line, at)) => {
-                        let from = &self.x.bytes[line + at * self.channels + channel..];
-                        let bytes = match from.first_chunk() {
-                            Some(bytes) => D::L::bytes(bytes),
-                            None => D::L::bytes(&part(from, count)),
-                        };
-                        D::L::xor(bytes, flip)
-                    }
-                };
-                let [a, b, c, d] = lines.map(load);
+                let [a, b, c, d] = lines.map(|(from, step)| {
+                    let at = column * step;
+                    let bytes = match whole {
+                        // SAFETY: the line has sixteen bytes in its last column.
+                        true => unsafe { *from.as_ptr().add(at).cast() },
+                        false => part(&from[at..], count),
+                    };
+                    D::L::xor(D::L::bytes(&bytes), flip)
+                });
                 let (first, second) = (D::L::interleave(a, b), D::L::interleave(c, d));
                 let low = D::L::interleave_pairs(first[0], second[0]);
                 let high = D::L::interleave_pairs(first[1], second[1]);
@@ -185,12 +198,13 @@ impl DepthwiseInt8<'_> {
     fn block(&self, channel: usize, zero: i32) -> Block {
         let sums: &[[u8; 4]; CHANNELS] = bytemuck::cast_ref(self.row(0, channel));
         let end = self.channels.min(channel + CHANNELS);
-        let start = std::array::from_fn(|lane| {
+        let start = from_fn(|lane| {
             let bias = self.bias.and_then(|bias| bias.get(channel + lane)).copied().unwrap_or(0);
             bias.wrapping_sub(zero.wrapping_mul(i32::from_le_bytes(sums[lane])))
         });
-        let half = |first: usize| self.results.eight(end.min(first)..end.min(first + EIGHT));
-        Block { channel, start, of: [half(channel), half(channel + EIGHT)] }
+        let factors =
+            from_fn(|lane| self.results.factor(end.saturating_sub(1).min(channel + lane)));
+        Block { channel, start, factors }
     }
 
     /// Sixteen channels of some windows.
@@ -201,24 +215,30 @@ impl DepthwiseInt8<'_> {
         windows: Range<usize>,
         block: &Block,
         line: usize,
-        quick: Option<Clip<D::L>>,
+        to: &Rounding<D::L>,
     ) {
         let (stride, kernel_width) = (self.windows.stride[2], self.windows.kernel[2]);
         let wanted = (windows.len() - 1) * stride + kernel_width;
         let (channel, count) = (block.channel, CHANNELS.min(self.channels));
-        let fours = block.start.as_chunks::<4>().0;
-        let halves = block.of.each_ref().map(|half| half.lanes::<D::L>());
-        let of = [halves[0][0], halves[0][1], halves[1][0], halves[1][1]];
+        let (starts, factors) = (block.start.as_chunks().0, block.factors.as_chunks().0);
+        let starts: [IntsOf<D>; 4] = from_fn(|i| D::L::load_i(&starts[i]));
+        let factors = from_fn(|i| D::L::load(&factors[i]));
+        let [rows, room] = DepthwiseInt8::packed(self.windows.kernel, self.channels);
+        assert_eq!(mixed.len(), (rows - 1) / kernel_width * wanted, "as many columns as are read");
+        let weights = &self.weights[4 * (room + channel)..4 * rows * room];
         for at in (0..windows.len()).step_by(2) {
             // The last one twice, if it has none beside it.
             let two = [at, (at + 1).min(windows.len() - 1)];
-            let mut sums: [[IntsOf<D>; 4]; 2] = [[0, 1, 2, 3].map(|i| D::L::load_i(&fours[i])); 2];
+            let mut sums = [starts; 2];
             for (group, columns) in mixed.chunks_exact(wanted).enumerate() {
                 for kw in 0..kernel_width {
-                    let w = self.row(1 + group * kernel_width + kw, channel);
+                    let row = 4 * room * (group * kernel_width + kw);
+                    // SAFETY: a row has sixteen channels from this one on.
+                    let w: &Column = unsafe { &*weights.as_ptr().add(row).cast() };
                     let w = w.each_ref().map(|four| D::whole(D::L::bytes(four)));
                     unrolled!(2, window => {
-                        let x = &columns[two[window] * stride + kw];
+                        // SAFETY: windows have all of their columns.
+                        let x = unsafe { columns.get_unchecked(two[window] * stride + kw) };
                         unrolled!(4, i => {
                             let x = D::sixteen(D::L::bytes(&x[i]));
                             sums[window][i] = D::add_products(sums[window][i], x, w[i]);
@@ -227,11 +247,7 @@ impl DepthwiseInt8<'_> {
                 }
             }
             unrolled!(2, window => {
-                let quick = quick.and_then(|clip| sixteen::<D::L>(sums[window], of, clip));
-                let bytes = match quick {
-                    Some(bytes) => self.results.signs(bytes),
-                    None => self.exactly(channel, &bytemuck::cast(sums[window].map(D::L::store_i))),
-                };
+                let bytes = D::L::store_bytes(sixteen::<D::L>(sums[window], factors, to));
                 let at = (line + windows.start + two[window]) * self.channels + channel;
                 // SAFETY: these channels of the window are ours, and no other slice of them lives.
                 let cells = unsafe { self.y.part(at..at + count) };
@@ -241,11 +257,6 @@ impl DepthwiseInt8<'_> {
                 }
             });
         }
-    }
-
-    #[inline(never)]
-    fn exactly(&self, channel: usize, sums: &[i32; CHANNELS]) -> [u8; CHANNELS] {
-        std::array::from_fn(|lane| self.results.of(channel + lane, sums[lane]))
     }
 }
 

@@ -3,15 +3,19 @@
 #![allow(unsafe_code, reason = "threads write disjoint parts of one buffer; indices are in range")]
 
 use super::pack::{packed_steps, sums};
-use super::requantize::{Clip, EIGHT, Eight, sixteen};
+use super::requantize::{EIGHT, Rounding, sixteen};
 use super::{Int8, Requantize};
 use crate::lanes::{Dots, IntsOf, Lanes};
 use sidestage_tensor::SharedOut;
 use std::array::from_fn;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Rows of a tile: its eight vectors of sums, two of weights and the activations stay in registers.
 const ROWS: usize = 4;
+
+/// What may be written behind gathered rows: runs of bytes are copied sixteen at a time.
+pub(super) const SLACK: usize = 16;
 
 /// Rows that are gathered at once.
 const BLOCK: usize = 64;
@@ -73,7 +77,8 @@ impl GemmInt8<'_> {
 
 /// Where rows of activations come from.
 pub(super) trait Source {
-    /// Some rows as they are, one every `stride` bytes; what is behind each is left.
+    /// Some rows as they are, one every `stride` bytes; what is behind each may be anything. The room is
+    /// [`SLACK`] bytes longer than they are.
     fn gather(&self, rows: Range<usize>, room: &mut [u8], stride: usize);
 
     /// Those rows, if they lie side by side already.
@@ -121,10 +126,9 @@ struct Panel {
     start: [i32; EIGHT],
     /// What stands for 0 in the weights.
     zeros: [i32; EIGHT],
-    /// Of results that are bytes.
-    of: Eight,
+    /// Of results that are bytes or numbers.
+    factors: [f32; EIGHT],
     /// Of results that are numbers.
-    scale: [f32; EIGHT],
     bias: [f32; EIGHT],
 }
 
@@ -136,8 +140,8 @@ struct Block<'a, L: Lanes> {
     stride: usize,
     /// The sum of each, if they matter.
     sums: &'a [i32],
-    /// The limits of bytes that single precision tells.
-    quick: Option<Clip<L>>,
+    /// Of results that are bytes.
+    to: Option<&'a Rounding<L>>,
 }
 
 impl Product<'_> {
@@ -146,15 +150,15 @@ impl Product<'_> {
         let prepared: Vec<Panel> =
             panels.clone().map(|panel| self.panel(panel, self.x.moved(D::SIGNED))).collect();
         let flip = self.x.flip(D::SIGNED);
-        let quick = match &self.results {
-            Int8Results::Bytes(of, _) if of.is_quick() => Some(of.clip::<D::L>()),
+        let to = match &self.results {
+            Int8Results::Bytes(to, _) => Some(to.lanes::<D::L>()),
             _ => None,
         };
         let weighed = self.zeros.iter().any(|zero| *zero != 0);
         let (mut room, mut sums) = (Vec::new(), Vec::new());
         for start in rows.clone().step_by(BLOCK) {
             let rows = start..rows.end.min(start + BLOCK);
-            room.resize(rows.len().next_multiple_of(ROWS) * stride, 0);
+            room.resize(rows.len().next_multiple_of(ROWS) * stride + SLACK, 0);
             self.gather(rows.clone(), &mut room, stride, flip);
             if weighed {
                 sums.clear();
@@ -167,10 +171,9 @@ impl Product<'_> {
                 };
                 (0..rows.len()).for_each(|at| sums.push(of(&room[at * stride..][..stride])));
             }
-            let block = Block { rows, x: &room, stride, sums: &sums, quick };
+            let block = Block { rows, x: &room, stride, sums: &sums, to: to.as_ref() };
             for (of, panel) in prepared.iter().zip(panels.clone()) {
-                let tiles = block.rows.clone().step_by(ROWS);
-                tiles.for_each(|row| self.tile::<D>(&block, row, panel, of));
+                self.tiles::<D>(&block, panel, of);
             }
         }
     }
@@ -210,135 +213,112 @@ impl Product<'_> {
             let sum = both.wrapping_sub(x_zero.wrapping_mul(of_weights[lane]));
             sum.wrapping_add(bias.copied().unwrap_or(0))
         });
-        let (mut of, mut factors, mut terms) = (Eight::default(), [0.0; EIGHT], [0.0; EIGHT]);
+        let (mut factors, mut terms) = ([0.0; EIGHT], [0.0; EIGHT]);
         let columns = self.place.0 + columns.start..self.place.0 + columns.end;
-        match &self.results {
-            Int8Results::Bytes(results, _) => of = results.eight(columns),
-            Int8Results::Sums(_) => {}
-            Int8Results::Numbers { scale, bias, .. } => {
-                for (lane, column) in columns.enumerate() {
+        for (lane, column) in columns.enumerate() {
+            match &self.results {
+                Int8Results::Bytes(to, _) => factors[lane] = to.factor(column),
+                Int8Results::Sums(_) => {}
+                Int8Results::Numbers { scale, bias, .. } => {
                     factors[lane] = *scale.get(column).unwrap_or(&scale[0]);
                     terms[lane] = bias.map_or(0.0, |bias| bias[column]);
                 }
             }
         }
-        Panel { start, zeros, of, scale: factors, bias: terms }
+        Panel { start, zeros, factors, bias: terms }
     }
 
+    /// A panel of a block's rows, tile by tile.
     #[inline(never)]
-    fn tile<D: Dots>(&self, block: &Block<'_, D::L>, row: usize, panel: usize, of: &Panel) {
-        let (steps, at) = (block.stride / 4, row - block.rows.start);
-        let x: [&[[u8; 4]]; ROWS] = from_fn(|r| {
-            let row = &block.x[(at + r) * block.stride..][..block.stride];
-            &row.as_chunks().0[..steps]
-        });
+    fn tiles<D: Dots>(&self, block: &Block<'_, D::L>, panel: usize, of: &Panel) {
+        let steps = block.stride / 4;
         let all: &[Step] = bytemuck::cast_slice(self.weights);
         let weights = &all[panel * packed_steps(self.k) + 1..][..steps];
         let starts = of.start.as_chunks().0;
-        let mut sums: [[IntsOf<D>; 2]; ROWS] =
-            [[D::L::load_i(&starts[0]), D::L::load_i(&starts[1])]; ROWS];
-        // One step a turn: of several the compiler orders the products by sums, each of which would
-        // wait for the last.
-        for i in 0..steps {
-            // SAFETY: each of the slices has as many steps.
-            let step = unsafe { weights.get_unchecked(i) };
-            let w = step.each_ref().map(|half| D::whole(D::L::bytes(half)));
-            unrolled!(ROWS, r => {
-                // SAFETY: as above.
-                let x = D::four(unsafe { x[r].get_unchecked(i) });
-                let [low, high] = sums[r];
-                sums[r] = [D::add_products(low, x, w[0]), D::add_products(high, x, w[1])];
-            });
-        }
-        let count = (block.rows.end - row).min(ROWS);
-        if let (Int8Results::Bytes(results, y), Some(clip), []) =
-            (&self.results, block.quick, block.sums)
-        {
-            let four = of.of.lanes::<D::L>();
-            let four = [four[0], four[1], four[0], four[1]];
-            unrolled!(2, pair => {
-                let two = [sums[2 * pair], sums[2 * pair + 1]];
-                let rows = row + 2 * pair..row + count.min(2 * pair + 2);
-                self.pair::<D>(results, *y, two, (four, clip), rows, (panel, of));
-            });
-            return;
-        }
-        for (r, sums) in sums.into_iter().enumerate().take(count) {
-            let mut sums: [i32; EIGHT] = bytemuck::cast(sums.map(D::L::store_i));
-            if let Some(of_row) = block.sums.get(at + r) {
-                for (sum, zero) in sums.iter_mut().zip(&of.zeros) {
-                    *sum = sum.wrapping_sub(zero.wrapping_mul(*of_row));
+        let starts = [D::L::load_i(&starts[0]), D::L::load_i(&starts[1])];
+        for at in (0..block.rows.len()).step_by(ROWS) {
+            let x = block.x[at * block.stride..][..ROWS * block.stride].as_chunks::<4>().0;
+            let mut sums: [[IntsOf<D>; 2]; ROWS] = [starts; ROWS];
+            // One step a turn: of several the compiler orders the products by sums, each of which would
+            // wait for the last.
+            for i in 0..steps {
+                // SAFETY: there are as many steps of weights, and of each row.
+                let step = unsafe { weights.get_unchecked(i) };
+                let w = step.each_ref().map(|half| D::whole(D::L::bytes(half)));
+                unrolled!(ROWS, r => {
+                    // SAFETY: as above.
+                    let x = D::four(unsafe { x.get_unchecked(r * steps + i) });
+                    let [low, high] = sums[r];
+                    sums[r] = [D::add_products(low, x, w[0]), D::add_products(high, x, w[1])];
+                });
+            }
+            // What is read behind the sums stays where it is: they are to stay in registers.
+            let (block, of) = black_box((block, of));
+            if !block.sums.is_empty() {
+                unrolled!(ROWS, r => {
+                    let of_row = block.sums.get(at + r).copied().unwrap_or(0);
+                    sums[r] = weighed::<D>(sums[r], &of.zeros, of_row);
+                });
+            }
+            let factors = of.factors.as_chunks().0;
+            let factors = [D::L::load(&factors[0]), D::L::load(&factors[1])];
+            let row = block.rows.start + at;
+            let count = (block.rows.end - row).min(ROWS);
+            match (&self.results, block.to) {
+                (Int8Results::Bytes(_, y), Some(to)) => {
+                    let four = [factors[0], factors[1], factors[0], factors[1]];
+                    unrolled!(2, pair => {
+                        let [[a, b], [c, d]] = [sums[2 * pair], sums[2 * pair + 1]];
+                        let bytes = D::L::store_bytes(sixteen::<D::L>([a, b, c, d], four, to));
+                        let bytes = bytes.as_chunks::<EIGHT>().0;
+                        unrolled!(2, r => if 2 * pair + r < count {
+                            self.put(*y, row + 2 * pair + r, panel, &bytes[r]);
+                        });
+                    });
                 }
-            }
-            self.put(row + r, panel, of, &sums);
-        }
-    }
-
-    /// Up to two rows of bytes.
-    #[inline(always)]
-    fn pair<D: Dots>(
-        &self,
-        results: &Requantize,
-        y: SharedOut<'_, u8>,
-        sums: [[IntsOf<D>; 2]; 2],
-        (four, clip): ([super::requantize::Four<D::L>; 4], Clip<D::L>),
-        rows: Range<usize>,
-        (panel, of): (usize, &Panel),
-    ) {
-        let all = [sums[0][0], sums[0][1], sums[1][0], sums[1][1]];
-        let Some(bytes) = sixteen::<D::L>(all, four, clip) else {
-            for (row, sums) in rows.zip(sums) {
-                self.put(row, panel, of, &bytemuck::cast(sums.map(D::L::store_i)));
-            }
-            return;
-        };
-        let bytes = results.signs(bytes);
-        for (row, bytes) in rows.zip(bytes.as_chunks::<EIGHT>().0) {
-            let places = self.places(row, panel);
-            // SAFETY: these columns of the row are ours, and no other slice of them lives.
-            let cells = unsafe { y.part(places) };
-            match cells.first_chunk_mut::<EIGHT>() {
-                Some(cells) => *cells = *bytes,
-                None => cells.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell = *byte),
+                (Int8Results::Numbers { y, .. }, _) => {
+                    let bias = of.bias.as_chunks().0;
+                    unrolled!(ROWS, r => if r < count {
+                        let mut numbers = [[0.0; 4]; 2];
+                        unrolled!(2, half => {
+                            let number = D::L::mul(D::L::to_f(sums[r][half]), factors[half]);
+                            let number = D::L::add(number, D::L::load(&bias[half]));
+                            numbers[half] = D::L::store(number);
+                        });
+                        self.put(*y, row + r, panel, bytemuck::cast_ref(&numbers));
+                    });
+                }
+                (Int8Results::Sums(y), _) => {
+                    unrolled!(ROWS, r => if r < count {
+                        let sums = sums[r].map(D::L::store_i);
+                        self.put(*y, row + r, panel, bytemuck::cast_ref(&sums));
+                    });
+                }
+                (Int8Results::Bytes(..), None) => unreachable!("bytes are rounded"),
             }
         }
     }
 
-    /// Where a panel's columns of a row lie among all results.
+    /// Writes a panel's results of a row.
     #[inline(always)]
-    fn places(&self, row: usize, panel: usize) -> Range<usize> {
+    fn put<T: Copy>(&self, y: SharedOut<'_, T>, row: usize, panel: usize, results: &[T; EIGHT]) {
         let (columns, at) = (self.columns(panel), self.place.0 + row * self.place.1);
-        at + columns.start..at + columns.end
-    }
-
-    /// Writes what becomes of a row's sums, one by one.
-    #[inline(never)]
-    fn put(&self, row: usize, panel: usize, of: &Panel, sums: &[i32; EIGHT]) {
-        let places = self.places(row, panel);
-        let first = self.place.0 + panel * EIGHT;
-        match &self.results {
-            Int8Results::Bytes(results, y) => {
-                // SAFETY: these columns of the row are ours, and no other slice of them lives.
-                let cells = unsafe { y.part(places) };
-                for (lane, cell) in cells.iter_mut().enumerate() {
-                    *cell = results.of(first + lane, sums[lane]);
-                }
-            }
-            Int8Results::Sums(y) => {
-                // SAFETY: as above.
-                let cells = unsafe { y.part(places) };
-                cells.copy_from_slice(&sums[..cells.len()]);
-            }
-            Int8Results::Numbers { y, .. } => {
-                let numbers: [f32; EIGHT] =
-                    from_fn(|lane| sums[lane] as f32 * of.scale[lane] + of.bias[lane]);
-                // SAFETY: as above.
-                let cells = unsafe { y.part(places) };
-                match cells.first_chunk_mut() {
-                    Some(cells) => *cells = numbers,
-                    None => cells.copy_from_slice(&numbers[..cells.len()]),
-                }
-            }
+        // SAFETY: these columns of the row are ours, and no other slice of them lives.
+        let cells = unsafe { y.part(at + columns.start..at + columns.end) };
+        match cells.first_chunk_mut() {
+            Some(cells) => *cells = *results,
+            None => cells.iter_mut().zip(results).for_each(|(cell, one)| *cell = *one),
         }
     }
+}
+
+/// Sums of a row without what the weights' zeros contribute.
+#[inline(never)]
+fn weighed<D: Dots>(sums: [IntsOf<D>; 2], zeros: &[i32; EIGHT], of_row: i32) -> [IntsOf<D>; 2] {
+    let mut sums: [i32; EIGHT] = bytemuck::cast(sums.map(D::L::store_i));
+    for (sum, zero) in sums.iter_mut().zip(zeros) {
+        *sum = sum.wrapping_sub(zero.wrapping_mul(of_row));
+    }
+    let halves = sums.as_chunks().0;
+    [D::L::load_i(&halves[0]), D::L::load_i(&halves[1])]
 }

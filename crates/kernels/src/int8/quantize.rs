@@ -1,4 +1,6 @@
-//! From numbers to bytes.
+//! From numbers to bytes, and back.
+
+use super::Int8;
 
 /// How a half is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,20 @@ pub fn quantize_int8(
                 *out = y.wrapping_add(zero).max(least).min(most) as u8;
             }
         }
+    }
+}
+
+/// `(x - zero) * scale` of bytes.
+///
+/// # Panics
+/// If there are not as many results as bytes.
+pub fn dequantize_int8(x: Int8<'_>, scale: f32, out: &mut [f32]) {
+    assert_eq!(x.bytes.len(), out.len(), "as many results as bytes");
+    let of = |x: i32, zero: i32| x.wrapping_sub(zero) as f32 * scale;
+    let all = x.bytes.iter().zip(out);
+    match x.signed {
+        true => all.for_each(|(byte, out)| *out = of(byte.cast_signed().into(), x.zero)),
+        false => all.for_each(|(byte, out)| *out = of((*byte).into(), x.zero)),
     }
 }
 
@@ -101,6 +117,18 @@ mod tests {
                 assert!(out.iter().copied().eq(theirs));
             }
         }
+    }
+
+    #[test]
+    fn bytes_are_numbers_of_their_scale() {
+        let bytes = [0, 1, 127, 128, 255];
+        let of = |signed, zero| {
+            let mut out = [0.0; 5];
+            dequantize_int8(Int8 { bytes: &bytes, signed, zero }, 0.5, &mut out);
+            out
+        };
+        assert_eq!(of(false, 3), [-1.5, -1.0, 62.0, 62.5, 126.0]);
+        assert_eq!(of(true, -3), [1.5, 2.0, 65.0, -62.5, 1.0]);
     }
 
     #[test]

@@ -41,6 +41,10 @@ impl Lanes for Portable {
         from_fn(|i| a[i] * b[i])
     }
     #[inline(always)]
+    fn div(a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|i| a[i] / b[i])
+    }
+    #[inline(always)]
     fn max(a: Self::F, b: Self::F) -> Self::F {
         from_fn(|i| if b[i] > a[i] { b[i] } else { a[i] })
     }
@@ -60,6 +64,14 @@ impl Lanes for Portable {
     #[inline(always)]
     fn at_most(value: Self::F, most: Self::F) -> Self::F {
         from_fn(|i| if value[i] > most[i] { most[i] } else { value[i] })
+    }
+    #[inline(always)]
+    fn largest(most: Self::F, value: Self::F) -> Self::F {
+        from_fn(|i| if value[i] > most[i] || value[i].is_nan() { value[i] } else { most[i] })
+    }
+    #[inline(always)]
+    fn sloped(value: Self::F, slope: Self::F) -> Self::F {
+        from_fn(|i| if value[i] < 0.0 { value[i] * slope[i] } else { value[i] })
     }
     #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
@@ -113,24 +125,8 @@ impl Lanes for Portable {
         value
     }
     #[inline(always)]
-    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
-        from_fn(|i| if of[i] < 0 { value[i] } else { 0.0 })
-    }
-    #[inline(always)]
-    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
-        from_fn(|i| flags[i] | i32::from(value[i].to_bits() & 0x7ff8 == 0))
-    }
-    #[inline(always)]
-    fn no_flags() -> Self::I {
-        [0; 4]
-    }
-    #[inline(always)]
-    fn any(flags: Self::I) -> bool {
-        flags != [0; 4]
-    }
-    #[inline(always)]
-    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
-        from_fn(|i| (values[i / 4][i % 4].to_bits() >> 15) as u8)
+    fn low_bytes(values: [Self::F; 4]) -> Self::B {
+        from_fn(|i| values[i / 4][i % 4].to_bits() as u8)
     }
     #[inline(always)]
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
@@ -178,6 +174,10 @@ impl Lanes for Portable {
     #[inline(always)]
     fn xor(a: Self::B, b: Self::B) -> Self::B {
         from_fn(|i| a[i] ^ b[i])
+    }
+    #[inline(always)]
+    fn add_bytes(a: Self::B, b: Self::B) -> Self::B {
+        from_fn(|i| a[i].wrapping_add(b[i]))
     }
     #[inline(always)]
     fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {

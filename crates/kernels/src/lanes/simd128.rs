@@ -82,6 +82,10 @@ impl Lanes for Simd128 {
         f32x4_mul(a, b)
     }
     #[inline(always)]
+    fn div(a: Self::F, b: Self::F) -> Self::F {
+        f32x4_div(a, b)
+    }
+    #[inline(always)]
     fn max(a: Self::F, b: Self::F) -> Self::F {
         f32x4_pmax(a, b)
     }
@@ -103,6 +107,16 @@ impl Lanes for Simd128 {
     #[inline(always)]
     fn at_most(value: Self::F, most: Self::F) -> Self::F {
         f32x4_pmin(value, most)
+    }
+    #[inline(always)]
+    fn largest(most: Self::F, value: Self::F) -> Self::F {
+        let taken = v128_or(f32x4_gt(value, most), f32x4_ne(value, value));
+        v128_bitselect(value, most, taken)
+    }
+    #[inline(always)]
+    fn sloped(value: Self::F, slope: Self::F) -> Self::F {
+        let below = f32x4_lt(value, f32x4_splat(0.0));
+        v128_bitselect(f32x4_mul(value, slope), value, below)
     }
     #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
@@ -212,30 +226,14 @@ impl Lanes for Simd128 {
         out
     }
     #[inline(always)]
-    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
-        v128_and(i32x4_shr(of, 31), value)
-    }
-    /// The least of the fractions' bits so far.
-    #[inline(always)]
-    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
-        u32x4_min(flags, v128_and(value, i32x4_splat(0x7ff8)))
-    }
-    #[inline(always)]
-    fn no_flags() -> Self::I {
-        i32x4_splat(-1)
-    }
-    #[inline(always)]
-    fn any(flags: Self::I) -> bool {
-        !i32x4_all_true(flags)
-    }
-    #[inline(always)]
-    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
-        // The exponent stays in the sixteen bits until there are eight numbers in a vector.
-        let [a, b, c, d] = values.map(|value| u32x4_shr(value, 15));
-        let exponent = u16x8_splat(0x8700);
-        let low = i16x8_sub(u16x8_narrow_i32x4(a, b), exponent);
-        let high = i16x8_sub(u16x8_narrow_i32x4(c, d), exponent);
-        Self::store_bytes(u8x16_narrow_i16x8(low, high))
+    fn low_bytes([a, b, c, d]: [Self::F; 4]) -> Self::B {
+        // By shifts and a blend: the compiler makes several instructions of `narrow`, for it knows what
+        // saturates only as a minimum and a maximum.
+        let words =
+            |low, high| i16x8_shuffle::<0, 9, 2, 11, 4, 13, 6, 15>(low, i32x4_shl(high, 16));
+        let low = v128_and(words(a, b), u16x8_splat(255));
+        let bytes = v128_or(low, i16x8_shl(words(c, d), 8));
+        i8x16_shuffle::<0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15>(bytes, bytes)
     }
     #[inline(always)]
     fn weigh(sums: &[i16; 2], by: [i16; 2]) -> Self::I {
@@ -282,6 +280,10 @@ impl Lanes for Simd128 {
     #[inline(always)]
     fn xor(a: Self::B, b: Self::B) -> Self::B {
         v128_xor(a, b)
+    }
+    #[inline(always)]
+    fn add_bytes(a: Self::B, b: Self::B) -> Self::B {
+        u8x16_add(a, b)
     }
     #[inline(always)]
     fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {

@@ -74,6 +74,10 @@ impl Lanes for Sse2 {
         sse2!(_mm_mul_ps(a, b))
     }
     #[inline(always)]
+    fn div(a: Self::F, b: Self::F) -> Self::F {
+        sse2!(_mm_div_ps(a, b))
+    }
+    #[inline(always)]
     fn max(a: Self::F, b: Self::F) -> Self::F {
         // The second operand is the result unless the first is larger.
         sse2!(_mm_max_ps(b, a))
@@ -96,6 +100,17 @@ impl Lanes for Sse2 {
     #[inline(always)]
     fn at_most(value: Self::F, most: Self::F) -> Self::F {
         sse2!(_mm_min_ps(most, value))
+    }
+    #[inline(always)]
+    fn largest(most: Self::F, value: Self::F) -> Self::F {
+        let taken = sse2!(_mm_or_ps(_mm_cmpgt_ps(value, most), _mm_cmpunord_ps(value, value)));
+        sse2!(_mm_or_ps(_mm_and_ps(taken, value), _mm_andnot_ps(taken, most)))
+    }
+    #[inline(always)]
+    fn sloped(value: Self::F, slope: Self::F) -> Self::F {
+        let below = sse2!(_mm_cmplt_ps(value, _mm_setzero_ps()));
+        let product = sse2!(_mm_mul_ps(value, slope));
+        sse2!(_mm_or_ps(_mm_and_ps(below, product), _mm_andnot_ps(below, value)))
     }
     #[inline(always)]
     fn load_f32(from: &[u8; 16]) -> Self::F {
@@ -221,34 +236,11 @@ impl Lanes for Sse2 {
         })
     }
     #[inline(always)]
-    fn where_negative(of: Self::I, value: Self::F) -> Self::F {
-        sse2!(_mm_and_ps(_mm_castsi128_ps(_mm_srai_epi32::<31>(of)), value))
-    }
-    #[inline(always)]
-    fn flag_whole(flags: Self::I, value: Self::F) -> Self::I {
+    fn low_bytes(values: [Self::F; 4]) -> Self::B {
         sse2!({
-            let fraction = _mm_and_si128(_mm_castps_si128(value), _mm_set1_epi32(0x7ff8));
-            _mm_or_si128(flags, _mm_cmpeq_epi32(fraction, _mm_setzero_si128()))
-        })
-    }
-    #[inline(always)]
-    fn no_flags() -> Self::I {
-        Self::zero()
-    }
-    #[inline(always)]
-    fn any(flags: Self::I) -> bool {
-        sse2!(_mm_movemask_epi8(flags) != 0)
-    }
-    #[inline(always)]
-    fn whole_parts(values: [Self::F; 4]) -> [u8; 16] {
-        sse2!({
-            let part = |value| {
-                let bits = _mm_srli_epi32::<15>(_mm_castps_si128(value));
-                _mm_sub_epi32(bits, _mm_set1_epi32(0x8700))
-            };
-            let [a, b, c, d] = values.map(part);
-            let bytes = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
-            Self::store_bytes(bytes)
+            let low = |value| _mm_and_si128(_mm_castps_si128(value), _mm_set1_epi32(255));
+            let [a, b, c, d] = values.map(low);
+            _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d))
         })
     }
     #[inline(always)]
@@ -310,6 +302,10 @@ impl Lanes for Sse2 {
     #[inline(always)]
     fn xor(a: Self::B, b: Self::B) -> Self::B {
         sse2!(_mm_xor_si128(a, b))
+    }
+    #[inline(always)]
+    fn add_bytes(a: Self::B, b: Self::B) -> Self::B {
+        sse2!(_mm_add_epi8(a, b))
     }
     #[inline(always)]
     fn interleave(a: Self::B, b: Self::B) -> [Self::B; 2] {

@@ -1,5 +1,4 @@
-//! Products of bytes with every set of integer products, against their definition with LiteRT's rounding
-//! by integers: all bits.
+//! Products of bytes with every set of integer products, against their definition: all bits.
 
 #![allow(unsafe_code, reason = "results are read while kernels may write them again")]
 
@@ -7,8 +6,8 @@ use super::Random;
 use crate::int8::Int8Work;
 use crate::lanes::{Dots, Generic, every};
 use crate::{
-    ConvInt8, DepthwiseInt8, GemmInt8, Int8, Int8Results, Multiplier, Requantize, Windows,
-    pack_depthwise_int8, pack_int8, packed_steps, panels, requantize,
+    Arithmetic, BinaryInt8, ConvInt8, DepthwiseInt8, GemmInt8, Int8, Int8Results, Requantize,
+    Windows, binary_int8, pack_depthwise_int8, pack_int8, packed_steps, panels,
 };
 use sidestage_tensor::SharedOut;
 
@@ -16,6 +15,7 @@ pub(super) fn check(random: &mut Random) -> Result<usize, String> {
     let mut compared = rounding(random)?;
     for _ in 0..24 {
         compared += product(random)? + convolution(random)? + channels(random)?;
+        compared += binary(random)?;
     }
     Ok(compared)
 }
@@ -36,7 +36,7 @@ fn zero(signed: bool, random: &mut Random) -> i32 {
 
 /// Results that are spread over all bytes, of sums of so many products.
 struct Rounding {
-    multipliers: Vec<Multiplier>,
+    factors: Vec<f32>,
     zero: i32,
     limits: [i32; 2],
     signed: bool,
@@ -52,24 +52,28 @@ impl Rounding {
             1 => [zero, least + 255],
             _ => [zero, (zero + 100).min(least + 255)],
         };
-        let unit = 64.0 / (5000.0 * (terms.max(1) as f64).sqrt());
+        let unit = 64.0 / (5000.0 * (terms.max(1) as f32).sqrt());
         // Some are powers of two, whose results often lie between two bytes.
         let one = |random: &mut Random| match random.below(4) {
-            0 => Multiplier::new(0.5_f64.powi(1 + random.below(12) as i32)),
-            _ => Multiplier::new(unit * (1.1 + f64::from(random.float()))),
+            0 => 0.5_f32.powi(1 + random.below(12) as i32),
+            _ => unit * (1.1 + random.float()),
         };
         let count = if random.below(3) == 0 { 1 } else { columns };
-        Self { multipliers: (0..count).map(|_| one(random)).collect(), zero, limits, signed }
+        Self { factors: (0..count).map(|_| one(random)).collect(), zero, limits, signed }
     }
 
     fn kernel(&self) -> Requantize {
-        Requantize::new(self.multipliers.clone(), self.zero, self.limits, self.signed)
+        Requantize::new(self.factors.clone(), self.zero, self.limits, self.signed)
     }
 
     fn of(&self, column: usize, sum: i32) -> u8 {
-        let at = if self.multipliers.len() == 1 { 0 } else { column };
-        let y = self.multipliers[at].of(sum).saturating_add(self.zero);
-        y.clamp(self.limits[0], self.limits[1]) as u8
+        let at = if self.factors.len() == 1 { 0 } else { column };
+        self.rounded(sum as f32 * self.factors[at])
+    }
+
+    fn rounded(&self, value: f32) -> u8 {
+        let y = value.round_ties_even() + self.zero as f32;
+        y.clamp(self.limits[0] as f32, self.limits[1] as f32) as i32 as u8
     }
 }
 
@@ -87,20 +91,52 @@ fn same<T: PartialEq + std::fmt::Debug>(
 
 fn rounding(random: &mut Random) -> Result<usize, String> {
     let mut compared = 0;
-    for scale in [0.9, 0.5, 0.25, 0.1, 1.0 / 64.0, 0.003, 1e-5, 2.5] {
+    for scale in [0.9, 0.5, 0.25, 0.1, 1.0 / 64.0, 0.003, 1e-5, 2.5, 1e30] {
         for _ in 0..4 {
             let mut rounding = Rounding::new(1, 1, random);
-            rounding.multipliers = vec![Multiplier::new(scale)];
-            let most = (300.0 / scale) as usize;
+            rounding.factors = vec![scale];
+            let most = (300.0 / scale) as usize + 2;
             let sums: Vec<i32> = (0..300)
                 .map(|_| random.below(2 * most) as i32 - most as i32)
-                .chain([i32::MIN / 4, i32::MAX / 4, 0, 1, -1])
+                .chain([i32::MIN, i32::MIN / 4, i32::MAX / 4, i32::MAX, 0, 1, -1])
                 .collect();
-            let mut ours = vec![0; sums.len()];
-            requantize(&rounding.kernel(), &sums, &mut ours);
+            let kernel = rounding.kernel();
+            let ours: Vec<u8> = sums.iter().map(|sum| kernel.of(0, *sum)).collect();
             let theirs: Vec<u8> = sums.iter().map(|sum| rounding.of(0, *sum)).collect();
             compared += same("requantize", &ours, &theirs)?;
         }
+    }
+    Ok(compared)
+}
+
+fn binary(random: &mut Random) -> Result<usize, String> {
+    let rounding = Rounding::new(1, 1, random);
+    let (count, signed) = (1 + random.below(40), rounding.signed);
+    let scale = |random: &mut Random| 0.01 + random.float().abs();
+    let operands = [0, 1].map(|_| (scale(random), zero(signed, random)));
+    let lengths = [0, 1].map(|_| if random.below(3) == 0 { 1 } else { count });
+    let all = lengths.map(|length| bytes(length, random));
+    let mut compared = 0;
+    for function in [Arithmetic::Sum, Arithmetic::Difference, Arithmetic::Product] {
+        let results = rounding.kernel();
+        let of = BinaryInt8 { function, operands, scale: scale(random), results: &results };
+        let mut ours = vec![0; count];
+        binary_int8(&of, [&all[0], &all[1]], &mut ours);
+        let theirs: Vec<u8> = (0..count)
+            .map(|at| {
+                let [a, b] = [0, 1].map(|side| {
+                    let byte = all[side][at.min(lengths[side] - 1)];
+                    (number(byte, signed) - operands[side].1) as f32 * operands[side].0
+                });
+                let value = match function {
+                    Arithmetic::Sum => a + b,
+                    Arithmetic::Difference => a - b,
+                    Arithmetic::Product => a * b,
+                };
+                rounding.rounded(value / of.scale)
+            })
+            .collect();
+        compared += same("a function of two bytes", &ours, &theirs)?;
     }
     Ok(compared)
 }

@@ -39,9 +39,11 @@ fn fewer_products_give_what_is_defined_however_they_are_cut() {
         let weights = random.floats(9 * channels * outputs);
         let results = images * windows.outputs();
         let (bias, add) = (random.floats(outputs), random.floats(results * outputs));
+        let slopes = random.floats(outputs);
         let epilogue = Epilogue {
             bias: (round % 3 == 0).then_some(&bias[..]),
             add: (round % 5 == 0).then_some(&add[..]),
+            slopes: (round % 8 == 0).then_some(&slopes[..]),
             activation: ACTIVATIONS[round % 4],
         };
         let packed = packed(&weights, 1, 9 * channels, outputs);

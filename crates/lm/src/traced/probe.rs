@@ -6,7 +6,7 @@ use super::refused;
 use super::sites::{Factor, Mask, Site};
 use crate::LmError;
 use sidestage_cpu::{Progress, Runner, Value};
-use sidestage_ir::{Model, Port, PortKind, Var};
+use sidestage_ir::{Model, Port, Var};
 use sidestage_pool::Pool;
 use sidestage_tensor::{AlignedBytes, DType, Tensor};
 use std::collections::HashMap;
@@ -211,9 +211,7 @@ fn run(
         body.calls.retain(|_| alive.next().unwrap_or(false));
         body.outputs = vars.to_vec();
     }
-    let port =
-        |var: &Var| Port { var: *var, kind: PortKind::Tensor, dtype: None, also: None, dims: None };
-    part.outputs = vars.iter().map(port).collect();
+    part.outputs = vars.iter().copied().map(Port::of).collect();
     let mut inputs = Vec::new();
     for port in &model.inputs {
         inputs.push(given(ports, port, past, new)?);

@@ -5,7 +5,7 @@ use super::probe::{Positions, given};
 use super::refused;
 use super::sites::Site;
 use crate::{KvType, LmError};
-use sidestage_ir::{Attribute, Call, Model, Port, PortKind, Var};
+use sidestage_ir::{Attribute, Call, Model, Port, Var};
 use sidestage_tensor::{DType, Tensor};
 
 /// For how many rows, after what past as far as anything asks, and with how many pages at most.
@@ -44,9 +44,10 @@ impl Rewrite<'_> {
         let names = ["tokens", "positions", "slots", "sequences", "tables", "wanted"];
         let [tokens, positions, slots, sequences, tables, wanted] =
             names.map(|name| model.var(name));
-        let port = |var| Port { var, kind: PortKind::Tensor, dtype: None, also: None, dims: None };
-        model.inputs =
-            [tokens, positions, slots, sequences, tables, wanted].map(port).into_iter().collect();
+        model.inputs = [tokens, positions, slots, sequences, tables, wanted]
+            .map(Port::of)
+            .into_iter()
+            .collect();
         let mut calls = Vec::new();
         let list = |from: Var, to: Var, dtype: DType, batch: bool| {
             call("sidestage::List", "", vec![from], &[to])
@@ -99,7 +100,7 @@ impl Rewrite<'_> {
             calls.push(call("Cast", "", vec![from], &[to]).with("to", Attribute::Int(1)));
             to
         });
-        model.outputs = outputs.map(port).into_iter().collect();
+        model.outputs = outputs.map(Port::of).into_iter().collect();
         let alive = needed(&model, &calls, &outputs);
         let mut alive = alive.into_iter();
         calls.retain(|_| alive.next().unwrap_or(false));

@@ -1,4 +1,4 @@
-//! Convolutions of numbers between integers, as convolutions of the integers.
+//! Operators of numbers between integers, as operators of the integers.
 //!
 //! Quantised models of ONNX are those of numbers with integers between the operators: each operand is
 //! made numbers (`DequantizeLinear`), each result integers (`QuantizeLinear`). Here they become the
@@ -54,11 +54,42 @@ impl<'a> Uses<'a> {
         Some(scales.elements())
     }
 
-    /// The convolution of integers that a quantisation is the end of.
-    fn convolution(&self, last: &Call) -> Option<Call> {
+    /// The operator of integers that a quantisation is the end of.
+    fn of_integers(&self, last: &Call) -> Option<Call> {
         if last.op != "QuantizeLinear" {
             return None;
         }
+        self.convolution(last).or_else(|| self.binary(last))
+    }
+
+    /// A sum or product of two operands with one scale each.
+    fn binary(&self, last: &Call) -> Option<Call> {
+        let y = self.input(last, 0).filter(|y| self.once(*y))?;
+        let add = self.maker(y, "Add");
+        let made = add.or_else(|| self.maker(y, "Mul"))?;
+        let op = format!("com.microsoft::QLinear{}", made.op);
+        let [a, b] = [0, 1].map(|at| self.integers(self.input(made, at)?));
+        let y = [self.input(last, 1)?, self.input(last, 2)?];
+        let (a, b) = (a?, b?);
+        for [scale, zero] in [[a[1], a[2]], [b[1], b[2]], y] {
+            let zero = self.constants.get(&zero)?;
+            let bytes = matches!(zero.dtype(), DType::I8 | DType::U8);
+            if !bytes || zero.len() != 1 || self.scales(scale)?.len() != 1 {
+                return None;
+            }
+        }
+        Some(Call {
+            op,
+            version: made.version,
+            name: made.name.clone(),
+            inputs: [&a[..], &b, &y].concat().into_iter().map(Some).collect(),
+            outputs: last.outputs.clone(),
+            attributes: Vec::new(),
+        })
+    }
+
+    /// A convolution.
+    fn convolution(&self, last: &Call) -> Option<Call> {
         let (y_scale, y_zero) = (self.input(last, 1)?, self.input(last, 2)?);
         let zero = self.constants.get(&y_zero).filter(|zero| zero.len() == 1)?;
         let mut y = self.input(last, 0)?;
@@ -152,7 +183,7 @@ pub(super) fn integers(model: &mut Model) {
             read: read.clone(),
             constants: constants.clone(),
         };
-        let new: Vec<Option<Call>> = body.calls.iter().map(|call| uses.convolution(call)).collect();
+        let new: Vec<Option<Call>> = body.calls.iter().map(|call| uses.of_integers(call)).collect();
         for (call, new) in body.calls.iter_mut().zip(new) {
             if let Some(new) = new {
                 *call = new;
@@ -164,7 +195,8 @@ pub(super) fn integers(model: &mut Model) {
     for body in &mut model.bodies {
         let mut kept = Vec::new();
         while let Some(call) = body.calls.pop() {
-            let plain = matches!(call.op.as_str(), "DequantizeLinear" | "Conv" | "Relu");
+            let plain =
+                matches!(call.op.as_str(), "DequantizeLinear" | "Conv" | "Relu" | "Add" | "Mul");
             let dead = |of: &Var| read.get(of).is_none_or(|count| *count == 0);
             if plain && call.outputs.iter().flatten().all(dead) {
                 for of in call.inputs.iter().flatten() {

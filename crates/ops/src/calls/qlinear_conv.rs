@@ -4,7 +4,7 @@ use super::conv::{Laid, channels_last, images, windows};
 use super::transpose;
 use crate::{DepthwiseQLinearConv, PackInt8, PackTaps, QLinearConv, ToBytes};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Multiplier, Requantize};
+use sidestage_kernels::Requantize;
 use sidestage_tensor::{DType, Tensor};
 
 /// What an operand's integers are without their zero.
@@ -33,7 +33,7 @@ impl Known {
 
 /// `x[n, c, …]` of bytes convolved with `weight[m, c / groups, …]` of bytes, as the call's attributes say
 /// (ONNX 10, "QLinearConv"). Operands: x, its scale and zero; those of the weights; the scale and zero of
-/// the result. Halves are rounded away from 0. `None`: not all that it takes is known, or of bytes.
+/// the result. `None`: not all that it takes is known, or of bytes.
 pub(super) fn of_bytes(
     scope: &mut Scope<'_, '_>,
     all: &[Traced],
@@ -70,11 +70,9 @@ pub(super) fn of_bytes(
     if zeros.iter().all(|zero| *zero == 0) {
         zeros.clear();
     }
-    let multiplier =
-        |scale: &f32| Multiplier::new(f64::from(x_scale) * f64::from(*scale) / f64::from(y_scale));
-    let multipliers = of_weight.scales.iter().map(multiplier).collect();
+    let factors = of_weight.scales.iter().map(|scale| x_scale * scale / y_scale).collect();
     let limits = if x.dtype() == DType::I8 { [-128, 127] } else { [0, 255] };
-    let to = Requantize::new(multipliers, zero, limits, x.dtype() == DType::I8);
+    let to = Requantize::new(factors, zero, limits, x.dtype() == DType::I8);
     let to = ToBytes { x_zero, to };
     let taps: usize = taps.iter().product();
     let weight = scope.view(weight, &[outputs, per, taps])?;

@@ -2,7 +2,10 @@
 
 use super::arrange::{arranged_dims, arranged_unsigned};
 use super::{CallInfo, axis, row, scalar};
-use crate::{Binary, Cast, DynamicRange, MatMul, MatMulInteger, PackInt8, QuantizeLinear, Unary};
+use crate::{
+    Binary, Cast, DequantizeAffine, DynamicRange, MatMul, MatMulInteger, PackInt8, QuantizeLinear,
+    Unary,
+};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_kernels::{Binary as Two, Unary as One, WideKind, wide_kind};
 use sidestage_tensor::DType;
@@ -110,6 +113,16 @@ fn centered(scope: &mut Scope<'_, '_>, x: &Traced, zero: Option<&Traced>) -> Res
     }
 }
 
+/// A scale and a zero, if they are known and one for all.
+pub(super) fn single(scale: &Traced, zero: &Traced) -> Option<(f32, i32)> {
+    let scale = scale.known().filter(|scale| scale.dtype() == DType::F32)?;
+    let zeros = zero.known().and_then(sidestage_tensor::Tensor::integers)?;
+    match (scale.elements::<f32>(), &zeros[..]) {
+        (&[scale], &[zero]) => Some((scale, i32::try_from(zero).ok()?)),
+        _ => None,
+    }
+}
+
 /// `(x - zero) * scale`.
 pub(super) fn dequantized(
     scope: &mut Scope<'_, '_>,
@@ -117,6 +130,12 @@ pub(super) fn dequantized(
     scale: &Traced,
     zero: Option<&Traced>,
 ) -> Result<Traced, Stop> {
+    if let (DType::I8 | DType::U8, Some(zero)) = (x.dtype(), zero)
+        && let Some((scale, zero)) = single(scale, zero)
+    {
+        let op = DequantizeAffine { scale, zero: zero.into() };
+        return scope.apply(op, std::slice::from_ref(x));
+    }
     let x = centered(scope, x, zero)?;
     let x = to(scope, &x, DType::F32)?;
     let wide = to(scope, scale, DType::F32)?;

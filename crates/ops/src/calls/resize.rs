@@ -1,7 +1,6 @@
-use super::arg::{back, rows_along};
-use super::matmul::matmul;
 use super::{CallInfo, axis, row};
-use crate::{Cast, Take};
+use crate::interpolate::Taps;
+use crate::{Cast, Interpolate, Take};
 use sidestage_ir::{Scope, Stop, Traced};
 use sidestage_tensor::{DType, Tensor};
 
@@ -60,36 +59,33 @@ impl Axis {
         Ok(all)
     }
 
-    /// What each element of the operand adds to each of the result: `[input, output]`.
-    fn weights(&self, how: &Interpolation<'_>) -> Result<Vec<f32>, Stop> {
-        let mut weights = vec![0.0_f64; self.input * self.output];
+    /// What the `at`-th element of the result is made of.
+    fn taps(&self, at: usize, how: &Interpolation<'_>) -> Result<Taps, Stop> {
         // Antialiased: a smaller result takes all that lies under it.
         let wide = if how.antialias { self.scale.min(1.0) } else { 1.0 };
         let reach = if how.cubic { 2.0 } else { 1.0 } / wide;
-        for at in 0..self.output {
-            let place = self.place(at, how.mode)?;
-            if how.mode == "tf_crop_and_resize" && !(0.0..=self.input as f64 - 1.0).contains(&place)
-            {
-                continue;
-            }
-            let (first, last) = ((place - reach).ceil() as i64, (place + reach).floor() as i64);
-            let mut taps: Vec<(i64, f64)> = (first..=last)
-                .map(|tap| (tap, how.weight((tap as f64 - place) * wide)))
-                .filter(|(_, weight)| *weight != 0.0)
-                .collect();
-            if how.exclude || how.antialias {
-                if how.exclude {
-                    taps.retain(|(tap, _)| (0..self.input as i64).contains(tap));
-                }
-                let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
-                taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
-            }
-            for (tap, weight) in taps {
-                let from = tap.clamp(0, self.input as i64 - 1) as usize;
-                weights[from * self.output + at] += weight;
-            }
+        let (place, end) = (self.place(at, how.mode)?, self.input as i64);
+        if how.mode == "tf_crop_and_resize" && !(0.0..=self.input as f64 - 1.0).contains(&place) {
+            return Ok(Vec::new());
         }
-        Ok(weights.into_iter().map(|weight| weight as f32).collect())
+        let (first, last) = ((place - reach).ceil() as i64, (place + reach).floor() as i64);
+        let mut taps: Vec<(i64, f64)> = (first..=last)
+            .map(|tap| (tap, how.weight((tap as f64 - place) * wide)))
+            .filter(|(_, weight)| *weight != 0.0)
+            .collect();
+        if how.exclude || how.antialias {
+            if how.exclude {
+                taps.retain(|(tap, _)| (0..end).contains(tap));
+            }
+            let sum: f64 = taps.iter().map(|(_, weight)| weight).sum();
+            taps.iter_mut().for_each(|(_, weight)| *weight /= sum);
+        }
+        // Those outside are the outermost element.
+        taps.iter_mut().for_each(|(tap, _)| *tap = (*tap).clamp(0, end - 1));
+        let one = |same: &[(i64, f64)]| {
+            (same[0].0 as usize, same.iter().map(|(_, weight)| weight).sum::<f64>() as f32)
+        };
+        Ok(taps.chunk_by(|a, b| a.0 == b.0).map(one).collect())
     }
 }
 
@@ -209,17 +205,8 @@ pub(super) fn mixed(
     outside: f32,
 ) -> Result<Traced, Stop> {
     for (axis, of) in plan {
-        let weights: Vec<u8> =
-            of.weights(how)?.into_iter().flat_map(|weight| weight.to_le_bytes()).collect();
-        let weights = Tensor::new(DType::F32, &[of.input, of.output], &weights);
-        let weights = scope.constant(weights.map_err(|_| "no memory")?);
-        let (rows, mut dims) = rows_along(scope, &x, axis)?;
-        let y = matmul(scope, &rows, &weights)?;
-        if let Some(last) = dims.last_mut() {
-            *last = of.output;
-        }
-        let y = scope.view(&y, &dims)?;
-        x = back(scope, &y, axis)?;
+        let taps = (0..of.output).map(|at| of.taps(at, how)).collect::<Result<_, _>>()?;
+        x = scope.apply(Interpolate { axis, taps }, &[x])?;
         if how.mode == "tf_crop_and_resize" {
             x = extrapolate(scope, x, axis, &of, outside)?;
         }

@@ -4,7 +4,7 @@ import { CLOCK } from "./clock.js";
 import type { EngineExports, TextExports } from "./exports.js";
 import { decodeEffects, encode } from "./msgpack.js";
 import { type Kind, moduleOf } from "./kinds.js";
-import { NO_TEXT, TextLink } from "./text.js";
+import { NO_TEXT, type TextImports, TextLink } from "./text.js";
 import { sharedMemory, startPool } from "./threads.js";
 import { type Modules, outOfMemory, refused } from "./wasm.js";
 
@@ -27,6 +27,13 @@ export interface EngineStart {
   making(made: boolean): void;
 }
 
+/** The text module, if it is there, and what the engine imports of it. */
+interface Words {
+  link: TextLink | undefined;
+  imports: TextImports;
+  add(module: WebAssembly.Module): Promise<void>;
+}
+
 /**
  * One wasm instance of the engine, with its text module if there is to be text: memory in, memory out,
  * nothing clever.
@@ -34,19 +41,19 @@ export interface EngineStart {
 export class Engine {
   readonly #exports: EngineExports;
   readonly #memory: WebAssembly.Memory;
-  readonly #text: TextLink | undefined;
+  readonly #words: Words;
   readonly #panic: () => string | undefined;
   #pool: Worker[] = [];
 
   private constructor(
     exports: EngineExports,
     memory: WebAssembly.Memory,
-    text: TextLink | undefined,
+    words: Words,
     panic: () => string | undefined,
   ) {
     this.#exports = exports;
     this.#memory = memory;
-    this.#text = text;
+    this.#words = words;
     this.#panic = panic;
   }
 
@@ -62,16 +69,22 @@ export class Engine {
     try {
       const shared = threaded ? sharedMemory(how.limit, how.threads) : undefined;
       let memory = shared as WebAssembly.Memory;
-      const text =
-        textModule &&
-        new TextLink(
-          (await WebAssembly.instantiate(textModule, {})).exports as unknown as TextExports,
-          () => memory.buffer,
-        );
+      const words: Words = {
+        link: undefined,
+        imports: NO_TEXT,
+        async add(module) {
+          const { exports } = await WebAssembly.instantiate(module, {});
+          this.link = new TextLink(exports as unknown as TextExports, () => memory.buffer);
+          this.imports = this.link.imports();
+        },
+      };
+      if (textModule) await words.add(textModule);
       const instance = await WebAssembly.instantiate(module, {
         env: {
           ...(shared && { memory: shared }),
-          ...(text?.imports() ?? NO_TEXT),
+          text: (op: number, ptr: number, len: number) => words.imports.text(op, ptr, len),
+          text_len: () => words.imports.text_len(),
+          text_take: (ptr: number) => words.imports.text_take(ptr),
           ...CLOCK,
           log: (level: number, ptr: number, len: number) => {
             if (level === 0) panic = copyText(memory, ptr, len);
@@ -80,7 +93,7 @@ export class Engine {
       });
       const exports = instance.exports as unknown as EngineExports;
       if (!shared) memory = exports.memory as WebAssembly.Memory;
-      const engine = new Engine(exports, memory, text, () => panic);
+      const engine = new Engine(exports, memory, words, () => panic);
       engine.#guard(() => exports.start(how.threads));
       if (threaded && shared) {
         engine.#pool = await startPool(
@@ -99,9 +112,15 @@ export class Engine {
     }
   }
 
+  /** Adds the text module to an engine that was started without. */
+  async addText(modules: Modules): Promise<void> {
+    const module = await modules.get("text");
+    if (!this.#words.link) await this.#words.add(module);
+  }
+
   /** Bytes of its memory and of its text module's. */
   get bytes(): number {
-    return this.#memory.buffer.byteLength + (this.#text?.bytes ?? 0);
+    return this.#memory.buffer.byteLength + (this.#words.link?.bytes ?? 0);
   }
 
   /**

@@ -7,6 +7,8 @@ import { type Head, headOf, localHead } from "./response.js";
 /** Takes what a reading brings. */
 export interface Sink {
   completion(completion: Completion): void;
+  /** A file is there: its bytes are told when this is done. */
+  begins?(effect: Fetch): Promise<void>;
   /** Puts a chunk where the engine wants it. */
   bytes(stream: number, chunk: Uint8Array): void;
 }
@@ -14,7 +16,7 @@ export interface Sink {
 /** The files that the host holds under a load's id. */
 export type Held = readonly (Blob | Uint8Array)[];
 
-type Fetch = Extract<Effect, { type: "fetch" }>;
+export type Fetch = Extract<Effect, { type: "fetch" }>;
 
 const YIELD_MS = 12;
 
@@ -84,6 +86,7 @@ export class Readings {
   }
 
   async #local(effect: Fetch, { length, body }: Local, signal: AbortSignal): Promise<void> {
+    await this.#sink.begins?.(effect);
     if (signal.aborted) return;
     const { stream, offset } = effect;
     this.#opened(stream, localHead(length, offset), false);
@@ -113,6 +116,7 @@ export class Readings {
       const head = headOf(response);
       const first = head.status === 206 ? (head.start ?? offset) : 0;
       const whole = head.status === 200 || head.status === 206;
+      if (whole) await this.#sink.begins?.(effect);
       if (keep !== null && whole && !signal.aborted) {
         kept = await this.#cache.keep(keep, head.length);
       }

@@ -9,6 +9,7 @@ import type {
   ModelSource,
   Request,
 } from "../protocol.js";
+import { buffersOf } from "../spares.js";
 import type { FromWorker, HeldFiles, ToWorker, WireRun } from "../wire.js";
 import { CacheAccess } from "./cache/access.js";
 import type { ChosenCache } from "./cache/backend.js";
@@ -16,9 +17,9 @@ import { Figures } from "./cache/figures.js";
 import { Engine } from "./engine.js";
 import { infoOf } from "./errors.js";
 import { variantOf } from "./features.js";
-import { type Held, Readings } from "./fetch.js";
+import { type Fetch, type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
-import { type Kind, kindOf, otherKind } from "./kinds.js";
+import { isTokenizer, type Kind, kindOf, otherKind } from "./kinds.js";
 import { Pictures } from "./pictures.js";
 import { TextWanted } from "./text.js";
 import type { Turns } from "./turns.js";
@@ -62,7 +63,8 @@ interface Needs {
 export class Instance {
   readonly #load: Omit<Load, "held">;
   readonly #host: InstanceHost;
-  readonly #open = new Set<number>();
+  /** Requests that are not settled, with the buffers that came with them. */
+  readonly #open = new Map<number, ArrayBuffer[]>();
   readonly #readings: Readings;
   readonly #cache: CacheAccess;
   readonly #pictures: Pictures;
@@ -89,12 +91,16 @@ export class Instance {
     this.#source = load.source;
     this.#host = host;
     this.#capabilities = host.capabilities;
-    this.#open.add(load.id);
+    this.#open.set(load.id, []);
     const tell = (completion: Completion): void =>
       this.#enter((engine) => engine.completion(completion));
     this.#cache = new CacheAccess(host.cache.backend, tell);
     this.#readings = new Readings(
-      { completion: tell, bytes: (stream, chunk) => this.#bytes(stream, chunk) },
+      {
+        completion: tell,
+        begins: (effect) => this.#begins(effect),
+        bytes: (stream, chunk) => this.#bytes(stream, chunk),
+      },
       this.#cache,
       () => this.#held,
       () => host.turns.pause(),
@@ -111,7 +117,9 @@ export class Instance {
   /** A request for this model. */
   request(request: ModelRequest): void {
     if (this.#closed) return;
-    if (request.type !== "credit" && request.type !== "abort") this.#open.add(request.id);
+    if (request.type !== "credit" && request.type !== "abort") {
+      this.#open.set(request.id, request.type === "run" ? buffersOf(request.inputs) : []);
+    }
     if (request.type === "run" && this.#pictures.take(request)) return;
     if (request.type === "abort" && this.#pictures.abort(request.id)) {
       const aborted = new SidestageError("ABORTED", "the run was aborted");
@@ -130,7 +138,8 @@ export class Instance {
       }
       return;
     }
-    this.#enter((engine) => this.#handOver(engine, request));
+    // A run begins at once: a turn of the event loop takes as long as the run of a tiny model.
+    this.#enter((engine) => this.#handOver(engine, request), request.type === "run");
   }
 
   /** Frees the model; its open requests fail with `error`. */
@@ -148,7 +157,7 @@ export class Instance {
     this.#engine = undefined;
     this.#held = [];
     const info = infoOf(error, error.code);
-    for (const id of this.#open) this.#host.post({ type: "error", id, error: info });
+    for (const id of this.#open.keys()) this.#host.post({ type: "error", id, error: info });
     this.#open.clear();
     this.#host.gone(crash);
   }
@@ -246,6 +255,19 @@ export class Instance {
     this.#begin(needs).catch((error: unknown) => this.#crash(error));
   }
 
+  // Beside a graph there is a tokenizer: before the engine can ask for text, the module is there. If it
+  // cannot be got, the load begins anew with it, and fails.
+  async #begins({ from }: Fetch): Promise<void> {
+    const engine = this.#engine;
+    if (this.#needs.text || !engine || !isTokenizer(from, this.#source)) return;
+    await engine.addText(this.#host.modules).then(
+      () => {
+        if (this.#engine === engine) this.#needs.text = true;
+      },
+      () => undefined,
+    );
+  }
+
   async #take(held: HeldFiles = []): Promise<void> {
     if (Array.isArray(held)) {
       this.#held = held;
@@ -292,14 +314,16 @@ export class Instance {
     }
   }
 
-  // Every way into the engine: afterwards its effects are carried out and it is given time.
-  #enter(call: (engine: Engine) => void): void {
+  // Every way into the engine: afterwards its effects are carried out and it is given time, `now` or in
+  // the next turn.
+  #enter(call: (engine: Engine) => void, now = false): void {
     const engine = this.#engine;
     if (!engine) return;
     try {
       call(engine);
       this.#carryOut(engine);
-      this.#schedule();
+      if (now && !this.#scheduled) this.#slice();
+      else this.#schedule();
     } catch (error) {
       if (error instanceof TextWanted) this.#again({ ...this.#needs, text: true });
       else this.#crash(error);
@@ -311,17 +335,21 @@ export class Instance {
     this.#scheduled = true;
     this.#host.turns.later(() => {
       this.#scheduled = false;
-      const engine = this.#engine;
-      if (!engine) return;
-      try {
-        const more = engine.run(this.#host.budget);
-        this.#carryOut(engine);
-        if (more) this.#schedule();
-        else this.#wakeLater();
-      } catch (error) {
-        this.#crash(error);
-      }
+      this.#slice();
     });
+  }
+
+  #slice(): void {
+    const engine = this.#engine;
+    if (!engine) return;
+    try {
+      const more = engine.run(this.#host.budget);
+      this.#carryOut(engine);
+      if (more) this.#schedule();
+      else this.#wakeLater();
+    } catch (error) {
+      this.#crash(error);
+    }
   }
 
   // A request that waits for credits still gives signs of life, if the engine is asked for them.
@@ -395,10 +423,12 @@ export class Instance {
       });
       return;
     }
+    const spent = this.#open.get(id) ?? [];
     this.#open.delete(id);
     if (outcome.kind === "ran") {
       const { outputs, transfer } = outOfBuffers(engine, outcome.outputs);
-      this.#host.post({ type: "done", id, outcome: { ...outcome, outputs } }, transfer);
+      const ran = { ...outcome, outputs, spent };
+      this.#host.post({ type: "done", id, outcome: ran }, [...transfer, ...spent]);
       return;
     }
     if (outcome.kind === "metrics") outcome.metrics.wasmBytes = engine.bytes;

@@ -1,4 +1,4 @@
-import type { ErrorInfo, ModelSource } from "../protocol.js";
+import type { ErrorInfo, ModelSource, Origin } from "../protocol.js";
 
 /** The kinds of models. Each has an engine module of its own, so that a page downloads what it runs. */
 export type Kind = "language" | "graphs";
@@ -11,6 +11,17 @@ export function kindOf(source: ModelSource): Kind {
   const names =
     source.kind === "held" ? source.files.map(({ name }) => name) : [pathOf(source.url)];
   return names.some((name) => GRAPH.test(name)) ? "graphs" : "language";
+}
+
+/** Whether a file is the tokenizer that lies beside a model. */
+export function isTokenizer(from: Origin, source: ModelSource): boolean {
+  const name =
+    from.kind === "url"
+      ? pathOf(from.url)
+      : from.kind === "cache"
+        ? from.key
+        : source.kind === "held" && source.files[from.index]?.name;
+  return typeof name === "string" && /(?:^|\/)tokenizer\.json$/.test(name);
 }
 
 function pathOf(url: string): string {

@@ -1,13 +1,13 @@
 //! Functions of integers with scales: each operand as numbers, the function, the result as integers.
 
 use super::super::pool::{average, pooled};
-use super::super::quantize::{dequantized, quantized};
+use super::super::quantize::{dequantized, quantized, single};
 use super::super::reduce::reduced;
 use super::super::softmax::versioned;
 use super::{CallInfo, Two, axis, joined, row, transpose, two};
-use crate::Unary;
+use crate::{QLinearBinary, Unary};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Reduction, Unary as One};
+use sidestage_kernels::{Arithmetic, Reduction, Requantize, Unary as One};
 use sidestage_tensor::DType;
 
 /// One number, in whatever shape it comes.
@@ -34,7 +34,41 @@ fn give(scope: &mut Scope<'_, '_>, y: &Traced, index: usize, dtype: DType) -> Re
     Ok(())
 }
 
+/// The same of bytes of one type, whose scales are known.
+fn of_bytes(scope: &mut Scope<'_, '_>, function: Two) -> Result<Option<Traced>, Stop> {
+    let (a, b) = (scope.tensor(0)?, scope.tensor(3)?);
+    let function = match function {
+        Two::Add => Arithmetic::Sum,
+        Two::Mul => Arithmetic::Product,
+        _ => return Ok(None),
+    };
+    let mut known = Vec::new();
+    for index in [0, 3, 6] {
+        let scale = scope.optional_tensor(index + usize::from(index < 6))?;
+        let zero = scope.optional_tensor(index + 1 + usize::from(index < 6))?;
+        let Some(zero) = zero.filter(|zero| zero.dtype() == a.dtype()) else { return Ok(None) };
+        let Some(one) = scale.and_then(|scale| single(&scale, &zero)) else { return Ok(None) };
+        known.push(one);
+    }
+    let limits = match a.dtype() {
+        DType::I8 => [-128, 127],
+        DType::U8 => [0, 255],
+        _ => return Ok(None),
+    };
+    let &[first, second, (scale, zero)] = &known[..] else { return Ok(None) };
+    if b.dtype() != a.dtype() {
+        return Ok(None);
+    }
+    let to = Requantize::new(vec![1.0], zero, limits, a.dtype() == DType::I8);
+    let op = QLinearBinary { function, operands: [first, second], scale, to };
+    scope.apply(op, &[a, b]).map(Some)
+}
+
 fn of_two(scope: &mut Scope<'_, '_>, function: Two) -> Result<(), Stop> {
+    if let Some(y) = of_bytes(scope, function)? {
+        scope.give_tensor(0, y);
+        return Ok(());
+    }
     let ((a, dtype), (b, _)) = (taken(scope, 0)?, taken(scope, 3)?);
     let y = two(scope, function, &a, &b)?;
     give(scope, &y, 6, dtype)

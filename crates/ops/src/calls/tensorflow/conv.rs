@@ -136,7 +136,7 @@ fn convolved(
         .chain(x.dims()[1..].iter().copied())
         .collect();
     let five = scope.view(x, &five)?;
-    let finish = Finish { bias: bias.is_some(), add: false, activation };
+    let finish = Finish { bias: bias.is_some(), activation, ..Finish::default() };
     let y = if depthwise && outputs == channels {
         let weight = scope.view(weight, &[taps, outputs])?;
         let operands: Vec<Traced> = [five, weight].into_iter().chain(bias).collect();

@@ -1,7 +1,7 @@
 use super::conv::{along, windows};
 use super::{CallInfo, Done, S, Two, cast, channels_first, inward, outward, row, two, with};
-use crate::calls::conv::{Laid, five};
-use crate::{Pool, Pooling};
+use crate::calls::conv::{Laid, five, images};
+use crate::{Pool, PoolImages, Pooling};
 use sidestage_ir::{Stop, Traced};
 use sidestage_tensor::DType;
 
@@ -27,13 +27,18 @@ fn pool(scope: &mut S<'_, '_>, max: bool) -> Done {
     let rank = given.dims().len().checked_sub(2).filter(|rank| (1..=3).contains(rank));
     let rank = rank.ok_or_else(|| Stop::Refused(format!("x of {:?}", given.dims())))?;
     let x = cast(scope, &given, DType::F32)?;
-    let first = channels_first(scope);
-    let x = if first { x } else { inward(scope, &x)? };
     // The padding does not count.
     let pooling =
         if max { Pooling::Max { column_major: false } } else { Pooling::Average { ends: None } };
-    let y = pooled(scope, &x, rank, pooling)?.swap_remove(0);
-    let y = if first { y } else { outward(scope, &y)? };
+    let y = if channels_first(scope) {
+        pooled(scope, &x, rank, pooling)?.swap_remove(0)
+    } else {
+        let kernel = along(scope, "ksize", rank)?;
+        let Laid { windows, .. } = windows(scope, &x.dims()[1..=rank], &kernel, vec![1; rank])?;
+        let x = images(scope, &x)?;
+        let y = scope.apply(PoolImages { pooling, windows }, &[x])?;
+        scope.view(&y, &[&y.dims()[..1], &y.dims()[4 - rank..]].concat())?
+    };
     let y = cast(scope, &y, given.dtype())?;
     scope.give_tensor(0, y);
     Ok(())

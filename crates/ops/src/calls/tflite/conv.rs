@@ -171,8 +171,11 @@ struct Rounded {
 }
 
 fn to_bytes(scope: &Scope<'_, '_>, dtype: DType, all: [&Affine; 3]) -> Result<ToBytes, Stop> {
-    let Rounded { x_zero, multipliers, zero, limits } = rounded(scope, dtype, all)?;
-    let to = Requantize::new(multipliers, zero, limits, dtype == DType::I8);
+    let [of_x, of_weight, of_y] = all;
+    let ((x_scale, x_zero), (y_scale, zero)) = (of_x.single()?, of_y.single()?);
+    let factors = of_weight.scales.iter().map(|scale| x_scale * scale / y_scale).collect();
+    let limits = activated_limits(scope, dtype, (y_scale, zero))?;
+    let to = Requantize::new(factors, zero, limits, dtype == DType::I8);
     Ok(ToBytes { x_zero, to })
 }
 

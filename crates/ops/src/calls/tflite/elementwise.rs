@@ -4,9 +4,11 @@ use super::{
     Affine, activated, activated_limits, cast, give, of_operand, of_result, one, real, two,
 };
 use crate::calls::{CallInfo, row, scalar};
-use crate::{QuantizedBinary, QuantizedFunction, Where};
+use crate::{QLinearBinary, QuantizedBinary, QuantizedFunction, Where};
 use sidestage_ir::{Scope, Stop, Traced};
-use sidestage_kernels::{Binary as Two, Multiplier, Unary as One, WideKind, wide_kind};
+use sidestage_kernels::{
+    Arithmetic, Binary as Two, Multiplier, Requantize, Unary as One, WideKind, wide_kind,
+};
 use sidestage_tensor::DType;
 
 type S<'a, 'w> = Scope<'a, 'w>;
@@ -66,13 +68,25 @@ fn exact(
     [first, second, result]: [(f32, i32); 3],
 ) -> Result<Traced, Stop> {
     let operands = [scope.tensor(0)?, scope.tensor(1)?];
+    let dtype = operands[0].dtype();
+    let limits = activated_limits(scope, dtype, result)?;
+    if dtype != DType::I16 {
+        let function = match function {
+            Two::Mul => Arithmetic::Product,
+            Two::Sub => Arithmetic::Difference,
+            _ => Arithmetic::Sum,
+        };
+        let to = Requantize::new(vec![1.0], result.1, limits, dtype == DType::I8);
+        let op = QLinearBinary { function, operands: [first, second], scale: result.0, to };
+        return scope.apply(op, &operands);
+    }
     let (function, last) = match function {
         Two::Mul => {
             let real = first.0 * second.0 / result.0;
             (QuantizedFunction::Product, Multiplier::new(real.into()))
         }
         _ => {
-            let left = if operands[0].dtype() == DType::I16 { 15 } else { 20 };
+            let left = 15;
             let unit = f64::from(2.0 * first.0.max(second.0));
             let each = [first, second].map(|of| Multiplier::new(f64::from(of.0) / unit));
             let last = unit / (f64::from(1_u32 << left) * f64::from(result.0));
@@ -80,7 +94,6 @@ fn exact(
             (QuantizedFunction::Sum { left, each, minus }, Multiplier::new(last))
         }
     };
-    let limits = activated_limits(scope, operands[0].dtype(), result)?;
     let zeros = [first.1, second.1];
     let op = QuantizedBinary { function, zeros, last, zero: result.1, limits };
     scope.apply(op, &operands)

@@ -1,8 +1,7 @@
-use super::{float, floats, give, give_moved};
-use crate::Take;
-use crate::calls::arg::{back, rows_along};
-use crate::calls::matmul::matmul;
+use super::{float, give, give_moved};
 use crate::calls::{CallInfo, row};
+use crate::interpolate::Taps;
+use crate::{Interpolate, Take};
 use sidestage_ir::{Scope, Stop};
 
 /// How the places of the result lie among those of the operand.
@@ -31,23 +30,17 @@ impl Grid {
         (near as i64).clamp(0, self.input as i64 - 1)
     }
 
-    /// What each element of the operand adds to each of the result: `[input, output]`.
-    fn weights(self) -> Vec<f32> {
-        let mut weights = vec![0.0; self.input * self.output];
-        for at in 0..self.output {
-            let place = match self.half {
-                true => (at as f32 + 0.5) * self.scale() - 0.5,
-                false => at as f32 * self.scale(),
-            };
-            let last = self.input - 1;
-            let low = place.floor().max(0.0) as usize;
-            let high = (place.ceil().max(0.0) as usize).min(last);
-            let low = low.min(last);
-            let part = place - low as f32;
-            weights[low * self.output + at] += 1.0 - part;
-            weights[high * self.output + at] += part;
-        }
-        weights
+    /// What the `at`-th element of the result is made of.
+    fn taps(self, at: usize) -> Taps {
+        let place = match self.half {
+            true => (at as f32 + 0.5) * self.scale() - 0.5,
+            false => at as f32 * self.scale(),
+        };
+        let last = self.input - 1;
+        let low = (place.floor().max(0.0) as usize).min(last);
+        let high = (place.ceil().max(0.0) as usize).min(last);
+        let part = place - low as f32;
+        if low == high { vec![(low, 1.0)] } else { vec![(low, 1.0 - part), (high, part)] }
     }
 }
 
@@ -75,12 +68,8 @@ fn bilinear(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
         if grid.input == grid.output {
             continue;
         }
-        let weights = floats(scope, &[grid.input, grid.output], &grid.weights())?;
-        let (rows, mut dims) = rows_along(scope, &x, axis)?;
-        let y = matmul(scope, &rows, &weights)?;
-        dims[3] = grid.output;
-        let y = scope.view(&y, &dims)?;
-        x = back(scope, &y, axis)?;
+        let taps = (0..grid.output).map(|at| grid.taps(at)).collect();
+        x = scope.apply(Interpolate { axis, taps }, &[x])?;
     }
     give(scope, 0, x)
 }

@@ -401,8 +401,12 @@ impl World {
     }
 
     fn report(&mut self, report: Report) {
-        self.reading.report(&report, &mut self.orders);
-        self.last = Some(report);
+        self.last = Some(report.clone());
+        self.tell(&report);
+    }
+
+    fn tell(&mut self, report: &Report) {
+        self.reading.report(report, &mut self.orders);
         self.carry_out();
     }
 
@@ -511,7 +515,8 @@ impl World {
         }
     }
 
-    /// Something doubled, late or senseless.
+    /// Something doubled, late or senseless. What is made up here is never doubled: its stream may
+    /// have come to be.
     fn noise(&mut self) {
         let stream = self.below(6) as u32;
         let open = self.streams.contains_key(&stream);
@@ -520,12 +525,12 @@ impl World {
                 if let Some(last @ (Report::Opened { .. } | Report::Found { .. })) =
                     self.last.clone()
                 {
-                    self.report(last);
+                    self.tell(&last);
                 }
             }
-            1 if !open => self.report(Report::Closed { stream }),
+            1 if !open => self.tell(&Report::Closed { stream }),
             2 if !open => {
-                self.report(Report::Failed { stream, message: "late".into(), refused: false })
+                self.tell(&Report::Failed { stream, message: "late".into(), refused: false });
             }
             3 if !open => {
                 let none = self.reading.room(stream, 10, &mut self.orders);
@@ -534,11 +539,12 @@ impl World {
             }
             4 => {
                 let key = "another key".to_owned();
-                self.report(Report::Found { key, entry: Some(Entry::default()), busy: false });
+                let entry = Some(Entry::default());
+                self.tell(&Report::Found { key, entry, busy: false });
             }
             5 if !open => {
                 let answer = Answer { status: 200, ..Answer::default() };
-                self.report(Report::Opened { stream, answer });
+                self.tell(&Report::Opened { stream, answer });
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! The protocol between a page and its worker, defined once.
 //!
 //! On the wire these are plain structured-clone objects with camelCase names; between the worker's
-//! JavaScript and this module they are MessagePack. `cargo xtask build` writes the TypeScript
+//! JavaScript and this module they are JSON. `cargo xtask build` writes the TypeScript
 //! declarations (`packages/sidestage/src/protocol.ts`) from this module.
 //!
 //! Every [`Request`] with an `id` is answered by any number of events with that id and exactly one

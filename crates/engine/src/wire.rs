@@ -1,4 +1,4 @@
-//! An engine whose messages are MessagePack, as they cross a module's border.
+//! An engine whose messages are JSON, as they cross a module's border.
 //!
 //! Here and not at the border itself, because this crate is compiled for size.
 
@@ -63,7 +63,7 @@ impl Wire {
         if effects.is_empty() {
             return Ok(Vec::new());
         }
-        rmp_serde::to_vec_named(&effects).map_err(|error| error.to_string())
+        serde_json::to_vec(&effects).map_err(|error| error.to_string())
     }
 
     /// As [`Engine::window`].
@@ -83,7 +83,7 @@ impl Wire {
 }
 
 fn unpack<T: DeserializeOwned>(message: &[u8]) -> Result<T, ErrorInfo> {
-    rmp_serde::from_slice(message)
+    serde_json::from_slice(message)
         .map_err(|problem| error("MESSAGE_INVALID", format!("the message is not valid: {problem}")))
 }
 
@@ -93,5 +93,16 @@ fn id_of(message: &[u8]) -> Option<u32> {
     struct Id {
         id: u32,
     }
-    rmp_serde::from_slice::<Id>(message).ok().map(|message| message.id)
+    serde_json::from_slice::<Id>(message).ok().map(|message| message.id)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_least_number_bans_a_token() {
+        // What the host writes for minus infinity, which JSON has no form for.
+        let bias: (u32, f32) =
+            serde_json::from_str("[5,-1.7976931348623157e+308]").expect("a bias");
+        assert_eq!(bias, (5, f32::NEG_INFINITY));
+    }
 }

@@ -8,12 +8,12 @@
 //! |---|---|---|
 //! | 1 open | msgpack [`TokenizerSpec`] | nothing; every stream is gone |
 //! | 2 encode | flags (bit 0 add special, bit 1 parse special), UTF-8 | `u32`s |
-//! | 3 open a stream | msgpack [`StreamOptions`] | its `u32` |
+//! | 3 open a stream | JSON [`StreamOptions`] | its `u32` |
 //! | 4 push | stream, token: `u32`s | delta |
 //! | 5 finish | stream: `u32` | delta; the stream is gone |
-//! | 6 render | msgpack [`RenderRequest`] | UTF-8 |
+//! | 6 render | JSON [`RenderRequest`] | UTF-8 |
 //! | 7 decode | flags (bit 0 special), `u32`s | UTF-8 |
-//! | 8 info | nothing | msgpack [`Info`] |
+//! | 8 info | nothing | JSON [`Info`] |
 //! | 9 drop a stream | stream: `u32` | nothing, whether there was one or not |
 //! | 10 name a file | UTF-8 | nothing |
 //! | 11 a file | its bytes | nothing; the file of the name before was read |
@@ -21,7 +21,7 @@
 //!
 //! Every `u32` is little-endian. A delta is one byte (1: a stop string was found), the length of
 //! the text (`u32`), the text, the length of the reasoning (`u32`), the reasoning, and for the rest
-//! the stop string. An error is msgpack [`WireError`].
+//! the stop string. An error is JSON [`WireError`].
 
 use crate::{Delta, Files, Now, StreamOptions, TextError, TextStream, Tokenizer, TokenizerSpec};
 use hashbrown::HashMap;
@@ -123,7 +123,7 @@ impl Server {
         match op {
             op::OPEN => {
                 self.close();
-                self.tokenizer = Some(Tokenizer::new(unpack(message)?)?);
+                self.tokenizer = Some(Tokenizer::new(unpack_spec(message)?)?);
                 return Ok(Vec::new());
             }
             op::FILE_NAME => {
@@ -231,7 +231,7 @@ impl<F: FnMut(u32, &[u8]) -> Result<Vec<u8>, Vec<u8>>> Client<F> {
     ///
     /// As [`Tokenizer::new`]; here and below errors of the other side are [`TextError::Remote`].
     pub fn open(&mut self, spec: &TokenizerSpec) -> Result<(), TextError> {
-        self.call(op::OPEN, &pack(spec)).map(|_| ())
+        self.call(op::OPEN, &pack_spec(spec)).map(|_| ())
     }
 
     /// Opens the tokenizer of a Hugging Face folder in place of the one before. `files`: names in
@@ -337,10 +337,19 @@ fn no_stream(stream: u32) -> TextError {
 }
 
 fn pack<T: Serialize>(value: &T) -> Vec<u8> {
-    rmp_serde::to_vec_named(value).expect("these types have nothing that msgpack refuses")
+    serde_json::to_vec(value).expect("these types have nothing that JSON refuses")
 }
 
 fn unpack<'b, T: Deserialize<'b>>(bytes: &'b [u8]) -> Result<T, TextError> {
+    serde_json::from_slice(bytes).map_err(|error| TextError::message(error.to_string()))
+}
+
+// A vocabulary has megabytes of bytes, which JSON has no form for.
+fn pack_spec(spec: &TokenizerSpec) -> Vec<u8> {
+    rmp_serde::to_vec_named(spec).expect("a spec has nothing that msgpack refuses")
+}
+
+fn unpack_spec(bytes: &[u8]) -> Result<TokenizerSpec, TextError> {
     rmp_serde::from_slice(bytes).map_err(|error| TextError::message(error.to_string()))
 }
 

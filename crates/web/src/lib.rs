@@ -1,6 +1,6 @@
 //! The engine as a wasm module: raw memory and numbers in, effects out. Nothing clever.
 //!
-//! The host calls [`start`] once, then hands over MessagePack [`request`]s and [`completion`]s,
+//! The host calls [`start`] once, then hands over JSON [`request`]s and [`completion`]s,
 //! calls [`run`] while it answers 1, and takes [`effects`] after every call. Bytes of a reading go
 //! straight into [`window`]s. One instance holds one model; all calls come from one thread, except
 //! [`pool_enter`], which the pool's threads call.
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn free(ptr: *mut u8, len: usize) {
     }
 }
 
-/// Takes a MessagePack `Request` of the protocol.
+/// Takes a `Request` of the protocol.
 ///
 /// # Safety
 /// `len` bytes at `ptr` are initialised and nobody writes them during the call.
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn request(ptr: *const u8, len: usize) {
     with((), |instance| instance.engine.request(message));
 }
 
-/// Takes a MessagePack `Completion` of the protocol.
+/// Takes a `Completion` of the protocol.
 ///
 /// # Safety
 /// `len` bytes at `ptr` are initialised and nobody writes them during the call.
@@ -100,7 +100,7 @@ pub extern "C" fn run(budget_ms: f64) -> u32 {
     with(0, |instance| u32::from(instance.engine.run(budget_ms)))
 }
 
-/// Takes the pending effects, as one MessagePack array at [`effects_ptr`]; its length, 0 if there
+/// Takes the pending effects, as one JSON array at [`effects_ptr`]; its length, 0 if there
 /// are none. It stays until the next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn effects() -> usize {

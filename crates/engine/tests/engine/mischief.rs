@@ -66,10 +66,10 @@ impl World {
 
     /// A bit of the message is another. `None`: it is no message any more.
     fn garbled<T: Serialize + DeserializeOwned>(&mut self, message: &T) -> Option<T> {
-        let mut bytes = rmp_serde::to_vec_named(message).expect("a message");
+        let mut bytes = serde_json::to_vec(message).expect("a message");
         let bit = self.below(8 * bytes.len());
         bytes[bit / 8] ^= 1 << (bit % 8);
-        rmp_serde::from_slice(&bytes).ok()
+        serde_json::from_slice(&bytes).ok()
     }
 
     /// Something happens that may or may not be right.

@@ -2,7 +2,7 @@ import { SidestageError } from "../errors.js";
 import type { Completion, Effect, Request } from "../protocol.js";
 import { CLOCK } from "./clock.js";
 import type { EngineExports, TextExports } from "./exports.js";
-import { decodeEffects, encode } from "./msgpack.js";
+import { decodeEffects, encode } from "./messages.js";
 import { type Kind, moduleOf } from "./kinds.js";
 import { NO_TEXT, type TextImports, TextLink } from "./text.js";
 import { sharedMemory, startPool } from "./threads.js";
@@ -124,7 +124,7 @@ export class Engine {
   }
 
   /**
-   * Hands over a request. `OUT_OF_MEMORY` without `detail.crashed`: it is too large and was not
+   * Hands over a request. Errors without `detail.crashed`: it is too large or no JSON and was not
    * taken; the engine is as it was.
    */
   request(request: Request): void {
@@ -132,7 +132,14 @@ export class Engine {
     try {
       bytes = encode(request);
     } catch (cause) {
-      throw outOfMemory("the message is too large", cause);
+      if (cause instanceof RangeError) throw outOfMemory("the message is too large", cause);
+      throw new SidestageError(
+        "MESSAGE_INVALID",
+        `the message is not valid: ${String(cause)}`,
+        {
+          cause,
+        },
+      );
     }
     this.#send(bytes, (ptr, len) => this.#exports.request(ptr, len));
   }

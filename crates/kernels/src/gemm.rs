@@ -115,18 +115,12 @@ pub fn gemm(args: &Gemm<'_>, rows: Range<usize>, panels: Range<usize>) {
     Product { source: &source, k, b, n, place: (0, n), epilogue, c }.run::<Native>(rows, panels);
 }
 
-/// Packs some panels of `b[k, n]`, or of `b[n, k]` that is to be transposed: in each panel for every
-/// step along `k` its eight columns, those past the last one 0.
+/// Packs some panels of `b[k, n]`: in each panel for every step along `k` its eight columns, those
+/// past the last one 0.
 ///
 /// # Panics
 /// If a panel is not there, or `out` is not as long as they are.
-pub fn pack(
-    b: &[f32],
-    (k, n): (usize, usize),
-    transposed: bool,
-    panels: Range<usize>,
-    out: &mut [f32],
-) {
+pub fn pack(b: &[f32], (k, n): (usize, usize), panels: Range<usize>, out: &mut [f32]) {
     if k == 0 {
         return;
     }
@@ -135,15 +129,42 @@ pub fn pack(
         if columns.len() < PANEL {
             out.fill(0.0);
         }
-        if transposed {
-            for (lane, column) in columns.enumerate() {
-                let to = out[lane..].iter_mut().step_by(PANEL);
-                to.zip(&b[column * k..][..k]).for_each(|(to, from)| *to = *from);
+        for (to, row) in out.chunks_exact_mut(PANEL).zip(b.chunks_exact(n)) {
+            to[..columns.len()].copy_from_slice(&row[columns.clone()]);
+        }
+    }
+}
+
+/// As [`pack`] of `b[n, k]`, each row of it `channels` times `taps` values; the steps are tap by tap.
+///
+/// # Panics
+/// If a panel is not there, or `out` is not as long as they are.
+pub fn pack_transposed(
+    b: &[f32],
+    (n, channels, taps): (usize, usize, usize),
+    panels: Range<usize>,
+    out: &mut [f32],
+) {
+    let k = channels * taps;
+    if k == 0 {
+        return;
+    }
+    let row = |column: usize| &b[column * k..][..k];
+    for (panel, out) in panels.zip(out.chunks_exact_mut(k * PANEL)) {
+        let columns = panel * PANEL..n.min((panel + 1) * PANEL);
+        let steps = (0..taps).flat_map(|tap| (tap..k).step_by(taps));
+        if columns.len() == PANEL {
+            // All at once: what is written lies side by side.
+            let rows: [&[f32]; PANEL] = std::array::from_fn(|lane| row(columns.start + lane));
+            for (to, at) in out.chunks_exact_mut(PANEL).zip(steps) {
+                to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[at]);
             }
-        } else {
-            for (to, row) in out.chunks_exact_mut(PANEL).zip(b.chunks_exact(n)) {
-                to[..columns.len()].copy_from_slice(&row[columns.clone()]);
-            }
+            continue;
+        }
+        out.fill(0.0);
+        for (lane, column) in columns.enumerate() {
+            let (row, to) = (row(column), out[lane..].iter_mut().step_by(PANEL));
+            to.zip(steps.clone()).for_each(|(to, at)| *to = row[at]);
         }
     }
 }

@@ -76,14 +76,8 @@ impl Operator for ConvWeights {
             let (group, panel) = (unit / panels(n), unit % panels(n));
             // SAFETY: units are whole panels, and no two threads have the same.
             let part = unsafe { cells.part(unit * size * PANEL..(unit + 1) * size * PANEL) };
-            part.fill(0.0);
-            for column in panel * PANEL..n.min((panel + 1) * PANEL) {
-                let from = &weights[(group * n + column) * size..][..size];
-                for (at, value) in from.iter().enumerate() {
-                    // From channel by channel to tap by tap.
-                    part[(at % taps * per + at / taps) * PANEL + column % PANEL] = *value;
-                }
-            }
+            let weights = &weights[group * n * size..][..n * size];
+            sidestage_kernels::pack_transposed(weights, (n, per, taps), panel..panel + 1, part);
         }
     }
 }

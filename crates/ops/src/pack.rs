@@ -60,7 +60,10 @@ impl Operator for Pack {
             let steps = unit * k..(unit + end - panel) * k;
             let (_, out) = rows(args, steps);
             let b = &b.f32s()[matrix * k * n..][..k * n];
-            sidestage_kernels::pack(b, (k, n), self.transposed, panel..end, out);
+            match self.transposed {
+                true => sidestage_kernels::pack_transposed(b, (n, k, 1), panel..end, out),
+                false => sidestage_kernels::pack(b, (k, n), panel..end, out),
+            }
             unit += end - panel;
         }
     }

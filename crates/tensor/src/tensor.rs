@@ -21,8 +21,8 @@ impl Tensor {
     /// # Panics
     /// If the bytes are not those of so many elements.
     pub fn new(dtype: DType, dims: &[usize], bytes: &[u8]) -> Result<Self, TryReserveError> {
-        let mut room = AlignedBytes::zeroed(bytes.len())?;
-        room.as_mut_slice().copy_from_slice(bytes);
+        let mut room = AlignedBytes::with_capacity(bytes.len())?;
+        room.extend(bytes)?;
         Ok(Self::from_bytes(dtype, dims, room))
     }
 

@@ -65,7 +65,8 @@ impl Graph {
             }
             let length = (part.length != PartPlace::ALL)
                 .then(|| usize::try_from(part.length).unwrap_or(usize::MAX));
-            let bytes = room(length.unwrap_or(0))?;
+            let room = length.unwrap_or(0);
+            let bytes = AlignedBytes::with_capacity(room).map_err(|_| no_memory(room))?;
             parts.push(Part { file: names.len(), offset: part.offset, length, bytes });
         }
         readings.splice(..0, files.drain(..).map(|file| file.reading));
@@ -131,10 +132,6 @@ impl Graph {
                 (Some(Ok(End::Whole | End::Enough)), None) => {}
                 _ => return Ok(false),
             }
-            let filled = reading.position();
-            for part in self.parts.iter_mut().filter(|part| part.file == self.at) {
-                part.cut(filled)?;
-            }
             self.at += 1;
             if let Some(reading) = self.readings.get_mut(self.at) {
                 reading.start(orders);
@@ -170,49 +167,26 @@ pub(super) fn runner(
     Ok((runner, weights))
 }
 
-/// Memory for so many bytes.
-fn room(bytes: usize) -> Result<AlignedBytes, ErrorInfo> {
-    AlignedBytes::zeroed(bytes).map_err(|_| {
-        error("OUT_OF_MEMORY", format!("there is no memory for {bytes} bytes of a weight"))
-            .hint("Use a smaller model, or close other tabs.")
-    })
+fn no_memory(bytes: usize) -> ErrorInfo {
+    error("OUT_OF_MEMORY", format!("there is no memory for {bytes} bytes of a weight"))
+        .hint("Use a smaller model, or close other tabs.")
 }
 
 impl Part {
-    /// Takes what belongs to it of the file's bytes `from` on; `length` is the file's, if known.
+    /// Takes what belongs to it of the file's next bytes, which begin at `from`; `length` is the
+    /// file's, if known.
     fn fill(&mut self, from: u64, bytes: &[u8], length: Option<u64>) -> Result<(), ErrorInfo> {
-        let to = from + bytes.len() as u64;
-        let first = from.max(self.offset);
-        if self.length.is_none() && to > self.offset {
-            let wanted = (to - self.offset) as usize;
-            if wanted > self.bytes.len() {
-                let all = length.map_or(0, |length| length.saturating_sub(self.offset) as usize);
-                self.resize(all.max(wanted).max(if all == 0 { 2 * wanted } else { 0 }))?;
-            }
+        if let (None, Some(all), true) = (self.length, length, self.bytes.is_empty()) {
+            let room = all.saturating_sub(self.offset) as usize;
+            self.bytes = AlignedBytes::with_capacity(room).map_err(|_| no_memory(room))?;
         }
-        let last = to.min(self.offset.saturating_add(self.bytes.len() as u64));
+        let end = self.length.map_or(u64::MAX, |length| self.offset.saturating_add(length as u64));
+        let first = self.offset.max(from).saturating_sub(from);
+        let last = end.min(from + bytes.len() as u64).saturating_sub(from);
         if first < last {
-            let target = (first - self.offset) as usize..(last - self.offset) as usize;
-            let source = (first - from) as usize..(last - from) as usize;
-            self.bytes.as_mut_slice()[target].copy_from_slice(&bytes[source]);
+            let own = &bytes[first as usize..last as usize];
+            self.bytes.extend(own).map_err(|_| no_memory(self.bytes.len() + own.len()))?;
         }
-        Ok(())
-    }
-
-    /// The file has ended here.
-    fn cut(&mut self, end: u64) -> Result<(), ErrorInfo> {
-        let wanted = end.saturating_sub(self.offset) as usize;
-        if self.length.is_none() && wanted != self.bytes.len() {
-            self.resize(wanted)?;
-        }
-        Ok(())
-    }
-
-    fn resize(&mut self, bytes: usize) -> Result<(), ErrorInfo> {
-        let mut larger = room(bytes)?;
-        let kept = bytes.min(self.bytes.len());
-        larger.as_mut_slice()[..kept].copy_from_slice(&self.bytes.as_slice()[..kept]);
-        self.bytes = larger;
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ enum State {
     Head,
     /// So many bytes more are kept.
     Copy(u64),
-    /// A weight's bytes, of which so many are there.
+    /// A weight's bytes that are there, and how many there will be.
     Bytes(AlignedBytes, usize),
 }
 
@@ -65,11 +65,10 @@ impl Reader {
                     *left -= took as u64;
                     took
                 }
-                State::Bytes(room, filled) => {
-                    let room = &mut room.as_mut_slice()[*filled..];
-                    let took = bytes.len().min(room.len());
-                    room[..took].copy_from_slice(&bytes[..took]);
-                    *filled += took;
+                State::Bytes(room, length) => {
+                    let took = bytes.len().min(*length - room.len());
+                    let memory = |_| OnnxError::NoMemory { bytes: *length };
+                    room.extend(&bytes[..took]).map_err(memory)?;
                     took
                 }
             };
@@ -87,7 +86,7 @@ impl Reader {
                 let Some((number, kind, value)) = head(&self.head)? else { return Ok(()) };
                 self.field(number, kind, value)?;
             }
-            State::Bytes(room, filled) if filled == room.len() => self.bytes = Some(room),
+            State::Bytes(room, length) if length == room.len() => self.bytes = Some(room),
             State::Copy(0) => {}
             state => self.state = state,
         }
@@ -119,8 +118,9 @@ impl Reader {
             (1, 5) if kind == 2 && length >= LARGE => self.ends.push(end),
             (2, 9) if kind == 2 && length >= LARGE => {
                 let memory = |_| OnnxError::NoMemory { bytes: length as usize };
-                let room = usize::try_from(length).map_err(|_| OnnxError::Truncated)?;
-                self.state = State::Bytes(AlignedBytes::zeroed(room).map_err(memory)?, 0);
+                let length = usize::try_from(length).map_err(|_| OnnxError::Truncated)?;
+                let room = AlignedBytes::with_capacity(length).map_err(memory)?;
+                self.state = State::Bytes(room, length);
             }
             _ => {
                 self.kept[depth].extend_from_slice(&self.head);

@@ -9,7 +9,7 @@ use super::json::Json;
 use super::weights::{Manifest, Weight};
 use super::{TfjsError, Unplaced};
 use sidestage_ir::{Attribute, Body, Call, Model, Port, PortDim, Var};
-use sidestage_tensor::{AlignedBytes, DType, Tensor};
+use sidestage_tensor::{DType, Tensor};
 use std::collections::HashMap;
 
 /// The version of ONNX's operators that are called.
@@ -306,10 +306,9 @@ impl<'a> Builder<'a> {
 
     fn known(&mut self, dtype: DType, dims: &[usize], bytes: &[u8]) -> Result<Var, TfjsError> {
         let memory = |_| TfjsError::NoMemory { bytes: bytes.len() };
-        let mut room = AlignedBytes::zeroed(bytes.len()).map_err(memory)?;
-        room.as_mut_slice().copy_from_slice(bytes);
+        let tensor = Tensor::new(dtype, dims, bytes).map_err(memory)?;
         let var = self.model.var("");
-        self.model.constants.push((var, Tensor::from_bytes(dtype, dims, room)));
+        self.model.constants.push((var, tensor));
         Ok(var)
     }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Graph models in a tab, each file beside the engine that reads its format.
+ * Graph models in a tab, each file beside the engine that reads its format. Loads are those of a second
+ * visit, by a browser with a profile on the disk: its cache, or the engine's, has what the first one got.
  *
  *     node bench/graph.mjs [--models=mobilenet-v2,minilm-l6] [--threads=1,2] [--rounds=5] [--loads=3]
  *          [--peers=ort,litert,tfjs] [--nice=-5] [--timeout=SECONDS] [--json]
@@ -8,10 +9,11 @@
  *
  * Ends with 1 if an output differs from a peer's.
  */
-import { readFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { launch } from "./browser.mjs";
+import { launch, launchProfile } from "./browser.mjs";
 import { makeGraph, MODELS, values } from "./graphs.mjs";
 import { limits } from "./limits.mjs";
 import { keepNiceness, renderers, watchOthers } from "./process.mjs";
@@ -55,8 +57,7 @@ function within(promise, what) {
 }
 
 /** A page of its own: `call(command, argument)` of web/graph.mjs; `close()` it. */
-async function open(browser, url) {
-  const context = await browser.newContext();
+async function open(context, url) {
   const page = await context.newPage();
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
@@ -72,7 +73,7 @@ async function open(browser, url) {
       throw new Error([first, ...problems].join("; "), { cause: error });
     }
   };
-  return { call, close: () => context.close() };
+  return { call, close: () => page.close() };
 }
 
 const peaks = () => new Map(renderers().map(({ pid, peak }) => [pid, peak]));
@@ -84,8 +85,8 @@ function grown(before, empty) {
 }
 
 /** An engine with a model that has run once. */
-async function start(browser, url, { engine, threads, path, feeds }, empty) {
-  const page = await open(browser, url);
+async function start(context, url, { engine, threads, path, feeds }, empty) {
+  const page = await open(context, url);
   try {
     const before = peaks();
     const adapter = `/bench/adapters/graph/${engine}.mjs`;
@@ -113,7 +114,7 @@ function difference(ours, theirs) {
 }
 
 /** All engines of a model with so many threads. Gives a group of samples by engine and format. */
-async function measure(browser, url, { name, threads, allowed, empty }) {
+async function measure(context, url, { name, threads, allowed, empty }) {
   const model = MODELS[name];
   const paths = makeGraph(name);
   const cases = [];
@@ -131,12 +132,14 @@ async function measure(browser, url, { name, threads, allowed, empty }) {
   const turned = (by) => cases.map((_, at) => cases[(at + by) % cases.length]);
   const live = () => turned(0).filter(({ error }) => error === undefined);
   try {
-    for (let load = 0; load < Number(options.loads); load += 1) {
+    // The first load is the first visit.
+    for (let load = 0; load <= Number(options.loads); load += 1) {
       for (const one of turned(load).filter(({ error }) => error === undefined)) {
         await one.page?.close();
         one.page = undefined;
         try {
-          one.page = await start(browser, url, one, empty);
+          one.page = await start(context, url, one, empty);
+          if (load === 0) continue;
           for (const [part, ms] of Object.entries(one.page.ms)) keep(one, part, ms);
           keep(one, "peak", one.page.peak);
         } catch (error) {
@@ -237,30 +240,35 @@ if (options.show !== undefined) {
   console.log(table(all.flatMap(({ groups }) => groups)));
   process.exit(0);
 }
-const { url, close } = await serve();
-const browser = await launch();
+const { url, close } = await serve({ kept: true });
+const folder = mkdtempSync(join(tmpdir(), "sidestage-bench-"));
+const context = await launchProfile(folder);
+let chromium = "";
 const others = watchOthers();
 const relax = options.nice === undefined ? () => {} : keepNiceness(Number(options.nice));
 const groups = [];
 try {
-  const blank = await open(browser, url);
+  const blank = await open(context, url);
   const empty = Math.max(...peaks().values());
   await blank.close();
   const allowed = {};
+  const browser = await launch();
+  chromium = browser.version();
   for (const threads of counts) {
     allowed[threads] = await limits(browser, url, { variant: "relaxed", threads, bytes: 1e6 });
   }
+  await browser.close();
   for (const name of models) {
     makeGraph(name);
     for (const threads of counts) {
       const job = { name, threads, allowed: allowed[threads], empty };
-      groups.push(await measure(browser, url, job));
+      groups.push(await measure(context, url, job));
     }
   }
 } finally {
   relax();
-  const chromium = browser.version();
-  await browser.close();
+  await context.close();
+  rmSync(folder, { recursive: true, force: true });
   close();
   const share = others();
   if (options.json) console.log(JSON.stringify({ groups, chromium, others: share }));

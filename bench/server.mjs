@@ -39,12 +39,12 @@ function fileFor(path) {
   return stat?.isFile() ? { file, size: stat.size } : undefined;
 }
 
-function answer(request, response) {
+function answer(request, response, kept) {
   const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
   response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
   response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
   response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
-  response.setHeader("Cache-Control", "no-store");
+  response.setHeader("Cache-Control", kept ? "max-age=3600" : "no-store");
   const found = fileFor(path);
   if (found === undefined) {
     response.statusCode = path === "/favicon.ico" ? 204 : 404;
@@ -66,9 +66,9 @@ function answer(request, response) {
   else createReadStream(file, { start, end, highWaterMark: 1 << 20 }).pipe(response);
 }
 
-/** Listens on a free port; gives the address and a way to stop. */
-export async function serve() {
-  const server = createServer(answer);
+/** Listens on a free port; gives the address and a way to stop. `kept`: browsers may keep what they get. */
+export async function serve({ kept = false } = {}) {
+  const server = createServer((request, response) => answer(request, response, kept));
   await new Promise((done) => server.listen(0, "127.0.0.1", done));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -5,7 +5,7 @@ export async function create({ threads, base = "/sidestage/" }) {
   return {
     async load(url) {
       const address = new URL(url, location.href).href;
-      model = await loadModel(address, { threads, cache: "no-store" });
+      model = await loadModel(address, { threads });
       if (model.info.threads !== threads) throw new Error(`${model.info.threads} threads`);
     },
     async run(inputs) {

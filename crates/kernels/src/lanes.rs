@@ -11,7 +11,7 @@ mod simd128;
 #[cfg(all(target_arch = "x86_64", target_feature = "sse2"))]
 mod sse2;
 
-pub(crate) use dots::{Dots, Generic, IntsOf, Task, every, native};
+pub(crate) use dots::{Dots, Generic, IntsOf, Task, Wide, every, native};
 pub(crate) use portable::Portable;
 
 #[cfg(not(any(

@@ -9,6 +9,11 @@ pub(crate) trait Part: Pod {
     const BITS: u32;
     /// The chunks of a half of the work, `j` 0 or 1: four values of each row, a byte each.
     fn quad<L: Lanes>(&self, j: usize) -> [L::B; 4];
+    /// Its vectors, where they are halves of bytes and no more.
+    #[inline(always)]
+    fn nibbles(&self) -> Option<&[[u8; 16]; 4]> {
+        None
+    }
     /// Which chunks these are.
     #[inline(always)]
     fn chunks(j: usize) -> [usize; 4] {
@@ -46,6 +51,10 @@ pub(crate) struct Bytes(pub(super) [[u8; 16]; 8]);
 
 impl Part for Nibbles {
     const BITS: u32 = 4;
+    #[inline(always)]
+    fn nibbles(&self) -> Option<&[[u8; 16]; 4]> {
+        Some(&self.0)
+    }
     #[inline(always)]
     fn quad<L: Lanes>(&self, j: usize) -> [L::B; 4] {
         let [a, b] = [0, 1].map(|i| L::bytes(&self.0[2 * j + i]));

@@ -37,6 +37,11 @@ pub(super) fn split(args: &Linear<'_>, columns: Range<usize>) -> (Range<usize>, 
     (part.start / GROUP..part.end / GROUP, columns.start.max(grouped)..columns.end)
 }
 
+/// So many of the rows lie in tiles ([`crate::Act8Rows`]).
+pub(super) fn tiled(rows: usize) -> usize {
+    rows / 4 * 4
+}
+
 /// Computes some groups of all rows.
 #[inline(always)]
 pub(super) fn run<T: Bands>(tiles: &T, rows: usize, groups: Range<usize>) {
@@ -46,8 +51,7 @@ pub(super) fn run<T: Bands>(tiles: &T, rows: usize, groups: Range<usize>) {
         }
         return;
     }
-    // The tiles in which activations lie ([`crate::Act8Rows`]).
-    let tiled = rows / 4 * 4;
+    let tiled = tiled(rows);
     if tiled > 0 {
         for start in groups.clone().step_by(BAND) {
             tiles.tiles(start..groups.end.min(start + BAND), tiled);

@@ -6,6 +6,7 @@ impl Dots for Portable {
     type L = Self;
     type X = [i8; 4];
     type D = [i32; 4];
+    type W = [u8; 16];
 
     #[inline(always)]
     fn chunk(from: &[i8; 4]) -> [i8; 4] {
@@ -14,6 +15,10 @@ impl Dots for Portable {
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> [i32; 4] {
         [i32::from(sums[0]) * i32::from(by[0]) + i32::from(sums[1]) * i32::from(by[1]); 4]
+    }
+    #[inline(always)]
+    fn weights(_: u32, from: [u8; 16]) -> [u8; 16] {
+        from
     }
     #[inline(always)]
     fn dot(sums: [i32; 4], _: u32, x: [i8; 4], w: [u8; 16]) -> [i32; 4] {

@@ -47,6 +47,7 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
     type L = Native;
     type X = v128;
     type D = v128;
+    type W = v128;
     const BYTE_ZERO: i16 = if SIGNED { 0 } else { 128 };
 
     #[inline(always)]
@@ -59,8 +60,11 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
         if by == [0, 0] { magic } else { i32x4_add(magic, weigh(sums, by)) }
     }
     #[inline(always)]
-    fn dot(sums: v128, bits: u32, x: v128, w: v128) -> v128 {
-        let w = if SIGNED && bits == 8 { v128_xor(w, u8x16_splat(128)) } else { w };
+    fn weights(bits: u32, from: v128) -> v128 {
+        if SIGNED && bits == 8 { v128_xor(from, u8x16_splat(128)) } else { from }
+    }
+    #[inline(always)]
+    fn dot(sums: v128, _: u32, x: v128, w: v128) -> v128 {
         i32x4_relaxed_dot_i8x16_i7x16_add(x, w, sums)
     }
     type Y = v128;
@@ -95,6 +99,7 @@ impl Dots for Saturating {
     type X = v128;
     /// In 16 bits since they were settled, and in 32; those of eight bits in 32 only, times 256.
     type D = [v128; 3];
+    type W = v128;
 
     #[inline(always)]
     fn chunk(from: &[i8; 4]) -> v128 {
@@ -103,6 +108,10 @@ impl Dots for Saturating {
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> [v128; 3] {
         [i16x8_splat(0), weigh(sums, by), i32x4_splat(0)]
+    }
+    #[inline(always)]
+    fn weights(_: u32, from: v128) -> v128 {
+        from
     }
     #[inline(always)]
     fn dot([narrow, sums, wide]: [v128; 3], bits: u32, x: v128, w: v128) -> [v128; 3] {

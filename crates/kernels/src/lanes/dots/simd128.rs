@@ -3,7 +3,10 @@
 #![allow(unsafe_code, reason = "vector loads take pointers")]
 
 #[cfg(not(target_feature = "relaxed-simd"))]
-use {super::Dots, crate::lanes::Native};
+use {
+    super::{Dots, Wide},
+    crate::lanes::{Lanes, Native},
+};
 
 use std::arch::wasm32::*;
 
@@ -40,6 +43,7 @@ pub(super) fn widen(x: v128) -> [v128; 2] {
 }
 
 /// `sums` plus 256 times the products.
+#[cfg(target_feature = "relaxed-simd")]
 #[inline(always)]
 pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
     let first = i32x4_dot_i16x8(v128_and(w, u16x8_splat(255)), x[0]);
@@ -71,6 +75,11 @@ impl Dots for Simd128 {
     type X = [v128; 2];
     /// Times 256: at most 32 * 127 * 255 * 256.
     type D = v128;
+    /// The first and third of each four, and the second and fourth, in 16 bits.
+    type W = [v128; 2];
+    const WIDE: bool = true;
+    const STEPS: usize = 2;
+    const FACTOR: f32 = 1.0 / 256.0;
 
     #[inline(always)]
     fn chunk(from: &[i8; 4]) -> [v128; 2] {
@@ -78,11 +87,46 @@ impl Dots for Simd128 {
     }
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> v128 {
-        i32x4_shl(weigh(sums, by), 8)
+        weigh(sums, by.map(|by| by << 8))
     }
     #[inline(always)]
-    fn dot(sums: v128, _: u32, x: [v128; 2], w: v128) -> v128 {
-        dot_wide(sums, x, w)
+    fn weights(_: u32, from: v128) -> [v128; 2] {
+        halves(from)
+    }
+    #[inline(always)]
+    fn dot(sums: v128, _: u32, x: [v128; 2], w: [v128; 2]) -> v128 {
+        i32x4_add(sums, i32x4_add(i32x4_dot_i16x8(x[0], w[0]), i32x4_dot_i16x8(x[1], w[1])))
+    }
+    /// Half of the values, so that what a step needs are half as many registers.
+    #[inline(always)]
+    fn dot_step(step: usize, sums: v128, _: u32, x: [v128; 2], w: [v128; 2]) -> v128 {
+        i32x4_add(sums, i32x4_dot_i16x8(x[step], w[step]))
+    }
+    /// Nibbles are masked where they stand in 16 bits, the activations have what is left of 256: 12
+    /// instructions for 32 values instead of 15, so an answer of Q4_0 is 1.08 times as fast.
+    #[inline(always)]
+    fn dot_nibbles(sums: v128, low: [v128; 2], high: [v128; 2], w: v128) -> v128 {
+        let at = |mask| v128_and(w, u16x8_splat(mask));
+        let even = i32x4_dot_i16x8(at(0x000f), low[0]);
+        let even = i32x4_add(even, i32x4_dot_i16x8(at(0x00f0), high[0]));
+        let odd = i32x4_dot_i16x8(at(0x0f00), low[1]);
+        let odd = i32x4_add(odd, i32x4_dot_i16x8(u16x8_shr(w, 12), high[1]));
+        i32x4_add(sums, i32x4_add(even, odd))
+    }
+    #[inline(always)]
+    fn widen(from: &[i8; 32], nibbles: bool) -> Wide {
+        let [first, last]: [[u8; 16]; 2] = bytemuck::cast(*from);
+        let halves = [first, last].map(|half| widen(Native::bytes(&half)));
+        let [[a, mut b], [mut c, d]] = halves;
+        if nibbles {
+            (b, c) = (i16x8_shr(b, 8), i16x8_shr(c, 4));
+        }
+        bytemuck::cast([a, b, c, d].map(Native::store_bytes))
+    }
+    #[inline(always)]
+    fn wide_chunk(from: &Wide, chunk: usize) -> [v128; 2] {
+        let four = |at: usize| splat(&from[2 * (chunk / 4) + at].as_chunks().0[chunk % 4]);
+        [four(0), four(1)]
     }
     type Y = [v128; 2];
     type V = [v128; 2];
@@ -105,6 +149,6 @@ impl Dots for Simd128 {
     }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {
-        f32x4_convert_i32x4(i32x4_shr(sums, 8))
+        f32x4_convert_i32x4(sums)
     }
 }

@@ -80,6 +80,7 @@ impl Dots for Sse2 {
     type X = [__m128i; 2];
     /// Times 256.
     type D = __m128i;
+    type W = __m128i;
 
     #[inline(always)]
     fn chunk(from: &[i8; 4]) -> [__m128i; 2] {
@@ -88,6 +89,10 @@ impl Dots for Sse2 {
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> __m128i {
         simd!(_mm_slli_epi32::<8>(weigh(sums, by)))
+    }
+    #[inline(always)]
+    fn weights(_: u32, from: __m128i) -> __m128i {
+        from
     }
     #[inline(always)]
     fn dot(sums: __m128i, _: u32, x: [__m128i; 2], w: __m128i) -> __m128i {
@@ -131,6 +136,7 @@ impl Dots for Avx2 {
     type X = __m128i;
     /// In 16 bits since they were settled, in 32, and those of eight bits, times 256.
     type D = [__m128i; 3];
+    type W = __m128i;
 
     #[inline(always)]
     fn chunk(from: &[i8; 4]) -> __m128i {
@@ -139,6 +145,10 @@ impl Dots for Avx2 {
     #[inline(always)]
     fn begin(sums: &[i16; 2], by: [i16; 2]) -> [__m128i; 3] {
         simd!([_mm_setzero_si128(), weigh(sums, by), _mm_setzero_si128()])
+    }
+    #[inline(always)]
+    fn weights(_: u32, from: __m128i) -> __m128i {
+        from
     }
     #[inline(always)]
     fn dot([narrow, sums, wide]: [__m128i; 3], bits: u32, x: __m128i, w: __m128i) -> [__m128i; 3] {

@@ -169,6 +169,24 @@ pub fn pack_transposed(
     }
 }
 
+/// As [`pack_transposed`] of `b[n, k]` in its own place, where `n` is a multiple of eight: a panel then
+/// lies where its columns did. `None`: there is no memory for one.
+///
+/// # Panics
+/// If `b` is not so long.
+pub fn pack_in_place(b: &mut [f32], channels: usize, taps: usize) -> Option<()> {
+    let size = channels * taps * PANEL;
+    assert!(size > 0 && b.len().is_multiple_of(size), "whole panels of {size} values");
+    let mut rows = Vec::new();
+    rows.try_reserve_exact(size).ok()?;
+    for part in b.chunks_exact_mut(size) {
+        rows.clear();
+        rows.extend_from_slice(part);
+        pack_transposed(&rows, (PANEL, channels, taps), 0..1, part);
+    }
+    Some(())
+}
+
 /// A part of the sums of a block of rows.
 struct Part<'a> {
     rows: Range<usize>,

@@ -82,6 +82,14 @@ impl Tensor {
         bytemuck::cast_slice(self.bytes())
     }
 
+    /// The elements as `T` where they lie; `None` if that is not the size of the element type, or other
+    /// tensors share them.
+    pub fn elements_mut<T: Pod>(&mut self) -> Option<&mut [T]> {
+        let fits = size_of::<T>() == self.dtype.block_bytes();
+        let bytes = Arc::get_mut(&mut self.bytes).filter(|_| fits)?;
+        Some(bytemuck::cast_slice_mut(bytes.as_mut_slice()))
+    }
+
     /// The elements of a tensor of integers or booleans; `None` for other types.
     pub fn integers(&self) -> Option<Vec<i64>> {
         let all = match self.dtype {

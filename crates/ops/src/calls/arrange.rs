@@ -4,6 +4,7 @@
 
 use crate::{ConvWeights, Pack, PackInt8};
 use sidestage_ir::{Attribute, Call, Model, Operator, Scope, Stop, Var, computed};
+use sidestage_kernels::{PANEL, pack_in_place};
 use sidestage_tensor::{DType, Tensor};
 use std::collections::{HashMap, HashSet};
 
@@ -63,37 +64,66 @@ pub fn arrange(model: &mut Model) {
             _ => continue,
         }
         let unsigned = weights.dtype() == DType::U8;
-        let Some(arranged) = arranged(call, weights) else { continue };
+        let weights = &mut model.constants[*at].1;
         let dims = weights.dims().iter().map(|dim| *dim as i64).collect();
+        if arranged(call, weights).is_none() {
+            continue;
+        }
         call.attributes.push((ARRANGED.into(), Attribute::Ints(dims)));
         if unsigned {
             call.attributes.push((UNSIGNED.into(), Attribute::Int(1)));
         }
-        model.constants[*at].1 = arranged;
     }
 }
 
-/// The arranged weights of a call; `None`: they stay as they are.
-fn arranged(call: &Call, weights: &Tensor) -> Option<Tensor> {
+/// Arranges the weights of a call; `None`: they stay as they are.
+fn arranged(call: &Call, weights: &mut Tensor) -> Option<()> {
     let int = |name: &str| match call.attribute(name) {
         Some(Attribute::Int(value)) => Some(*value),
         _ => None,
     };
-    match (call.op.as_str(), weights.dims()) {
+    let copied = match (call.op.as_str(), weights.dims()) {
         ("Conv", &[outputs, per, ref taps @ ..]) => {
             let groups = usize::try_from(int("group").unwrap_or(1)).ok()?;
-            let weights = weights.reshaped(&[outputs, per, taps.iter().product()]);
-            one(&ConvWeights { groups }, &weights)
+            let taps = taps.iter().product();
+            let columns = outputs / groups.max(1);
+            let whole = columns * groups == outputs && per > 1;
+            if whole && in_place(weights, &[groups], (columns, per, taps)).is_some() {
+                return Some(());
+            }
+            one(&ConvWeights { groups }, &weights.reshaped(&[outputs, per, taps]))
         }
-        ("Gemm", [_, _]) => {
-            one(&Pack { transposed: int("transB").is_some_and(|value| value != 0) }, weights)
+        ("Gemm", &[n, k]) => {
+            let transposed = int("transB").is_some_and(|value| value != 0);
+            if transposed && in_place(weights, &[], (n, k, 1)).is_some() {
+                return Some(());
+            }
+            one(&Pack { transposed }, weights)
         }
         ("MatMulInteger" | "com.microsoft::DynamicQuantizeMatMul", [_, _]) => {
             one(&PackInt8 { transposed: false }, weights)
         }
         ("MatMul", [.., _, _]) => one(&Pack { transposed: false }, weights),
         _ => None,
+    };
+    *weights = copied?;
+    Some(())
+}
+
+/// Packs columns that fill their panels where they lie: memory that is touched for the first time takes
+/// longer than the packing.
+fn in_place(
+    weights: &mut Tensor,
+    groups: &[usize],
+    (columns, channels, taps): (usize, usize, usize),
+) -> Option<()> {
+    if weights.is_empty() || !columns.is_multiple_of(PANEL) {
+        return None;
     }
+    pack_in_place(weights.elements_mut()?, channels, taps)?;
+    let packed = [columns / PANEL, channels * taps, PANEL];
+    *weights = weights.reshaped(&[groups, &packed].concat());
+    Some(())
 }
 
 fn one(op: &dyn Operator, of: &Tensor) -> Option<Tensor> {

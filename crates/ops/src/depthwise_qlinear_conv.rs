@@ -56,7 +56,7 @@ impl Operator for DepthwiseQLinearConv {
         let [n, d, h, w, channels] = *out.dims() else { unreachable!("five dimensions") };
         // A line of windows: products, and what is done once for each element.
         let cost = (self.windows.taps() / 4 + 4).saturating_mul(w * channels).max(1);
-        Work { units: n * d * h, grain: 1, cost }
+        Work { units: n * d * h, grain: DepthwiseInt8::at_once(&self.windows), cost }
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {

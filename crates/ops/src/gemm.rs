@@ -127,7 +127,7 @@ impl Cut {
     }
 
     /// The parts of matrices that some units are: the matrix, its rows and its panels. Units side by side
-    /// in a block of rows are one part, whose windows are gathered once.
+    /// in a block of rows are one part, whose windows are gathered once, as are whole blocks.
     pub(crate) fn parts(
         &self,
         units: Range<usize>,
@@ -139,6 +139,13 @@ impl Cut {
             let (block, from) = (unit / groups, unit % groups);
             let to = groups.min(from + units.end - unit);
             let (matrix, row) = (block / blocks, block % blocks * rows);
+            let whole = (units.end - unit) / groups;
+            if from == 0 && whole > 1 {
+                let whole = whole.min(blocks - block % blocks);
+                part(matrix, row..self.rows.min(row + whole * rows), 0..self.panels);
+                unit += whole * groups;
+                continue;
+            }
             let of_panels = from * panels..self.panels.min(to * panels);
             part(matrix, row..self.rows.min(row + rows), of_panels);
             unit += to - from;

@@ -113,6 +113,74 @@ fn convolutions_between_integers_are_those_of_integers() {
     }
 }
 
+/// Products of numbers that have been integers with matrices that have been, and the result's unit.
+fn products(seed: &mut u64, dtype: DType, (op, transposed): (&str, bool)) -> (Model, f32) {
+    let (k, n) = (37, 21);
+    let least = if dtype == DType::U8 { 0 } else { -128 };
+    let mut net = Net::new(17);
+    let point = |net: &mut Net, scale: f32, zero: i32| {
+        [net.number(scale), net.constant(bytes(dtype, &[], &[zero]))]
+    };
+    let rows: &[usize] = if op == "Gemm" { &[6] } else { &[2, 3] };
+    let x = net.input("x", DType::F32, &[rows, &[k]].concat());
+    let of_x = point(&mut net, 1.0 / 128.0, least + 128);
+    let x = net.call("QuantizeLinear", &[x, of_x[0], of_x[1]], &[]);
+    let x = net.call("DequantizeLinear", &[x, of_x[0], of_x[1]], &[]);
+    let values: Vec<i32> = random(seed, k * n).iter().map(|x| (x * 127.0) as i32).collect();
+    let scales: Vec<f32> = random(seed, n).iter().map(|x| 0.002 * (1.5 + x)).collect();
+    let of_bias: Vec<f32> = scales.iter().map(|scale| scale / 128.0).collect();
+    let dims = if transposed { [n, k] } else { [k, n] };
+    let of = [
+        net.constant(bytes(DType::I8, &dims, &values)),
+        net.constant(floats(&[n], &scales)),
+        net.constant(bytes(DType::I8, &[n], &vec![0; n])),
+    ];
+    let axis = [("axis", Attribute::Int(if transposed { 0 } else { -1 }))];
+    let mut operands = vec![x, net.call("DequantizeLinear", &of, &axis)];
+    let mut attributes = Vec::new();
+    if op == "Gemm" {
+        let values = random(seed, n);
+        let values: Vec<u8> =
+            values.iter().flat_map(|x| ((x * 900.0) as i32).to_le_bytes()).collect();
+        let bias = net.constant(Tensor::new(DType::I32, &[n], &values).expect("memory"));
+        let of_bias = net.constant(floats(&[n], &of_bias));
+        let axis = [("axis", Attribute::Int(0))];
+        operands.push(net.call("DequantizeLinear", &[bias, of_bias], &axis));
+        attributes.push(("transB", Attribute::Int(transposed.into())));
+    }
+    let y = net.call(op, &operands, &attributes);
+    let of_y = point(&mut net, 0.02, least + 117);
+    let y = net.call("QuantizeLinear", &[y, of_y[0], of_y[1]], &[]);
+    let y = net.call("DequantizeLinear", &[y, of_y[0], of_y[1]], &[]);
+    (net.finish(&[y]), 0.02)
+}
+
+#[test]
+fn products_between_integers_are_those_of_integers() {
+    let mut seed = 7;
+    for (op, transposed, integer) in [
+        ("Gemm", true, "com.microsoft::QGemm"),
+        ("Gemm", false, "com.microsoft::QGemm"),
+        ("MatMul", false, "QLinearMatMul"),
+    ] {
+        for dtype in [DType::U8, DType::I8] {
+            let (model, scale) = products(&mut seed, dtype, (op, transposed));
+            let integers = arranged(&model);
+            assert_eq!((calls(&integers, integer), calls(&integers, op)), (1, 0));
+            let dims: &[usize] = if op == "Gemm" { &[6, 37] } else { &[2, 3, 37] };
+            let input = floats(dims, &random(&mut seed, 6 * 37));
+            let (found, plain) = (run(&integers, &[], &input), run(&model, &[], &input));
+            assert_eq!(found.dims(), plain.dims());
+            let (a, b) = (found.elements::<f32>(), plain.elements::<f32>());
+            assert!(b.iter().any(|one| *one != b[0]), "all are the same");
+            // One step where a result lies between two.
+            let far = a.iter().zip(b).filter(|(a, b)| (*a - *b).abs() > 1e-4 * scale).count();
+            assert!(far * 20 <= a.len(), "{far} of {} differ", a.len());
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() <= 1.01 * scale));
+        }
+    }
+}
+
 /// Two numbers that have been integers, and one for each channel, become one integer.
 fn function_of_two(op: &str, dtype: DType) -> Model {
     let least = if dtype == DType::U8 { 0 } else { -128 };

@@ -1,7 +1,8 @@
 //! Convolutions of bytes, each channel by itself.
 //!
 //! The taps of a column of a window, up to four, are put side by side, so that the integer products take
-//! four taps of four channels at once. That is done once for all windows of a line that read the column.
+//! four taps of four channels at once. That is done once for all windows of a line that read the column,
+//! and for two lines, if four lines of an image hold the windows of both.
 
 #![allow(unsafe_code, reason = "threads write disjoint parts of one buffer; places are in range")]
 
@@ -11,6 +12,7 @@ use crate::lanes::{Dots, IntsOf, Lanes};
 use crate::window::Windows;
 use sidestage_tensor::SharedOut;
 use std::array::from_fn;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Channels of a tile.
@@ -19,7 +21,10 @@ const CHANNELS: usize = 16;
 /// Windows whose columns are put side by side at once: with three taps a few KB.
 const WINDOWS: usize = 32;
 
-/// A column: four taps of each channel of a tile.
+/// Windows that are computed at once.
+const FOUR: usize = 4;
+
+/// Weights of a column: four taps of each channel of a tile.
 type Column = [[u8; 16]; 4];
 
 /// Windows of `x` times weights, channel by channel.
@@ -89,9 +94,11 @@ pub fn pack_depthwise_int8(
 }
 
 /// What sixteen channels have.
-struct Block {
+struct Block<D: Dots> {
     /// The first one.
     channel: usize,
+    /// Four taps of each, for each four taps of a column; and those of the line below.
+    weights: [Vec<[D::V; 4]>; 2],
     /// Where sums begin.
     start: [i32; CHANNELS],
     /// From sums to results.
@@ -102,27 +109,34 @@ struct Block {
 type Four = [Option<usize>; 4];
 
 impl DepthwiseInt8<'_> {
+    /// Lines whose windows lie in four lines of an image.
+    pub fn at_once(windows: &Windows) -> usize {
+        let near = windows.kernel[1] <= 3 && (windows.stride[1], windows.dilation[1]) == (1, 1);
+        1 + usize::from(near)
+    }
+
     pub(super) fn by<D: Dots>(&self, lines: Range<usize>) {
         let windows = self.windows;
         let [kernel_depth, kernel_height, _] = windows.kernel;
         let [depth, height, width] = windows.input;
         let [planes, rows, columns] = windows.output;
-        let to = self.results.lanes::<D::L>();
+        let (to, most) = (self.results.lanes::<D::L>(), Self::at_once(windows));
         // The last ones are computed again: they come out the same.
         let last = self.channels.saturating_sub(CHANNELS);
         let firsts = (0..self.channels).step_by(CHANNELS).map(|channel| channel.min(last));
-        let blocks: Vec<Block> =
-            firsts.map(|channel| self.block(channel, self.x.moved(D::SIGNED))).collect();
-        let (mut taps, mut room): (Vec<Four>, Vec<Column>) = (Vec::new(), Vec::new());
-        for line in lines {
+        let blocks: Vec<Block<D>> = firsts.map(|channel| self.block(channel, most)).collect();
+        let (mut taps, mut room): (Vec<Four>, Vec<[D::Y; 4]>) = (Vec::new(), Vec::new());
+        let mut line = lines.start;
+        while line < lines.end {
             let (image, d, h) = (line / rows / planes, line / rows % planes, line % rows);
+            let count = most.min(lines.end - line).min(rows - h);
             taps.clear();
             for kd in 0..kernel_depth {
                 let d = windows.place(0, d, kd);
                 for first in (0..kernel_height).step_by(4) {
                     taps.push([0, 1, 2, 3].map(|kh| {
                         let h = windows.place(1, h, first + kh);
-                        let h = h.filter(|_| first + kh < kernel_height);
+                        let h = h.filter(|_| first + kh < kernel_height + count - 1);
                         let at = (image * depth + d?) * height + h?;
                         Some(at * width * self.channels)
                     }));
@@ -132,9 +146,13 @@ impl DepthwiseInt8<'_> {
                 let part = window..columns.min(window + WINDOWS);
                 for block in &blocks {
                     self.mix::<D>(&taps, part.clone(), block.channel, &mut room);
-                    self.tile::<D>(&room, part.clone(), block, line * columns, &to);
+                    for (below, weights) in block.weights.iter().enumerate().take(count) {
+                        let place = (line + below) * columns;
+                        self.tile::<D>(&room, weights, part.clone(), block, place, &to);
+                    }
                 }
             }
+            line += count;
         }
     }
 
@@ -145,24 +163,24 @@ impl DepthwiseInt8<'_> {
         taps: &[Four],
         windows: Range<usize>,
         channel: usize,
-        room: &mut Vec<Column>,
+        room: &mut Vec<[D::Y; 4]>,
     ) {
         let (stride, pad) = (self.windows.stride[2], self.windows.pad[2]);
-        let wanted = (windows.len() - 1) * stride + self.windows.kernel[2];
+        let wanted = (windows.len().max(FOUR) - 1) * stride + self.windows.kernel[2];
         let (first, width) = (windows.start * stride, self.windows.input[2]);
         let flip = D::L::bytes(&[self.x.flip(D::SIGNED); 16]);
         let outside = [self.x.outside(); 16];
-        let empty = D::L::store_bytes(D::L::xor(D::L::bytes(&outside), flip));
+        let empty = D::mixed([D::L::xor(D::L::bytes(&outside), flip); 4]);
         let count = CHANNELS.min(self.channels);
         // Columns before the line, in it, and behind it.
         let before = pad.saturating_sub(first).min(wanted);
         let place = first.saturating_sub(pad).min(width);
         let inside = (wanted - before).min(width - place);
-        room.resize(taps.len() * wanted, [[0; 16]; 4]);
+        room.resize(taps.len() * wanted, empty);
         for (lines, room) in taps.iter().zip(room.chunks_exact_mut(wanted)) {
             let (left, room) = room.split_at_mut(before);
             let (room, right) = room.split_at_mut(inside);
-            left.iter_mut().chain(right).for_each(|to| *to = [empty; 4]);
+            left.iter_mut().chain(right).for_each(|to| *to = empty);
             let Some(last) = inside.checked_sub(1) else { continue };
             let lines = lines.map(|line| match line {
                 Some(line) => (&self.x.bytes[line + place * self.channels..], self.channels),
@@ -170,20 +188,19 @@ impl DepthwiseInt8<'_> {
             });
             let lines = lines.map(|(from, step)| (&from[channel.min(step)..], step));
             let whole = lines.iter().all(|(from, step)| from.len() >= last * step + 16);
+            let flipped = |bytes: &[u8; 16]| D::L::xor(D::L::bytes(bytes), flip);
             for (column, to) in room.iter_mut().enumerate() {
-                let [a, b, c, d] = lines.map(|(from, step)| {
-                    let at = column * step;
-                    let bytes = match whole {
-                        // SAFETY: the line has sixteen bytes in its last column.
-                        true => unsafe { *from.as_ptr().add(at).cast() },
-                        false => part(&from[at..], count),
+                if whole {
+                    // SAFETY: the line has sixteen bytes in its last column.
+                    let place = |(from, step): (&[u8], usize)| unsafe {
+                        &*from.as_ptr().add(column * step).cast()
                     };
-                    D::L::xor(D::L::bytes(&bytes), flip)
-                });
-                let (first, second) = (D::L::interleave(a, b), D::L::interleave(c, d));
-                let low = D::L::interleave_pairs(first[0], second[0]);
-                let high = D::L::interleave_pairs(first[1], second[1]);
-                *to = [low[0], low[1], high[0], high[1]].map(D::L::store_bytes);
+                    *to = D::mixed(lines.map(|line| flipped(place(line))));
+                } else {
+                    *to = D::mixed(
+                        lines.map(|(from, step)| flipped(&part(&from[column * step..], count))),
+                    );
+                }
             }
         }
     }
@@ -195,7 +212,9 @@ impl DepthwiseInt8<'_> {
         bytemuck::from_bytes(&self.weights[(row * room + channel) * 4..][..4 * CHANNELS])
     }
 
-    fn block(&self, channel: usize, zero: i32) -> Block {
+    /// `lines`: how many are computed at once.
+    fn block<D: Dots>(&self, channel: usize, lines: usize) -> Block<D> {
+        let zero = self.x.moved(D::SIGNED);
         let sums: &[[u8; 4]; CHANNELS] = bytemuck::cast_ref(self.row(0, channel));
         let end = self.channels.min(channel + CHANNELS);
         let start = from_fn(|lane| {
@@ -204,58 +223,122 @@ impl DepthwiseInt8<'_> {
         });
         let factors =
             from_fn(|lane| self.results.factor(end.saturating_sub(1).min(channel + lane)));
-        Block { channel, start, factors }
+        let [rows, _] = DepthwiseInt8::packed(self.windows.kernel, self.channels);
+        let whole = |of: &Column| of.each_ref().map(|four| D::whole(D::L::bytes(four)));
+        // A line below its taps are one further.
+        let below = |of: &Column| {
+            let taps: [[u8; 4]; CHANNELS] = bytemuck::cast(*of);
+            whole(&bytemuck::cast(taps.map(|[a, b, c, _]| [0, a, b, c])))
+        };
+        let all = (1..rows).map(|row| self.row(row, channel));
+        let weights = match lines {
+            1 => [all.map(whole).collect(), Vec::new()],
+            _ => [all.clone().map(whole).collect(), all.map(below).collect()],
+        };
+        Block { channel, weights, start, factors }
     }
 
     /// Sixteen channels of some windows.
-    #[inline(never)]
     fn tile<D: Dots>(
         &self,
-        mixed: &[Column],
+        mixed: &[[D::Y; 4]],
+        weights: &[[D::V; 4]],
         windows: Range<usize>,
-        block: &Block,
+        block: &Block<D>,
         line: usize,
         to: &Rounding<D::L>,
     ) {
         let (stride, kernel_width) = (self.windows.stride[2], self.windows.kernel[2]);
-        let wanted = (windows.len() - 1) * stride + kernel_width;
-        let (channel, count) = (block.channel, CHANNELS.min(self.channels));
-        let (starts, factors) = (block.start.as_chunks().0, block.factors.as_chunks().0);
-        let starts: [IntsOf<D>; 4] = from_fn(|i| D::L::load_i(&starts[i]));
-        let factors = from_fn(|i| D::L::load(&factors[i]));
-        let [rows, room] = DepthwiseInt8::packed(self.windows.kernel, self.channels);
-        assert_eq!(mixed.len(), (rows - 1) / kernel_width * wanted, "as many columns as are read");
-        let weights = &self.weights[4 * (room + channel)..4 * rows * room];
-        for at in (0..windows.len()).step_by(2) {
-            // The last one twice, if it has none beside it.
-            let two = [at, (at + 1).min(windows.len() - 1)];
-            let mut sums = [starts; 2];
-            for (group, columns) in mixed.chunks_exact(wanted).enumerate() {
-                for kw in 0..kernel_width {
-                    let row = 4 * room * (group * kernel_width + kw);
-                    // SAFETY: a row has sixteen channels from this one on.
-                    let w: &Column = unsafe { &*weights.as_ptr().add(row).cast() };
-                    let w = w.each_ref().map(|four| D::whole(D::L::bytes(four)));
-                    unrolled!(2, window => {
-                        // SAFETY: windows have all of their columns.
-                        let x = unsafe { columns.get_unchecked(two[window] * stride + kw) };
-                        unrolled!(4, i => {
-                            let x = D::sixteen(D::L::bytes(&x[i]));
-                            sums[window][i] = D::add_products(sums[window][i], x, w[i]);
-                        });
-                    });
-                }
+        let mut results = [[[0; 4]; 4]; WINDOWS];
+        let part = Part { mixed, weights, windows: windows.len().max(FOUR), block, to };
+        match (stride, kernel_width, weights.len()) {
+            (1, 3, 3) => part.side_by_side(&mut results),
+            (2, 3, 3) => part.every_second(&mut results),
+            _ => part.any(stride, kernel_width, &mut results),
+        }
+        let count = CHANNELS.min(self.channels);
+        let first = (line + windows.start) * self.channels + block.channel;
+        for (window, results) in results[..windows.len()].iter().enumerate() {
+            let at = first + window * self.channels;
+            // SAFETY: these channels of the window are ours, and no other slice of them lives.
+            let cells = unsafe { self.y.part(at..at + count) };
+            let bytes: &[u8; CHANNELS] = bytemuck::cast_ref(results);
+            match cells.first_chunk_mut() {
+                Some(cells) => *cells = *bytes,
+                None => cells.copy_from_slice(&bytes[..count]),
             }
-            unrolled!(2, window => {
-                let bytes = D::L::store_bytes(sixteen::<D::L>(sums[window], factors, to));
-                let at = (line + windows.start + two[window]) * self.channels + channel;
-                // SAFETY: these channels of the window are ours, and no other slice of them lives.
-                let cells = unsafe { self.y.part(at..at + count) };
-                match cells.first_chunk_mut() {
-                    Some(cells) => *cells = bytes,
-                    None => cells.copy_from_slice(&bytes[..count]),
+        }
+    }
+}
+
+/// Sixteen channels of some windows, at least four.
+struct Part<'a, D: Dots> {
+    mixed: &'a [[D::Y; 4]],
+    weights: &'a [[D::V; 4]],
+    windows: usize,
+    block: &'a Block<D>,
+    to: &'a Rounding<D::L>,
+}
+
+impl<D: Dots> Part<'_, D> {
+    /// Windows of three columns, whose rows are among four: columns that several of four windows have are
+    /// read once.
+    #[inline(never)]
+    fn side_by_side(&self, results: &mut [[[u8; 4]; 4]; WINDOWS]) {
+        self.by(1, 3, 1, results);
+    }
+
+    /// The same, but only every second one.
+    #[inline(never)]
+    fn every_second(&self, results: &mut [[[u8; 4]; 4]; WINDOWS]) {
+        self.by(2, 3, 1, results);
+    }
+
+    #[inline(never)]
+    fn any(&self, stride: usize, width: usize, results: &mut [[[u8; 4]; 4]; WINDOWS]) {
+        self.by(stride, width, self.weights.len() / width, results);
+    }
+
+    /// Four windows of four channels at a time, so that their weights are read once.
+    #[inline(always)]
+    fn by(
+        &self,
+        stride: usize,
+        width: usize,
+        groups: usize,
+        results: &mut [[[u8; 4]; 4]; WINDOWS],
+    ) {
+        let wanted = (self.windows - 1) * stride + width;
+        assert!(self.mixed.len() == groups * wanted, "as many columns as are read");
+        assert!(self.weights.len() == groups * width, "as many weights as are read");
+        assert!((FOUR..=WINDOWS).contains(&self.windows), "windows that there is room for");
+        let (starts, factors) = (self.block.start.as_chunks().0, self.block.factors.as_chunks().0);
+        for i in 0..4 {
+            let start = D::L::load_i(&starts[i]);
+            let factors = [D::L::load(&factors[i]); FOUR];
+            for at in (0..self.windows).step_by(FOUR) {
+                // The last ones may be computed again.
+                let at = at.min(self.windows - FOUR);
+                let mut sums: [IntsOf<D>; FOUR] = [start; FOUR];
+                for group in 0..groups {
+                    // SAFETY: windows have all of their columns.
+                    let first = unsafe { self.mixed.get_unchecked(group * wanted + at * stride..) };
+                    // A place that the compiler cannot follow: it would compute that of each column.
+                    let columns = black_box(first.as_ptr().cast::<D::Y>().wrapping_add(i));
+                    for kw in 0..width {
+                        // SAFETY: there are as many weights.
+                        let w = unsafe { self.weights.get_unchecked(group * width + kw) }[i];
+                        unrolled!(FOUR, window => {
+                            // SAFETY: as above.
+                            let x = unsafe { *columns.add(4 * (window * stride + kw)) };
+                            sums[window] = D::add_products(sums[window], x, w);
+                        });
+                    }
                 }
-            });
+                let bytes = D::L::store_bytes(sixteen::<D::L>(sums, factors, self.to));
+                let bytes: &[[u8; 4]; FOUR] = bytemuck::cast_ref(&bytes);
+                unrolled!(FOUR, window => results[at + window][i] = bytes[window]);
+            }
         }
     }
 }

@@ -133,20 +133,19 @@ struct Panel {
 }
 
 /// Gathered rows.
-struct Block<'a, L: Lanes> {
+struct Block<'a, D: Dots> {
     rows: Range<usize>,
-    /// Whole tiles.
-    x: &'a [u8],
-    stride: usize,
+    /// Tile by tile the steps, of each row four activations.
+    x: &'a [[D::Z; ROWS]],
     /// The sum of each, if they matter.
     sums: &'a [i32],
     /// Of results that are bytes.
-    to: Option<&'a Rounding<L>>,
+    to: Option<&'a Rounding<D::L>>,
 }
 
 impl Product<'_> {
     pub(super) fn run<D: Dots>(&self, rows: Range<usize>, panels: Range<usize>) {
-        let stride = self.k.next_multiple_of(4);
+        let steps = self.k.div_ceil(4);
         let prepared: Vec<Panel> =
             panels.clone().map(|panel| self.panel(panel, self.x.moved(D::SIGNED))).collect();
         let flip = self.x.flip(D::SIGNED);
@@ -156,41 +155,37 @@ impl Product<'_> {
         };
         let weighed = self.zeros.iter().any(|zero| *zero != 0);
         let (mut room, mut sums) = (Vec::new(), Vec::new());
+        let (mut x, mut wide) = (Vec::new(), Vec::new());
         for start in rows.clone().step_by(BLOCK) {
             let rows = start..rows.end.min(start + BLOCK);
-            room.resize(rows.len().next_multiple_of(ROWS) * stride + SLACK, 0);
-            self.gather(rows.clone(), &mut room, stride, flip);
+            let bytes = self.gather(rows.clone(), &mut room, 4 * steps);
             if weighed {
                 sums.clear();
-                let of = |row: &[u8]| {
-                    let one = |byte: &u8| match D::SIGNED {
-                        true => i32::from(byte.cast_signed()),
-                        false => i32::from(*byte),
-                    };
-                    row[..self.k].iter().map(one).fold(0, i32::wrapping_add)
+                let one = |byte: &u8| match D::SIGNED {
+                    true => i32::from((byte ^ flip).cast_signed()),
+                    false => i32::from(byte ^ flip),
                 };
-                (0..rows.len()).for_each(|at| sums.push(of(&room[at * stride..][..stride])));
+                let of = |row: &[u8]| row[..self.k].iter().map(one).fold(0, i32::wrapping_add);
+                (0..rows.len()).for_each(|at| sums.push(of(&bytes[4 * at * steps..])));
             }
-            let block = Block { rows, x: &room, stride, sums: &sums, to: to.as_ref() };
+            keep::<D>(bytes, rows.len(), steps, flip, &mut x);
+            let block = Block::<D> { rows, x: &x, sums: &sums, to: to.as_ref() };
             for (of, panel) in prepared.iter().zip(panels.clone()) {
-                self.tiles::<D>(&block, panel, of);
+                self.tiles::<D>(&block, panel, of, &mut wide);
             }
         }
     }
 
-    /// Rows as a set takes them, in whole tiles.
-    fn gather(&self, rows: Range<usize>, room: &mut [u8], stride: usize, flip: u8) {
+    /// Rows, one every `stride` bytes, and perhaps more.
+    fn gather<'a>(&'a self, rows: Range<usize>, room: &'a mut Vec<u8>, stride: usize) -> &'a [u8] {
         match self.source.dense(rows.clone()) {
-            Some(x) if self.k == stride => {
-                room.iter_mut().zip(x).for_each(|(to, from)| *to = from ^ flip);
-            }
+            Some(x) if self.k == stride => x,
             _ if stride > 0 => {
+                room.resize(rows.len() * stride + SLACK, 0);
                 self.source.gather(rows, room, stride);
-                if flip != 0 {
-                    room.iter_mut().for_each(|byte| *byte ^= flip);
-                }
+                room
             }
-            _ => {}
+            _ => &[],
         }
     }
 
@@ -202,52 +197,64 @@ impl Product<'_> {
         let columns = self.columns(panel);
         let steps: &[[[u8; 4]; EIGHT]] = bytemuck::cast_slice(self.weights);
         let of_weights = sums(&steps[panel * packed_steps(self.k)]);
-        let zero = |lane: usize| {
-            let one = self.zeros.get(columns.start + lane).or(self.zeros.first());
-            one.copied().unwrap_or(0)
-        };
-        let zeros: [i32; EIGHT] = from_fn(zero);
+        let zeros = eight(self.zeros, columns.start, 0);
+        let bias = eight(self.bias.unwrap_or(&[]), columns.start, 0);
         let start = from_fn(|lane| {
-            let bias = self.bias.and_then(|bias| bias.get(columns.start + lane));
             let both = (self.k as i32).wrapping_mul(x_zero).wrapping_mul(zeros[lane]);
             let sum = both.wrapping_sub(x_zero.wrapping_mul(of_weights[lane]));
-            sum.wrapping_add(bias.copied().unwrap_or(0))
+            sum.wrapping_add(bias[lane])
         });
-        let (mut factors, mut terms) = ([0.0; EIGHT], [0.0; EIGHT]);
-        let columns = self.place.0 + columns.start..self.place.0 + columns.end;
-        for (lane, column) in columns.enumerate() {
-            match &self.results {
-                Int8Results::Bytes(to, _) => factors[lane] = to.factor(column),
-                Int8Results::Sums(_) => {}
-                Int8Results::Numbers { scale, bias, .. } => {
-                    factors[lane] = *scale.get(column).unwrap_or(&scale[0]);
-                    terms[lane] = bias.map_or(0.0, |bias| bias[column]);
-                }
+        let column = self.place.0 + columns.start;
+        let (factors, terms) = match &self.results {
+            Int8Results::Bytes(to, _) => (eight(to.factors(), column, 0.0), [0.0; EIGHT]),
+            Int8Results::Sums(_) => ([0.0; EIGHT], [0.0; EIGHT]),
+            Int8Results::Numbers { scale, bias, .. } => {
+                (eight(scale, column, 0.0), eight(bias.unwrap_or(&[]), column, 0.0))
             }
-        }
+        };
         Panel { start, zeros, factors, bias: terms }
     }
 
     /// A panel of a block's rows, tile by tile.
     #[inline(never)]
-    fn tiles<D: Dots>(&self, block: &Block<'_, D::L>, panel: usize, of: &Panel) {
-        let steps = block.stride / 4;
+    fn tiles<D: Dots>(
+        &self,
+        block: &Block<'_, D>,
+        panel: usize,
+        of: &Panel,
+        wide: &mut Vec<[D::V; 2]>,
+    ) {
+        let steps = self.k.div_ceil(4);
         let all: &[Step] = bytemuck::cast_slice(self.weights);
         let weights = &all[panel * packed_steps(self.k) + 1..][..steps];
+        let whole = |step: &Step| step.each_ref().map(|half| D::whole(D::L::bytes(half)));
+        if D::WIDENS {
+            wide.clear();
+            wide.extend(weights.iter().map(whole));
+        }
         let starts = of.start.as_chunks().0;
         let starts = [D::L::load_i(&starts[0]), D::L::load_i(&starts[1])];
+        let Range { start: first, end } = self.columns(panel);
+        let (first, columns) = (self.place.0 + first, end - first);
         for at in (0..block.rows.len()).step_by(ROWS) {
-            let x = block.x[at * block.stride..][..ROWS * block.stride].as_chunks::<4>().0;
+            let x = &block.x[at / ROWS * steps..][..steps];
             let mut sums: [[IntsOf<D>; 2]; ROWS] = [starts; ROWS];
             // One step a turn: of several the compiler orders the products by sums, each of which would
             // wait for the last.
             for i in 0..steps {
-                // SAFETY: there are as many steps of weights, and of each row.
-                let step = unsafe { weights.get_unchecked(i) };
-                let w = step.each_ref().map(|half| D::whole(D::L::bytes(half)));
+                // Places that the compiler cannot follow from step to step: it would compute that of each
+                // row and half by itself.
+                // SAFETY: there are as many steps of activations.
+                let x = black_box(unsafe { x.get_unchecked(i) });
+                let w = if D::WIDENS {
+                    // SAFETY: there are as many of these.
+                    *black_box(unsafe { wide.get_unchecked(i) })
+                } else {
+                    // SAFETY: there are as many of these.
+                    whole(black_box(unsafe { weights.get_unchecked(i) }))
+                };
                 unrolled!(ROWS, r => {
-                    // SAFETY: as above.
-                    let x = D::four(unsafe { x.get_unchecked(r * steps + i) });
+                    let x = D::four(&x[r]);
                     let [low, high] = sums[r];
                     sums[r] = [D::add_products(low, x, w[0]), D::add_products(high, x, w[1])];
                 });
@@ -264,6 +271,7 @@ impl Product<'_> {
             let factors = [D::L::load(&factors[0]), D::L::load(&factors[1])];
             let row = block.rows.start + at;
             let count = (block.rows.end - row).min(ROWS);
+            let place = |r: usize| first + (row + r) * self.place.1;
             match (&self.results, block.to) {
                 (Int8Results::Bytes(_, y), Some(to)) => {
                     let four = [factors[0], factors[1], factors[0], factors[1]];
@@ -272,7 +280,7 @@ impl Product<'_> {
                         let bytes = D::L::store_bytes(sixteen::<D::L>([a, b, c, d], four, to));
                         let bytes = bytes.as_chunks::<EIGHT>().0;
                         unrolled!(2, r => if 2 * pair + r < count {
-                            self.put(*y, row + 2 * pair + r, panel, &bytes[r]);
+                            self.put(*y, place(2 * pair + r), columns, &bytes[r]);
                         });
                     });
                 }
@@ -285,13 +293,13 @@ impl Product<'_> {
                             let number = D::L::add(number, D::L::load(&bias[half]));
                             numbers[half] = D::L::store(number);
                         });
-                        self.put(*y, row + r, panel, bytemuck::cast_ref(&numbers));
+                        self.put(*y, place(r), columns, bytemuck::cast_ref(&numbers));
                     });
                 }
                 (Int8Results::Sums(y), _) => {
                     unrolled!(ROWS, r => if r < count {
                         let sums = sums[r].map(D::L::store_i);
-                        self.put(*y, row + r, panel, bytemuck::cast_ref(&sums));
+                        self.put(*y, place(r), columns, bytemuck::cast_ref(&sums));
                     });
                 }
                 (Int8Results::Bytes(..), None) => unreachable!("bytes are rounded"),
@@ -299,16 +307,60 @@ impl Product<'_> {
         }
     }
 
-    /// Writes a panel's results of a row.
+    /// Writes a panel's results of a row, which begin at this place.
     #[inline(always)]
-    fn put<T: Copy>(&self, y: SharedOut<'_, T>, row: usize, panel: usize, results: &[T; EIGHT]) {
-        let (columns, at) = (self.columns(panel), self.place.0 + row * self.place.1);
+    fn put<T: Copy>(&self, y: SharedOut<'_, T>, at: usize, count: usize, results: &[T; EIGHT]) {
         // SAFETY: these columns of the row are ours, and no other slice of them lives.
-        let cells = unsafe { y.part(at + columns.start..at + columns.end) };
+        let cells = unsafe { y.part(at..at + count) };
         match cells.first_chunk_mut() {
             Some(cells) => *cells = *results,
             None => cells.iter_mut().zip(results).for_each(|(cell, one)| *cell = *one),
         }
+    }
+}
+
+/// Rows of activations as tiles take them. Behind the last row in its tile it lies again.
+fn keep<D: Dots>(bytes: &[u8], rows: usize, steps: usize, flip: u8, x: &mut Vec<[D::Z; ROWS]>) {
+    let flip = D::L::bytes(&[flip; 16]);
+    let kept = |sixteen: &[u8; 16]| D::kept(D::L::xor(D::L::bytes(sixteen), flip));
+    x.resize(rows.div_ceil(ROWS) * steps, [kept(&[0; 16])[0]; ROWS]);
+    if steps == 0 {
+        return;
+    }
+    for (tile, x) in x.chunks_exact_mut(steps).enumerate() {
+        let from: [&[u8]; ROWS] =
+            from_fn(|r| &bytes[4 * steps * (tile * ROWS + r).min(rows - 1)..]);
+        assert!(from.iter().all(|row| row.len() >= 4 * steps), "whole rows");
+        let (four, rest) = x.as_chunks_mut::<4>();
+        for (at, to) in four.iter_mut().enumerate() {
+            // SAFETY: each row has sixteen bytes there.
+            let row = |r: usize| kept(unsafe { &*from[r].as_ptr().add(16 * at).cast() });
+            let each: [[D::Z; 4]; ROWS] = from_fn(row);
+            unrolled!(4, i => to[i] = from_fn(|r| each[r][i]));
+        }
+        if !rest.is_empty() {
+            let each: [[D::Z; 4]; ROWS] = from_fn(|r| {
+                let row = &from[r][16 * four.len()..];
+                match row.first_chunk() {
+                    Some(sixteen) => kept(sixteen),
+                    None => {
+                        let mut some = [0; 16];
+                        some[..row.len()].copy_from_slice(row);
+                        kept(&some)
+                    }
+                }
+            });
+            (0..).zip(rest).for_each(|(i, to)| *to = from_fn(|r| each[r][i]));
+        }
+    }
+}
+
+/// Eight values from a place on; one that is there for all; or, if there is none, another one. What is
+/// behind the last one may be any.
+fn eight<T: Copy>(from: &[T], at: usize, without: T) -> [T; EIGHT] {
+    match from.get(at..).and_then(|from| from.first_chunk()) {
+        Some(eight) => *eight,
+        None => from_fn(|lane| *from.get(at + lane).or(from.first()).unwrap_or(&without)),
     }
 }
 

@@ -95,11 +95,17 @@ pub(crate) trait Dots {
     type Y: Copy;
     /// Whole bytes of weights, four for each lane.
     type V: Copy;
+    /// Four whole bytes of activations in memory, once they are what products take.
+    type Z: Copy;
     /// Whether whole bytes of activations have a sign.
     const SIGNED: bool = false;
+    /// Whether bytes are made wider for products, so that who takes them more than once keeps that.
+    const WIDENS: bool = false;
 
-    fn four(from: &[u8; 4]) -> Self::Y;
-    fn sixteen(from: <Self::L as Lanes>::B) -> Self::Y;
+    fn kept(from: <Self::L as Lanes>::B) -> [Self::Z; 4];
+    fn four(from: &Self::Z) -> Self::Y;
+    /// The bytes of four vectors, four of one place side by side.
+    fn mixed(from: [<Self::L as Lanes>::B; 4]) -> [Self::Y; 4];
     /// Weights with a sign.
     fn whole(from: <Self::L as Lanes>::B) -> Self::V;
     /// Adds each lane's four products of activations and weights, all of eight bits, exactly.
@@ -115,6 +121,38 @@ pub(crate) trait Dots {
 
 /// 32 activations, widened to 16 bits in the way of a set.
 pub(crate) type Wide = [[i8; 16]; 4];
+
+/// Four bytes in memory.
+type Bytes = [u8; 4];
+
+/// Two bytes and two more, as 16 bits.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+type Pairs = [[u8; 4]; 2];
+
+#[inline(always)]
+fn mixed_bytes<L: Lanes>([a, b, c, d]: [L::B; 4]) -> [L::B; 4] {
+    let (first, second) = (L::interleave(a, b), L::interleave(c, d));
+    let low = L::interleave_pairs(first[0], second[0]);
+    let high = L::interleave_pairs(first[1], second[1]);
+    [low[0], low[1], high[0], high[1]]
+}
+
+/// [`Dots::kept`] as 16 bits without a sign.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+#[inline(always)]
+fn kept_pairs<L: Lanes>(from: L::B) -> [Pairs; 4] {
+    bytemuck::cast(L::interleave(from, L::bytes(&[0; 16])).map(L::store_bytes))
+}
+
+/// [`Dots::mixed`] as 16 bits without a sign.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+#[inline(always)]
+fn mixed_pairs<L: Lanes>([a, b, c, d]: [L::B; 4]) -> [[L::B; 2]; 4] {
+    let zero = L::bytes(&[0; 16]);
+    let wide = |of: [L::B; 2]| of.map(|half| L::interleave(half, zero));
+    let [first, second] = [wide(L::interleave(a, b)), wide(L::interleave(c, d))];
+    std::array::from_fn(|i| [first[i / 2][i % 2], second[i / 2][i % 2]])
+}
 
 /// Four sums of a set of products.
 pub(crate) type IntsOf<D> = <<D as Dots>::L as Lanes>::I;

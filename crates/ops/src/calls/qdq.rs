@@ -59,7 +59,7 @@ impl<'a> Uses<'a> {
         if last.op != "QuantizeLinear" {
             return None;
         }
-        self.convolution(last).or_else(|| self.binary(last))
+        self.product(last).or_else(|| self.binary(last))
     }
 
     /// A sum or product of two operands with one scale each.
@@ -88,8 +88,25 @@ impl<'a> Uses<'a> {
         })
     }
 
-    /// A convolution.
-    fn convolution(&self, last: &Call) -> Option<Call> {
+    /// The call of a convolution or product that makes a value, its name of integers, and the dimension of
+    /// weights that is that of the results' channels.
+    fn summed(&self, y: Var) -> Option<(&'a Call, &'static str, i64)> {
+        if let Some(conv) = self.maker(y, "Conv") {
+            return Some((conv, "QLinearConv", 0));
+        }
+        if let Some(matmul) = self.maker(y, "MatMul") {
+            return Some((matmul, "QLinearMatMul", 1));
+        }
+        let gemm = self.maker(y, "Gemm")?;
+        let set =
+            |name: &str| matches!(gemm.attribute(name), Some(Attribute::Int(value)) if *value != 0);
+        let one = |name: &str| matches!(gemm.attribute(name), None | Some(Attribute::Float(1.0)));
+        let plain = !set("transA") && one("alpha") && one("beta");
+        plain.then_some((gemm, "com.microsoft::QGemm", i64::from(!set("transB"))))
+    }
+
+    /// A convolution or a product with known weights.
+    fn product(&self, last: &Call) -> Option<Call> {
         let (y_scale, y_zero) = (self.input(last, 1)?, self.input(last, 2)?);
         let zero = self.constants.get(&y_zero).filter(|zero| zero.len() == 1)?;
         let mut y = self.input(last, 0)?;
@@ -101,34 +118,43 @@ impl<'a> Uses<'a> {
             }
             y = self.input(relu, 0)?;
         }
-        let conv = self.maker(y, "Conv").filter(|_| self.once(y))?;
-        let [x, x_scale, x_zero] = self.integers(self.input(conv, 0)?)?;
-        let numbers = self.input(conv, 1)?;
+        if !self.once(y) {
+            return None;
+        }
+        let (call, op, of_results) = self.summed(y)?;
+        let [x, x_scale, x_zero] = self.integers(self.input(call, 0)?)?;
+        let numbers = self.input(call, 1)?;
         let [weight, w_scale, w_zero] = self.integers(numbers)?;
-        let axis = self.maker(numbers, "DequantizeLinear")?.attribute("axis");
         let of_weights = self.constants.get(&weight)?;
         let of_zeros = self.constants.get(&w_zero)?;
         let bytes = |of: &Tensor| matches!(of.dtype(), DType::I8 | DType::U8);
         let known = self.constants.contains_key(&x_zero) && of_zeros.dtype() == of_weights.dtype();
-        if !known || !bytes(of_weights) || !bytes(zero) {
+        let matrix = op == "QLinearConv" || of_weights.dims().len() == 2;
+        if !known || !matrix || !bytes(of_weights) || !bytes(zero) {
             return None;
         }
         let (of_x, of_w) = (self.scales(x_scale)?, self.scales(w_scale)?);
         if of_x.len() != 1 || of_w.is_empty() || self.scales(y_scale)?.len() != 1 {
             return None;
         }
-        if of_w.len() > 1 && axis != Some(&Attribute::Int(0)) {
+        let axis = match self.maker(numbers, "DequantizeLinear")?.attribute("axis") {
+            Some(Attribute::Int(axis)) if *axis < 0 => axis + of_weights.dims().len() as i64,
+            Some(Attribute::Int(axis)) => *axis,
+            _ => 1,
+        };
+        if of_w.len() > 1 && axis != of_results {
             return None;
         }
-        let mut inputs = vec![x, x_scale, x_zero, weight, w_scale, w_zero, y_scale, y_zero];
-        if let Some(bias) = self.input(conv, 2) {
-            let call = self.maker(bias, "DequantizeLinear")?;
-            let (bias, scale) = (self.input(call, 0)?, self.input(call, 1)?);
-            let zeros = match self.input(call, 2) {
+        let mut of_bias = None;
+        if let Some(bias) = self.input(call, 2) {
+            let made = self.maker(bias, "DequantizeLinear")?;
+            let (bias, scale) = (self.input(made, 0)?, self.input(made, 1)?);
+            let zeros = match self.input(made, 2) {
                 Some(zero) => self.constants.get(&zero)?.integers()?,
                 None => vec![0],
             };
-            let known = self.constants.get(&bias)?.dtype() == DType::I32;
+            let known = self.constants.get(&bias)?;
+            let known = known.dtype() == DType::I32 && known.dims().len() == 1;
             let same = self.scales(scale)?.iter().enumerate().all(|(at, scale)| {
                 let exact = of_x[0] * of_w.get(at).unwrap_or(&of_w[0]);
                 (scale - exact).abs() <= NEAR * exact
@@ -136,15 +162,22 @@ impl<'a> Uses<'a> {
             if !known || !same || zeros.iter().any(|zero| *zero != 0) {
                 return None;
             }
-            inputs.push(bias);
+            of_bias = Some(bias);
         }
+        let operands = [x, x_scale, x_zero, weight, w_scale, w_zero].map(Some);
+        let to = [y_scale, y_zero].map(Some);
+        let inputs = match (op, of_bias) {
+            ("com.microsoft::QGemm", bias) => [&operands[..], &[bias], &to].concat(),
+            (_, None) => [&operands[..], &to].concat(),
+            (_, bias) => [&operands[..], &to, &[bias]].concat(),
+        };
         Some(Call {
-            op: "QLinearConv".into(),
-            version: conv.version,
-            name: conv.name.clone(),
-            inputs: inputs.into_iter().map(Some).collect(),
+            op: op.into(),
+            version: call.version,
+            name: call.name.clone(),
+            inputs,
             outputs: last.outputs.clone(),
-            attributes: conv.attributes.clone(),
+            attributes: call.attributes.clone(),
         })
     }
 }
@@ -195,8 +228,10 @@ pub(super) fn integers(model: &mut Model) {
     for body in &mut model.bodies {
         let mut kept = Vec::new();
         while let Some(call) = body.calls.pop() {
-            let plain =
-                matches!(call.op.as_str(), "DequantizeLinear" | "Conv" | "Relu" | "Add" | "Mul");
+            let plain = matches!(
+                call.op.as_str(),
+                "DequantizeLinear" | "Conv" | "Gemm" | "MatMul" | "Relu" | "Add" | "Mul"
+            );
             let dead = |of: &Var| read.get(of).is_none_or(|count| *count == 0);
             if plain && call.outputs.iter().flatten().all(dead) {
                 for of in call.inputs.iter().flatten() {

@@ -293,9 +293,14 @@ fn matmul_integer(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
 
 fn qlinear_matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     let all = (0..8).map(|index| scope.tensor(index)).collect::<Result<Vec<_>, _>>()?;
-    let [a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero] = &all[..] else {
+    let Ok(all) = <&[Traced; 8]>::try_from(&all[..]) else {
         return Err("takes 8 operands".into());
     };
+    if let Some(y) = super::qlinear_conv::product(scope, all, None, false)? {
+        scope.give_tensor(0, y);
+        return Ok(());
+    }
+    let [a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero] = all;
     let column = |scope: &mut Scope<'_, '_>, of: &Traced| match of.dims() {
         [n] if *n > 1 => scope.view(of, &[*n, 1]),
         _ => Ok(of.clone()),

@@ -1,4 +1,4 @@
-use super::{Dots, Lanes, Portable};
+use super::{Bytes, Dots, Lanes, Portable, mixed_bytes};
 use std::array::from_fn;
 
 impl Dots for Portable {
@@ -27,14 +27,19 @@ impl Dots for Portable {
     }
     type Y = [u8; 16];
     type V = [u8; 16];
+    type Z = Bytes;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> [u8; 16] {
+    fn kept(from: [u8; 16]) -> [Bytes; 4] {
+        bytemuck::cast(Self::store_bytes(from))
+    }
+    #[inline(always)]
+    fn four(from: &Bytes) -> [u8; 16] {
         from_fn(|i| from[i % 4])
     }
     #[inline(always)]
-    fn sixteen(from: [u8; 16]) -> [u8; 16] {
-        from
+    fn mixed(from: [[u8; 16]; 4]) -> [[u8; 16]; 4] {
+        mixed_bytes::<Self>(from)
     }
     #[inline(always)]
     fn whole(from: [u8; 16]) -> [u8; 16] {

@@ -3,9 +3,9 @@
 //! What they do with a second operand over 127 is the machine's choice (relaxed-simd proposal,
 //! "Relaxed integer dot product"); three are in use.
 
-use super::Dots;
-use super::simd128::{dot_halves, dot_wide, halves, signed_halves, splat, weigh, widen};
-use crate::lanes::Native;
+use super::simd128::{dot_pairs, dot_wide, signed_pairs, splat, weigh, widen};
+use super::{Bytes, Dots, Pairs, kept_pairs, mixed_bytes, mixed_pairs};
+use crate::lanes::{Lanes, Native};
 use std::arch::wasm32::*;
 use std::hint::black_box;
 
@@ -69,15 +69,20 @@ impl<const SIGNED: bool> Dots for Chained<SIGNED> {
     }
     type Y = v128;
     type V = v128;
+    type Z = Bytes;
     const SIGNED: bool = SIGNED;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> v128 {
+    fn kept(from: v128) -> [Bytes; 4] {
+        bytemuck::cast::<[u8; 16], _>(<Native as Lanes>::store_bytes(from))
+    }
+    #[inline(always)]
+    fn four(from: &Bytes) -> v128 {
         splat(bytemuck::cast_ref(from))
     }
     #[inline(always)]
-    fn sixteen(from: v128) -> v128 {
-        from
+    fn mixed(from: [v128; 4]) -> [v128; 4] {
+        mixed_bytes::<Native>(from)
     }
     #[inline(always)]
     fn whole(from: v128) -> v128 {
@@ -127,22 +132,28 @@ impl Dots for Saturating {
     }
     type Y = [v128; 2];
     type V = [v128; 2];
+    type Z = Pairs;
+    const WIDENS: bool = true;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> [v128; 2] {
-        halves(splat(bytemuck::cast_ref(from)))
+    fn kept(from: v128) -> [Pairs; 4] {
+        kept_pairs::<Native>(from)
     }
     #[inline(always)]
-    fn sixteen(from: v128) -> [v128; 2] {
-        halves(from)
+    fn four(from: &Pairs) -> [v128; 2] {
+        from.each_ref().map(|half| splat(bytemuck::cast_ref(half)))
+    }
+    #[inline(always)]
+    fn mixed(from: [v128; 4]) -> [[v128; 2]; 4] {
+        mixed_pairs::<Native>(from)
     }
     #[inline(always)]
     fn whole(from: v128) -> [v128; 2] {
-        signed_halves(from)
+        signed_pairs(from)
     }
     #[inline(always)]
     fn add_products(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
-        dot_halves(sums, x, w)
+        dot_pairs(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: [v128; 3]) -> v128 {

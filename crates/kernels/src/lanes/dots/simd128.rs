@@ -4,7 +4,7 @@
 
 #[cfg(not(target_feature = "relaxed-simd"))]
 use {
-    super::{Dots, Wide},
+    super::{Dots, Pairs, Wide, kept_pairs, mixed_pairs},
     crate::lanes::{Lanes, Native},
 };
 
@@ -50,21 +50,16 @@ pub(super) fn dot_wide(sums: v128, x: [v128; 2], w: v128) -> v128 {
     i32x4_add(sums, i32x4_add(first, i32x4_dot_i16x8(u16x8_shr(w, 8), x[1])))
 }
 
-/// The first and third of each four bytes, and the second and fourth, as 16 bits.
+/// The first two of each four bytes, and the other two, as 16 bits with their sign.
 #[inline(always)]
-pub(super) fn halves(x: v128) -> [v128; 2] {
-    [v128_and(x, u16x8_splat(255)), u16x8_shr(x, 8)]
-}
-
-/// The same with their sign.
-#[inline(always)]
-pub(super) fn signed_halves(w: v128) -> [v128; 2] {
-    [i16x8_shr(i16x8_shl(w, 8), 8), i16x8_shr(w, 8)]
+pub(super) fn signed_pairs(w: v128) -> [v128; 2] {
+    let (low, high) = (i16x8_extend_low_i8x16(w), i16x8_extend_high_i8x16(w));
+    [i32x4_shuffle::<0, 2, 4, 6>(low, high), i32x4_shuffle::<1, 3, 5, 7>(low, high)]
 }
 
 /// `sums` plus the products of both.
 #[inline(always)]
-pub(super) fn dot_halves(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
+pub(super) fn dot_pairs(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
     i32x4_add(i32x4_add(sums, i32x4_dot_i16x8(x[0], w[0])), i32x4_dot_i16x8(x[1], w[1]))
 }
 
@@ -130,22 +125,28 @@ impl Dots for Simd128 {
     }
     type Y = [v128; 2];
     type V = [v128; 2];
+    type Z = Pairs;
+    const WIDENS: bool = true;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> [v128; 2] {
-        halves(splat(bytemuck::cast_ref(from)))
+    fn kept(from: v128) -> [Pairs; 4] {
+        kept_pairs::<Native>(from)
     }
     #[inline(always)]
-    fn sixteen(from: v128) -> [v128; 2] {
-        halves(from)
+    fn four(from: &Pairs) -> [v128; 2] {
+        from.each_ref().map(|half| splat(bytemuck::cast_ref(half)))
+    }
+    #[inline(always)]
+    fn mixed(from: [v128; 4]) -> [[v128; 2]; 4] {
+        mixed_pairs::<Native>(from)
     }
     #[inline(always)]
     fn whole(from: v128) -> [v128; 2] {
-        signed_halves(from)
+        signed_pairs(from)
     }
     #[inline(always)]
     fn add_products(sums: v128, x: [v128; 2], w: [v128; 2]) -> v128 {
-        dot_halves(sums, x, w)
+        dot_pairs(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: v128) -> v128 {

@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code, reason = "intrinsics of instructions that are there")]
 
-use super::{Dots, Task};
+use super::{Dots, Pairs, Task, kept_pairs, mixed_pairs};
 use crate::lanes::Native;
 use std::arch::x86_64::*;
 
@@ -55,17 +55,17 @@ fn dot_wide(sums: __m128i, x: [__m128i; 2], w: __m128i) -> __m128i {
 
 /// As in `simd128.rs`.
 #[inline(always)]
-fn halves(x: __m128i) -> [__m128i; 2] {
-    simd!([_mm_and_si128(x, _mm_set1_epi16(255)), _mm_srli_epi16::<8>(x)])
+fn signed_pairs(w: __m128i) -> [__m128i; 2] {
+    simd!({
+        let twice = [_mm_unpacklo_epi8(w, w), _mm_unpackhi_epi8(w, w)];
+        let [low, high] = twice.map(|half| _mm_castsi128_ps(_mm_srai_epi16::<8>(half)));
+        let first = _mm_shuffle_ps::<0b10_00_10_00>(low, high);
+        [first, _mm_shuffle_ps::<0b11_01_11_01>(low, high)].map(|half| _mm_castps_si128(half))
+    })
 }
 
 #[inline(always)]
-fn signed_halves(w: __m128i) -> [__m128i; 2] {
-    simd!([_mm_srai_epi16::<8>(_mm_slli_epi16::<8>(w)), _mm_srai_epi16::<8>(w)])
-}
-
-#[inline(always)]
-fn dot_halves(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
+fn dot_pairs(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
     simd!({
         let sums = _mm_add_epi32(sums, _mm_madd_epi16(x[0], w[0]));
         _mm_add_epi32(sums, _mm_madd_epi16(x[1], w[1]))
@@ -100,22 +100,28 @@ impl Dots for Sse2 {
     }
     type Y = [__m128i; 2];
     type V = [__m128i; 2];
+    type Z = Pairs;
+    const WIDENS: bool = true;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> [__m128i; 2] {
-        halves(splat(bytemuck::cast_ref(from)))
+    fn kept(from: __m128i) -> [Pairs; 4] {
+        kept_pairs::<Native>(from)
     }
     #[inline(always)]
-    fn sixteen(from: __m128i) -> [__m128i; 2] {
-        halves(from)
+    fn four(from: &Pairs) -> [__m128i; 2] {
+        from.each_ref().map(|half| splat(bytemuck::cast_ref(half)))
+    }
+    #[inline(always)]
+    fn mixed(from: [__m128i; 4]) -> [[__m128i; 2]; 4] {
+        mixed_pairs::<Native>(from)
     }
     #[inline(always)]
     fn whole(from: __m128i) -> [__m128i; 2] {
-        signed_halves(from)
+        signed_pairs(from)
     }
     #[inline(always)]
     fn add_products(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
-        dot_halves(sums, x, w)
+        dot_pairs(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: __m128i) -> __m128 {
@@ -166,22 +172,28 @@ impl Dots for Avx2 {
     }
     type Y = [__m128i; 2];
     type V = [__m128i; 2];
+    type Z = Pairs;
+    const WIDENS: bool = true;
 
     #[inline(always)]
-    fn four(from: &[u8; 4]) -> [__m128i; 2] {
-        halves(splat(bytemuck::cast_ref(from)))
+    fn kept(from: __m128i) -> [Pairs; 4] {
+        kept_pairs::<Native>(from)
     }
     #[inline(always)]
-    fn sixteen(from: __m128i) -> [__m128i; 2] {
-        halves(from)
+    fn four(from: &Pairs) -> [__m128i; 2] {
+        from.each_ref().map(|half| splat(bytemuck::cast_ref(half)))
+    }
+    #[inline(always)]
+    fn mixed(from: [__m128i; 4]) -> [[__m128i; 2]; 4] {
+        mixed_pairs::<Native>(from)
     }
     #[inline(always)]
     fn whole(from: __m128i) -> [__m128i; 2] {
-        signed_halves(from)
+        signed_pairs(from)
     }
     #[inline(always)]
     fn add_products(sums: __m128i, x: [__m128i; 2], w: [__m128i; 2]) -> __m128i {
-        dot_halves(sums, x, w)
+        dot_pairs(sums, x, w)
     }
     #[inline(always)]
     fn finish(sums: [__m128i; 3]) -> __m128 {

@@ -1,5 +1,6 @@
 //! Products of integers with scales, whose results are numbers.
 
+use super::super::qlinear_conv::product as product_of_bytes;
 use super::super::quantize::{dynamic, integer_product, quantized};
 use super::attention::attended;
 use super::{CallInfo, Two, biased, cast, row, scalar, size, transpose, two};
@@ -49,7 +50,29 @@ fn matmul(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
     Ok(())
 }
 
+/// The product of bytes that becomes bytes, if all that this takes is known.
+fn to_bytes(scope: &mut Scope<'_, '_>) -> Result<Option<Traced>, Stop> {
+    let turned = |name: &str| scope.int(name) == Some(1);
+    if turned("transA") || scope.float("alpha").is_some_and(|alpha| alpha != 1.0) {
+        return Ok(None);
+    }
+    let transposed = turned("transB");
+    let mut all = Vec::new();
+    for index in [0, 1, 2, 3, 4, 5, 7, 8] {
+        all.extend(scope.optional_tensor(index)?);
+    }
+    let bias = scope.optional_tensor(6)?;
+    match <&[Traced; 8]>::try_from(&all[..]) {
+        Ok(all) => product_of_bytes(scope, all, bias, transposed),
+        Err(_) => Ok(None),
+    }
+}
+
 fn gemm(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {
+    if let Some(y) = to_bytes(scope)? {
+        scope.give_tensor(0, y);
+        return Ok(());
+    }
     let mut sides = [scope.tensor(0)?, scope.tensor(3)?];
     for (side, name) in sides.iter_mut().zip(["transA", "transB"]) {
         if side.dims().len() != 2 {

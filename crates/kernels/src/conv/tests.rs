@@ -97,10 +97,10 @@ pub(crate) fn packed(weights: &[f32], groups: usize, k: usize, n: usize) -> Vec<
     let mut all = vec![f32::NAN; groups * size];
     for group in 0..groups {
         let (from, to) = (&weights[group * k * n..][..k * n], &mut all[group * size..][..size]);
-        pack(from, (k, n), false, 0..panels(n), to);
+        pack(from, (k, n), [n, 1], 0..panels(n), to);
         let turned: Vec<f32> = (0..k * n).map(|at| from[at % k * n + at / k]).collect();
         let mut other = vec![f32::NAN; size];
-        pack(&turned, (k, n), true, 0..panels(n), &mut other);
+        pack(&turned, (k, n), [1, k], 0..panels(n), &mut other);
         assert_eq!(to, other);
     }
     all

@@ -57,7 +57,7 @@ pub fn conv(args: &Conv<'_>, rows: Range<usize>, panels: Range<usize>) {
     let (per, n) = (channels / args.groups, outputs / args.groups);
     let (k, width) = (args.windows.taps() * per, args.panels());
     let weights: &[[[f32; 4]; 2]] = bytemuck::cast_slice(args.weights);
-    let dense = Dense { a: args.x, k };
+    let dense = Dense { a: args.x, apart: k };
     let mut at = panels.start;
     while at < panels.end {
         let group = at / width;

@@ -1,6 +1,9 @@
 //! Element by element.
 
-use crate::exp;
+use crate::exp::{TINY, exp, exp2};
+use crate::lanes::{Lanes, Native};
+use std::array::from_fn;
+use std::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
 /// `out = a + b`.
 ///
@@ -47,11 +50,45 @@ pub fn gelu_tanh(x: &[f32], out: &mut [f32]) {
 ///
 /// # Panics
 /// If the lengths differ.
+#[inline(never)]
 pub fn gelu_erf(x: &[f32], out: &mut [f32]) {
-    map(x, out, |x| {
-        let tail = 0.5 * erfc(x.abs() * std::f32::consts::FRAC_1_SQRT_2);
-        x * if x < 0.0 { tail } else { 1.0 - tail }
+    assert!(x.len() == out.len(), "lengths differ");
+    let (sixteens, rest) = x.as_chunks::<16>();
+    let (to, to_rest) = out.as_chunks_mut::<16>();
+    for (x, out) in sixteens.iter().zip(to) {
+        *out = gelus::<Native>(x);
+    }
+    if !rest.is_empty() {
+        let mut last = [0.0; 16];
+        last[..rest.len()].copy_from_slice(rest);
+        to_rest.copy_from_slice(&gelus::<Native>(&last)[..rest.len()]);
+    }
+}
+
+/// `max(x, 0) - |x| * tail`, where the tail is what the normal distribution has beyond `|x|`: half the
+/// complement of the error function (Abramowitz and Stegun, 7.1.26). Sixteen at once, as V8 makes each
+/// constant anew in every turn of a loop: 1.1 ms of a run of a MiniLM in 8 bits for 3.1.
+#[inline(always)]
+fn gelus<L: Lanes>(x: &[f32; 16]) -> [f32; 16] {
+    /// The coefficients, halved, and that of `|x|`, over the root of 2.
+    const TAIL: [f32; 4] = [-0.726_576, 0.710_706_9, -0.142_248_37, 0.127_414_8];
+    const INNER: f32 = 0.327_591_1 * FRAC_1_SQRT_2;
+    let fours: &[[f32; 4]; 4] = bytemuck::cast_ref(x);
+    let [zero, one] = [0.0, 1.0].map(L::splat);
+    let x = fours.each_ref().map(L::load);
+    let size = x.map(|x| L::max(x, L::sub(zero, x)));
+    let t = size.map(|size| L::div(one, L::madd(size, L::splat(INNER), one)));
+    let mut tail = [L::splat(0.530_702_7); 4];
+    for next in TAIL {
+        tail = from_fn(|i| L::madd(tail[i], t[i], L::splat(next)));
+    }
+    let squares = x.map(|x| L::mul(L::mul(x, x), L::splat(-0.5 * LOG2_E)));
+    let powers = exp2::<L, 4>(squares).map(|power| L::sub(power, L::splat(TINY)));
+    let out: [[f32; 4]; 4] = from_fn(|i| {
+        let tail = L::mul(L::mul(tail[i], t[i]), powers[i]);
+        L::store(L::sub(L::max(x[i], zero), L::mul(size[i], tail)))
     });
+    bytemuck::cast(out)
 }
 
 /// `out = cap * tanh(x / cap)`.
@@ -77,17 +114,6 @@ fn tanh_gelu(x: f32) -> f32 {
     /// -2 sqrt(2 / π): (1 + tanh z) / 2 is 1 / (1 + e^(-2 z)).
     const FACTOR: f32 = -1.595_769;
     x / (1.0 + exp(FACTOR * (x + 0.044715 * x * x * x)))
-}
-
-/// `1 - erf(x)` for `x >= 0`, to within 3e-7 (Abramowitz and Stegun, 7.1.26).
-#[inline(always)]
-fn erfc(x: f32) -> f32 {
-    let t = 1.0 / (1.0 + 0.327_591_1 * x);
-    let p = 1.061_405_4 * t - 1.453_152;
-    let p = p * t + 1.421_413_7;
-    let p = p * t - 0.284_496_74;
-    let p = p * t + 0.254_829_6;
-    p * t * exp(-x * x)
 }
 
 #[inline(always)]

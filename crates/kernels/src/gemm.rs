@@ -60,17 +60,17 @@ impl Room {
     }
 }
 
-/// The rows of a dense matrix.
+/// Rows that are so many values apart.
 pub(crate) struct Dense<'a> {
     pub(crate) a: &'a [f32],
-    pub(crate) k: usize,
+    pub(crate) apart: usize,
 }
 
 // SAFETY: the rows lie in `a`, as `rows` asserts.
 unsafe impl Source for Dense<'_> {
     fn block(&self, rows: Range<usize>, steps: Range<usize>, room: &mut Room) {
-        let a = &self.a[rows.start * self.k..];
-        room.rows(a.get(steps.start..).unwrap_or(&[]), rows.len(), steps.len(), self.k);
+        let a = &self.a[rows.start * self.apart..];
+        room.rows(a.get(steps.start..).unwrap_or(&[]), rows.len(), steps.len(), self.apart);
     }
 }
 
@@ -94,6 +94,8 @@ pub(crate) struct Product<'a> {
 pub struct Gemm<'a> {
     /// Rows of `k` values.
     pub a: &'a [f32],
+    /// Values from one row of `a` to the next, and of `c`: at least as many as a row has.
+    pub apart: [usize; 2],
     /// What [`pack`] has made.
     pub b: &'a [f32],
     /// Steps along the sum, and columns.
@@ -109,18 +111,25 @@ pub struct Gemm<'a> {
 /// # Panics
 /// If a part is not there.
 pub fn gemm(args: &Gemm<'_>, rows: Range<usize>, panels: Range<usize>) {
-    let Gemm { a, b, shape: (k, n), epilogue, c } = *args;
-    let source = Dense { a, k };
+    let Gemm { a, apart, b, shape: (k, n), epilogue, c } = *args;
+    let source = Dense { a, apart: apart[0] };
     let b = bytemuck::cast_slice(b);
-    Product { source: &source, k, b, n, place: (0, n), epilogue, c }.run::<Native>(rows, panels);
+    Product { source: &source, k, b, n, place: (0, apart[1]), epilogue, c }
+        .run::<Native>(rows, panels);
 }
 
-/// Packs some panels of `b[k, n]`: in each panel for every step along `k` its eight columns, those
-/// past the last one 0.
+/// Packs some panels of a matrix `[k, n]` whose elements are so far apart in `b` along `k` and `n`, one
+/// of which is 1: in each panel for every step along `k` its eight columns, those past the last one 0.
 ///
 /// # Panics
 /// If a panel is not there, or `out` is not as long as they are.
-pub fn pack(b: &[f32], (k, n): (usize, usize), panels: Range<usize>, out: &mut [f32]) {
+pub fn pack(
+    b: &[f32],
+    (k, n): (usize, usize),
+    apart: [usize; 2],
+    panels: Range<usize>,
+    out: &mut [f32],
+) {
     if k == 0 {
         return;
     }
@@ -129,23 +138,51 @@ pub fn pack(b: &[f32], (k, n): (usize, usize), panels: Range<usize>, out: &mut [
         if columns.len() < PANEL {
             out.fill(0.0);
         }
-        for (to, row) in out.chunks_exact_mut(PANEL).zip(b.chunks_exact(n)) {
-            to[..columns.len()].copy_from_slice(&row[columns.clone()]);
+        let (to, _) = out.as_chunks_mut::<PANEL>();
+        if apart[1] == 1 {
+            for (row, to) in to.iter_mut().enumerate() {
+                let from = &b[row * apart[0]..][columns.clone()];
+                match from.first_chunk() {
+                    Some(from) => *to = *from,
+                    None => to[..from.len()].copy_from_slice(from),
+                }
+            }
+        } else if columns.len() == PANEL && k >= 4 {
+            let rows: [&[f32]; PANEL] =
+                from_fn(|lane| &b[(columns.start + lane) * apart[1]..][..k]);
+            for start in (0..k).step_by(4) {
+                // The last ones are written again, the same.
+                let start = start.min(k - 4);
+                for (lane, row) in rows.iter().enumerate() {
+                    for (to, from) in to[start..start + 4].iter_mut().zip(&row[start..start + 4]) {
+                        to[lane] = *from;
+                    }
+                }
+            }
+        } else {
+            for (lane, column) in columns.enumerate() {
+                let from = &b[column * apart[1]..][..k];
+                to.iter_mut().zip(from).for_each(|(to, from)| to[lane] = *from);
+            }
         }
     }
 }
 
-/// As [`pack`] of `b[n, k]`, each row of it `channels` times `taps` values; the steps are tap by tap.
+/// As [`pack`] of weights `[n, k]` that lie row by row, each row `channels` times `taps` values; the steps
+/// are tap by tap.
 ///
 /// # Panics
 /// If a panel is not there, or `out` is not as long as they are.
-pub fn pack_transposed(
+pub fn pack_taps(
     b: &[f32],
     (n, channels, taps): (usize, usize, usize),
     panels: Range<usize>,
     out: &mut [f32],
 ) {
     let k = channels * taps;
+    if taps == 1 {
+        return pack(b, (k, n), [1, k], panels, out);
+    }
     if k == 0 {
         return;
     }
@@ -155,7 +192,7 @@ pub fn pack_transposed(
         let steps = (0..taps).flat_map(|tap| (tap..k).step_by(taps));
         if columns.len() == PANEL {
             // All at once: what is written lies side by side.
-            let rows: [&[f32]; PANEL] = std::array::from_fn(|lane| row(columns.start + lane));
+            let rows: [&[f32]; PANEL] = from_fn(|lane| row(columns.start + lane));
             for (to, at) in out.chunks_exact_mut(PANEL).zip(steps) {
                 to.iter_mut().zip(rows).for_each(|(to, row)| *to = row[at]);
             }
@@ -169,7 +206,7 @@ pub fn pack_transposed(
     }
 }
 
-/// As [`pack_transposed`] of `b[n, k]` in its own place, where `n` is a multiple of eight: a panel then
+/// As [`pack_taps`] of weights in their own place, where `n` is a multiple of eight: a panel then
 /// lies where its columns did. `None`: there is no memory for one.
 ///
 /// # Panics
@@ -182,7 +219,7 @@ pub fn pack_in_place(b: &mut [f32], channels: usize, taps: usize) -> Option<()> 
     for part in b.chunks_exact_mut(size) {
         rows.clear();
         rows.extend_from_slice(part);
-        pack_transposed(&rows, (PANEL, channels, taps), 0..1, part);
+        pack_taps(&rows, (PANEL, channels, taps), 0..1, part);
     }
     Some(())
 }

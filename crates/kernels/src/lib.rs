@@ -60,7 +60,7 @@ pub use epilogue::{Activation, Epilogue};
 pub use exp::exp;
 pub use experts::{select_experts, weighted_sum};
 pub use fixed::{Multiplier, dot_i16};
-pub use gemm::{Gemm, PANEL, gemm, pack, pack_in_place, pack_transposed, panels};
+pub use gemm::{Gemm, PANEL, gemm, pack, pack_in_place, pack_taps, panels};
 pub use groups::{GROUP, arrange, embed, embed_graphs, grouped_rows};
 pub use int8::{
     Arithmetic, BinaryInt8, ConvInt8, DepthwiseInt8, GemmInt8, Halves, Int8, Int8Results,

@@ -152,7 +152,7 @@ impl Winograd<'_> {
         let sums = sums.chunks_exact(tiles * k + GAP);
         let products = products.chunks_exact_mut(tiles * n + GAP);
         for (sum, (a, c)) in sums.zip(products).enumerate() {
-            let source = Dense { a: &a[..tiles * k], k };
+            let source = Dense { a: &a[..tiles * k], apart: k };
             let b = &weights[(sum * all + panels.start) * k..(sum * all + panels.end) * k];
             let (epilogue, c) = (Epilogue::default(), SharedOut::new(&mut c[..tiles * n]));
             let product = Product { source: &source, k, b, n, place: (0, n), epilogue, c };

@@ -77,7 +77,7 @@ impl Operator for ConvWeights {
             // SAFETY: units are whole panels, and no two threads have the same.
             let part = unsafe { cells.part(unit * size * PANEL..(unit + 1) * size * PANEL) };
             let weights = &weights[group * n * size..][..n * size];
-            sidestage_kernels::pack_transposed(weights, (n, per, taps), panel..panel + 1, part);
+            sidestage_kernels::pack_taps(weights, (n, per, taps), panel..panel + 1, part);
         }
     }
 }

@@ -1,7 +1,7 @@
 #![allow(unsafe_code, reason = "each thread writes the rows it was given")]
 
 use crate::elementwise::chains;
-use crate::{Elementwise, Gemm, OpInfo, Softmax, Unary, Where, rules};
+use crate::{Elementwise, Gemm, OpInfo, Softmax, StridedCopy, Unary, Where, rules};
 use sidestage_ir::{Args, Made, Operator, Pass, Site, ValueId, ValueType, Work};
 use sidestage_kernels::{Epilogue, PANEL, Program, Source, Strides, Unary as One, panels};
 use sidestage_tensor::{DType, SharedOut};
@@ -14,7 +14,7 @@ pub(crate) const INFO: OpInfo = OpInfo {
 
 pub(crate) const PASS: Pass = Pass {
     name: "attention",
-    summary: "a product, functions of its elements, Softmax and a second product, to attention",
+    summary: "a product, functions of its elements, Softmax, a second product, and heads that are moved, to attention",
     rule,
 };
 
@@ -36,6 +36,39 @@ pub struct DotProductAttention {
     pub functions: Option<Elementwise>,
     /// Whether a row of which everything is masked has shares of 0; else they are no numbers.
     pub masked: bool,
+    /// Whether `q` and the result lie as `[…, m, heads, width]`, rows outside: as products with weights
+    /// make them and take them.
+    pub turned: [bool; 2],
+}
+
+/// Dimensions whose rows and heads have changed places.
+fn turned(mut dims: Vec<usize>, turn: bool) -> Vec<usize> {
+    if let (true, Some([rows, heads, _])) = (turn, dims.last_chunk_mut()) {
+        std::mem::swap(rows, heads);
+    }
+    dims
+}
+
+/// Whether a copy does just that.
+fn turns(copy: &StridedCopy) -> bool {
+    let Some([_, _, _]) = copy.dims.last_chunk() else { return false };
+    let from = turned(copy.dims.clone(), true);
+    let mut steps = vec![1_isize; from.len()];
+    for at in (1..from.len()).rev() {
+        steps[at - 1] = steps[at] * from[at] as isize;
+    }
+    let heads = steps.len() - 3;
+    steps.swap(heads, heads + 1);
+    let mut all = copy.dims.iter().zip(&copy.steps).zip(steps);
+    copy.start == 0 && all.all(|((dim, step), own)| *dim == 1 || *step == own)
+}
+
+/// Where the rows of a matrix lie: the first one, and how far apart they are.
+fn lines(matrix: usize, [heads, m, width]: [usize; 3], turn: bool) -> [usize; 2] {
+    match turn {
+        true => [(matrix / heads * m * heads + matrix % heads) * width, heads * width],
+        false => [matrix * m * width, width],
+    }
 }
 
 impl DotProductAttention {
@@ -59,6 +92,10 @@ impl Operator for DotProductAttention {
             rules::dtype(what, ty, DType::F32)?;
         }
         let [q, k, v] = [rules::dims("q", q)?, rules::dims("k", k)?, rules::dims("v", v)?];
+        if self.turned != [false; 2] && q.len() < 3 {
+            return Err("there are no heads to be moved".into());
+        }
+        let q = turned(q, self.turned[0]);
         let ([batch @ .., m, width], [of_k @ .., a, b, PANEL], [of_v @ .., c, d, PANEL]) =
             (q.as_slice(), k.as_slice(), v.as_slice())
         else {
@@ -86,6 +123,7 @@ impl Operator for DotProductAttention {
             }
         }
         dims.extend([*m, self.values]);
+        let dims = turned(dims, self.turned[1]);
         Ok(vec![ValueType::fixed(DType::F32, &dims)])
     }
 
@@ -99,14 +137,15 @@ impl Operator for DotProductAttention {
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
         let [q, k, v] = [0, 1, 2].map(|index| args.tensor(index));
         let out: SharedOut<'_, f32> = args.outputs[0].cells();
-        let [batch @ .., m, _] = args.outputs[0].extents.dims() else { return };
+        let dims = turned(args.outputs[0].extents.dims().to_vec(), self.turned[1]);
+        let of_q = turned(q.extents.dims().to_vec(), self.turned[0]);
+        let [batch @ .., m, _] = &dims[..] else { return };
         let (m, width) = (*m, q.extents.inner());
         let outer = |dims: &'_ [usize], last: usize| dims[..dims.len() - last].to_vec();
-        let sides =
-            [outer(q.extents.dims(), 2), outer(k.extents.dims(), 3), outer(v.extents.dims(), 3)];
+        let sides = [outer(&of_q, 2), outer(k.extents.dims(), 3), outer(v.extents.dims(), 3)];
         let strides = Strides::broadcast(batch, sides.each_ref().map(Vec::as_slice));
-        let sizes =
-            [m * width, panels(self.keys) * width * PANEL, panels(self.values) * self.keys * PANEL];
+        let heads = [sides[0].last(), batch.last()].map(|heads| heads.copied().unwrap_or(1));
+        let sizes = [panels(self.keys) * width * PANEL, panels(self.values) * self.keys * PANEL];
         let most = self.rows();
         let mut room = vec![0.0_f32; most * self.keys];
         let mut more = vec![0.0_f32; if self.functions.is_some() { room.len() } else { 0 }];
@@ -118,11 +157,13 @@ impl Operator for DotProductAttention {
             let rows = most.min(m - row).min(units.end - unit);
             let mut at = [0; 3];
             strides.rows(matrix..matrix + 1, |_, from, _, _| at = from);
-            let [q, k, v] = [(q, 0), (k, 1), (v, 2)]
-                .map(|(of, side)| &of.f32s()[at[side] * sizes[side]..][..sizes[side]]);
+            let [k, v] = [(k, 0), (v, 1)]
+                .map(|(of, side)| &of.f32s()[at[side + 1] * sizes[side]..][..sizes[side]]);
+            let [first, apart] = lines(at[0], [heads[0], m, width], self.turned[0]);
             let mut scores = &mut room[..rows * self.keys];
             let product = sidestage_kernels::Gemm {
-                a: &q[row * width..][..rows * width],
+                a: &q.f32s()[first + row * apart..],
+                apart: [apart, self.keys],
                 b: k,
                 shape: (width, self.keys),
                 epilogue: Epilogue::default(),
@@ -143,12 +184,15 @@ impl Operator for DotProductAttention {
                         .for_each(|share| *share = if share.is_nan() { 0.0 } else { *share });
                 }
             }
+            let [first, apart] = lines(matrix, [heads[1], m, self.values], self.turned[1]);
+            let first = first + row * apart;
             let product = sidestage_kernels::Gemm {
                 a: scores,
+                apart: [self.keys, apart],
                 b: v,
                 shape: (self.keys, self.values),
                 epilogue: Epilogue::default(),
-                c: out.slice(unit * self.values..(unit + rows) * self.values),
+                c: out.slice(first..first + (rows - 1) * apart + self.values),
             };
             sidestage_kernels::gemm(&product, 0..rows, 0..panels(self.values));
             unit += rows;
@@ -195,7 +239,29 @@ fn unmasked(site: &Site<'_>, shares: ValueId) -> Option<ValueId> {
     (known && site.dims(shares) == site.dims(all)).then_some(all)
 }
 
+/// Attention whose result is turned.
+fn result_turned(site: &Site<'_>) -> Option<Made> {
+    let copy = site.op::<StridedCopy>().filter(|copy| turns(copy))?;
+    let &[of] = site.inputs() else { return None };
+    let (op, inputs) = site.made::<DotProductAttention>(of).filter(|_| site.only_here(of))?;
+    let dims = site.dims(site.root(of))?;
+    let same = dims.last_chunk::<3>() == turned(copy.dims.clone(), true).last_chunk();
+    let turned = [op.turned[0], true];
+    (same && !op.turned[1]).then(|| Made::new(DotProductAttention { turned, ..op.clone() }, inputs))
+}
+
+/// The operand of which `q` is a turned copy.
+fn of_turned(site: &mut Site<'_>, q: ValueId) -> Option<ValueId> {
+    let dims = site.dims(q)?;
+    let (copy, inputs) = site.made::<StridedCopy>(q).filter(|(copy, _)| turns(copy))?;
+    let (from, same) = (*inputs.first()?, dims.last_chunk::<3>() == copy.dims.last_chunk());
+    site.view(from, &turned(dims, true)).filter(|_| same)
+}
+
 fn rule(site: &mut Site<'_>) -> Option<Made> {
+    if let Some(made) = result_turned(site) {
+        return Some(made);
+    }
     let second = site.op::<Gemm>().filter(|op| op.finish == crate::Finish::default())?;
     let values = second.n;
     let &[given, v] = site.inputs() else { return None };
@@ -224,6 +290,8 @@ fn rule(site: &mut Site<'_>) -> Option<Made> {
         return None;
     }
     let masked = unmasked.is_some();
-    let op = DotProductAttention { keys, values, functions, masked };
-    Some(Made::new(op, [vec![q, k, v], others].concat()))
+    let of = of_turned(site, q);
+    let turned = [of.is_some(), false];
+    let op = DotProductAttention { keys, values, functions, masked, turned };
+    Some(Made::new(op, [vec![of.unwrap_or(q), k, v], others].concat()))
 }

@@ -209,6 +209,7 @@ impl Operator for Gemm {
             let places = matrix * c_size..(matrix + 1) * c_size;
             let args = sidestage_kernels::Gemm {
                 a: &a.f32s()[x * a_size..][..a_size],
+                apart: [k, self.n],
                 b: &b.f32s()[y * b_size..][..b_size],
                 shape: (k, self.n),
                 epilogue: Epilogue {

@@ -49,6 +49,7 @@ mod n_grams;
 mod pack;
 mod pack_blocks;
 mod pack_int8;
+mod pack_strided;
 mod pack_taps;
 mod pool;
 mod pool_images;
@@ -129,6 +130,7 @@ pub use n_grams::NGrams;
 pub use pack::Pack;
 pub use pack_blocks::PackBlocks;
 pub use pack_int8::PackInt8;
+pub use pack_strided::PackStrided;
 pub use pack_taps::PackTaps;
 pub use pool::{Pool, Pooling};
 pub use pool_images::PoolImages;
@@ -220,6 +222,7 @@ pub const OPS: &[OpInfo] = &[
     pack::INFO,
     pack_blocks::INFO,
     pack_int8::INFO,
+    pack_strided::INFO,
     pack_taps::INFO,
     pool::INFO,
     pool_images::INFO,
@@ -258,6 +261,7 @@ pub const OPS: &[OpInfo] = &[
 /// The passes over graphs of models, in the order in which they are taken.
 pub const PASSES: &[Pass] = &[
     dot_product_attention::PASS,
+    pack_strided::PASS,
     layer_normalization::PASS,
     rms_normalization::PASS,
     unary::PASS,
@@ -318,7 +322,13 @@ mod tests {
             Box::new(DequantizeAffine { scale: 1.0, zero: 0 }),
             Box::new(Det),
             Box::new(Dft { plan, inverse: false, onesided: false }),
-            Box::new(DotProductAttention { keys: 1, values: 1, functions: None, masked: false }),
+            Box::new(DotProductAttention {
+                keys: 1,
+                values: 1,
+                functions: None,
+                masked: false,
+                turned: [false; 2],
+            }),
             Box::new(DynamicRange),
             Box::new(Elementwise {
                 program: Program::new(vec![Source::Dense], vec![step]).unwrap(),
@@ -359,6 +369,12 @@ mod tests {
                 to: DType::Q4_0,
             }),
             Box::new(PackInt8 { transposed: false }),
+            Box::new(PackStrided {
+                dims: vec![1; 2],
+                start: 0,
+                steps: vec![1; 2],
+                transposed: false,
+            }),
             Box::new(PackTaps { kernel: [1; 3] }),
             Box::new(Pool { pooling: Pooling::Lp { p: 2.0 }, windows }),
             Box::new(PoolImages { pooling: Pooling::Average { ends: None }, windows }),
@@ -471,7 +487,16 @@ mod tests {
             "Scatter",
             "Softmax",
         ];
-        let rest = ["Pack", "StridedCopy", "Take", "TopK", "TreeEnsemble", "Unary", "Where"];
+        let rest = [
+            "Pack",
+            "PackStrided",
+            "StridedCopy",
+            "Take",
+            "TopK",
+            "TreeEnsemble",
+            "Unary",
+            "Where",
+        ];
         let affine = ["DequantizeAffine", "DynamicRange", "QLinearBinary", "QuantizeAffine"];
         let affine = affine.iter().chain(&["QuantizedBinary"]);
         of_models.iter().chain(&more).chain(affine).chain(&rest).any(|known| *known == name)

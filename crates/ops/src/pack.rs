@@ -60,10 +60,8 @@ impl Operator for Pack {
             let steps = unit * k..(unit + end - panel) * k;
             let (_, out) = rows(args, steps);
             let b = &b.f32s()[matrix * k * n..][..k * n];
-            match self.transposed {
-                true => sidestage_kernels::pack_transposed(b, (n, k, 1), panel..end, out),
-                false => sidestage_kernels::pack(b, (k, n), panel..end, out),
-            }
+            let apart = if self.transposed { [1, k] } else { [n, 1] };
+            sidestage_kernels::pack(b, (k, n), apart, panel..end, out);
             unit += end - panel;
         }
     }

@@ -102,6 +102,21 @@ fn convolutions_of_three_by_three_need_fewer_products() {
 }
 
 #[test]
+fn heads_are_not_copied_about() {
+    for (name, model, inputs) in models().into_iter().filter(|it| it.0.starts_with("encoder")) {
+        let runner = Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
+        let mut runner = runner.with_passes(sidestage_ops::PASSES);
+        outputs(&mut runner, &inputs);
+        let nodes = runner.explain().segments.into_iter().flat_map(|segment| segment.nodes);
+        let (copies, others): (Vec<_>, Vec<_>) = nodes.partition(|node| node.op == "StridedCopy");
+        assert!(copies.is_empty(), "{name}: {copies:?}");
+        let packed = others.iter().filter(|node| node.op == "PackStrided").count();
+        let attentions = others.iter().filter(|node| node.op == "DotProductAttention").count();
+        assert_eq!((packed, attentions), (4, 2), "{name}");
+    }
+}
+
+#[test]
 fn slopes_belong_to_the_convolutions_before_them() {
     let runner = Runner::new(Arc::new(nets::landmarks(32)), sidestage_ops::lowering, 1 << 30);
     let mut runner = runner.with_passes(sidestage_ops::PASSES);

@@ -1,7 +1,5 @@
 use super::*;
-use crate::{
-    Activation, Depthwise, PANEL, Unary, depthwise_lines, pack, pack_in_place, pack_transposed,
-};
+use crate::{Activation, Depthwise, PANEL, Unary, depthwise_lines, pack, pack_in_place, pack_taps};
 
 /// Xorshift.
 pub(crate) struct Random(pub(crate) u64);
@@ -99,13 +97,13 @@ pub(crate) fn packed(weights: &[f32], groups: usize, k: usize, n: usize) -> Vec<
     let mut all = vec![f32::NAN; groups * size];
     for group in 0..groups {
         let (from, to) = (&weights[group * k * n..][..k * n], &mut all[group * size..][..size]);
-        pack(from, (k, n), 0..panels(n), to);
+        pack(from, (k, n), [n, 1], 0..panels(n), to);
         // The same steps, channel by channel.
         let taps = if k.is_multiple_of(3) { 3 } else { 1 };
         let step = |at: usize| at % taps * (k / taps) + at / taps;
         let turned: Vec<f32> = (0..k * n).map(|at| from[step(at % k) * n + at / k]).collect();
         let mut other = vec![f32::NAN; size];
-        pack_transposed(&turned, (n, k / taps, taps), 0..panels(n), &mut other);
+        pack_taps(&turned, (n, k / taps, taps), 0..panels(n), &mut other);
         assert_eq!(to, other);
         if n.is_multiple_of(PANEL) {
             let mut own = turned;

@@ -102,7 +102,7 @@ pub(crate) struct Cut {
 const UNITS: usize = 16;
 
 /// Most rows of a unit: the kernel's block.
-const ROWS: usize = 64;
+const ROWS: usize = 128;
 
 /// Most panels of a unit. A piece of a long product is then some units, each of a whole block of rows,
 /// rather than a few rows that would read the whole right side: 1024 by 1024 by 1024 reaches 90 %

@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (7445fd3700ed824b) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (9a1c1933c58f76b3) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */

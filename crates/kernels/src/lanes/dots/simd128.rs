@@ -86,11 +86,11 @@ impl Dots for Simd128 {
     }
     #[inline(always)]
     fn weights(_: u32, from: v128) -> [v128; 2] {
-        halves(from)
+        [v128_and(from, u16x8_splat(255)), u16x8_shr(from, 8)]
     }
     #[inline(always)]
     fn dot(sums: v128, _: u32, x: [v128; 2], w: [v128; 2]) -> v128 {
-        i32x4_add(sums, i32x4_add(i32x4_dot_i16x8(x[0], w[0]), i32x4_dot_i16x8(x[1], w[1])))
+        dot_pairs(sums, x, w)
     }
     /// Half of the values, so that what a step needs are half as many registers.
     #[inline(always)]

@@ -228,7 +228,7 @@ impl Product<'_> {
         let all: &[Step] = bytemuck::cast_slice(self.weights);
         let weights = &all[panel * packed_steps(self.k) + 1..][..steps];
         let whole = |step: &Step| step.each_ref().map(|half| D::whole(D::L::bytes(half)));
-        if D::WIDENS {
+        if D::WIDENS_BYTES {
             wide.clear();
             wide.extend(weights.iter().map(whole));
         }
@@ -246,7 +246,7 @@ impl Product<'_> {
                 // row and half by itself.
                 // SAFETY: there are as many steps of activations.
                 let x = black_box(unsafe { x.get_unchecked(i) });
-                let w = if D::WIDENS {
+                let w = if D::WIDENS_BYTES {
                     // SAFETY: there are as many of these.
                     *black_box(unsafe { wide.get_unchecked(i) })
                 } else {

@@ -41,7 +41,7 @@ pub(crate) trait Dots {
     const SINGLE: bool = Self::L::REFERENCE;
     /// Whether activations are widened once for many weights: `x` is then what [`Dots::wide_chunk`]
     /// gives. Without relaxed instructions a prompt of Q4_0 is 1.2 times as fast.
-    const WIDE: bool = false;
+    const WIDENS_ACTIVATIONS: bool = false;
     /// In so many steps a chunk's products can be added, by [`Dots::dot_step`].
     const STEPS: usize = 1;
     /// What `finish` leaves out, a power of two.
@@ -100,7 +100,7 @@ pub(crate) trait Dots {
     /// Whether whole bytes of activations have a sign.
     const SIGNED: bool = false;
     /// Whether bytes are made wider for products, so that who takes them more than once keeps that.
-    const WIDENS: bool = false;
+    const WIDENS_BYTES: bool = false;
 
     fn kept(from: <Self::L as Lanes>::B) -> [Self::Z; 4];
     fn four(from: &Self::Z) -> Self::Y;

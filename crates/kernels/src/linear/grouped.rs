@@ -43,7 +43,7 @@ thread_local! {
 fn widened<D: Dots>(args: &Linear<'_>, nibbles: bool) -> Vec<Wide> {
     let mut wide = WIDENED.take();
     wide.clear();
-    if D::WIDE {
+    if D::WIDENS_ACTIVATIONS {
         for row in bands::tiled(args.rows)..args.rows {
             let x = args.x.row(row);
             wide.extend((0..x.len()).map(|at| D::widen(&x.block(at).q, nibbles)));
@@ -102,7 +102,7 @@ impl<D: Dots, G: Group, const C: usize> Task for Row<'_, D, G, C> {
             self.groups.map(|group| &self.layer.weights[group * per_group..][..per_group]);
         let x = self.layer.args.x.row(self.row);
         let parts = per_group * G::PARTS;
-        let wide: &[Wide] = if D::WIDE {
+        let wide: &[Wide] = if D::WIDENS_ACTIVATIONS {
             let row = self.row - bands::tiled(self.layer.args.rows);
             &self.layer.wide[row * parts..][..parts]
         } else {
@@ -118,7 +118,7 @@ impl<D: Dots, G: Group, const C: usize> Task for Row<'_, D, G, C> {
                 // up one by one, where loads have room for a constant.
                 let at = block * G::PARTS + part;
                 let a = black_box(x.tile::<1>(at));
-                let wide = if D::WIDE { Some(black_box(&wide[at])) } else { None };
+                let wide = if D::WIDENS_ACTIVATIONS { Some(black_box(&wide[at])) } else { None };
                 let parts: [&G::Part; C] = from_fn(|c| black_box(w[c][block].part(part)));
                 let half = |h| scales.each_ref().map(|s| G::Head::scale::<D::L>(s, part, h));
                 let mut sums = begin::<D, G, C, 1>(0, a);
@@ -158,7 +158,7 @@ fn dots<D: Dots, G: Group, const C: usize>(
         Some(wide) => D::wide_chunk(wide, chunk),
         None => D::chunk(&a[0].q.as_chunks().0[chunk]),
     };
-    if D::WIDE && w[0].nibbles().is_some() {
+    if D::WIDENS_ACTIVATIONS && w[0].nibbles().is_some() {
         for i in [2 * j, 2 * j + 1] {
             let (low, high) = (x(i), x(i + 4));
             unrolled!(C, c => if let Some(w) = w[c].nibbles() {

@@ -133,7 +133,7 @@ impl Dots for Saturating {
     type Y = [v128; 2];
     type V = [v128; 2];
     type Z = Pairs;
-    const WIDENS: bool = true;
+    const WIDENS_BYTES: bool = true;
 
     #[inline(always)]
     fn kept(from: v128) -> [Pairs; 4] {

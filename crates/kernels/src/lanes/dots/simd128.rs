@@ -72,7 +72,7 @@ impl Dots for Simd128 {
     type D = v128;
     /// The first and third of each four, and the second and fourth, in 16 bits.
     type W = [v128; 2];
-    const WIDE: bool = true;
+    const WIDENS_ACTIVATIONS: bool = true;
     const STEPS: usize = 2;
     const FACTOR: f32 = 1.0 / 256.0;
 
@@ -126,7 +126,7 @@ impl Dots for Simd128 {
     type Y = [v128; 2];
     type V = [v128; 2];
     type Z = Pairs;
-    const WIDENS: bool = true;
+    const WIDENS_BYTES: bool = true;
 
     #[inline(always)]
     fn kept(from: v128) -> [Pairs; 4] {

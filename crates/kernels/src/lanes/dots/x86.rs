@@ -101,7 +101,7 @@ impl Dots for Sse2 {
     type Y = [__m128i; 2];
     type V = [__m128i; 2];
     type Z = Pairs;
-    const WIDENS: bool = true;
+    const WIDENS_BYTES: bool = true;
 
     #[inline(always)]
     fn kept(from: __m128i) -> [Pairs; 4] {
@@ -173,7 +173,7 @@ impl Dots for Avx2 {
     type Y = [__m128i; 2];
     type V = [__m128i; 2];
     type Z = Pairs;
-    const WIDENS: bool = true;
+    const WIDENS_BYTES: bool = true;
 
     #[inline(always)]
     fn kept(from: __m128i) -> [Pairs; 4] {

@@ -62,7 +62,7 @@ fn panels<D: Dots, G: Group>(
     for start in (0..layer.per_group.max(1)).step_by(per_panel) {
         let blocks = start..layer.per_group.min(start + per_panel);
         let parts = blocks.len() * G::PARTS;
-        if D::WIDE {
+        if D::WIDENS_ACTIVATIONS {
             widen(layer, start * G::PARTS, parts, rows, widened);
         }
         for first in groups.clone().step_by(WIDE) {
@@ -73,7 +73,8 @@ fn panels<D: Dots, G: Group>(
             let panels = panels.each_ref().map(|panel| &panel[..parts]);
             for row in (0..rows).step_by(4) {
                 let at = (first, row, start * G::PARTS);
-                let wide = if D::WIDE { &widened[row / 4 * parts..][..parts] } else { &[] };
+                let wide =
+                    if D::WIDENS_ACTIVATIONS { &widened[row / 4 * parts..][..parts] } else { &[] };
                 if count == WIDE {
                     several(Tile { layer, panels, wide, at, steps });
                 } else {
@@ -169,7 +170,7 @@ impl<D: Dots, G: Group, const C: usize> Task for Tile<'_, D, G, C> {
             // one by one, where loads have room for a constant.
             let a = black_box(x.tile::<4>(start + at));
             let w: [&Unpacked<D>; C] = from_fn(|c| black_box(&self.panels[c][at]));
-            let wide = if D::WIDE { Some(black_box(&self.wide[at])) } else { None };
+            let wide = if D::WIDENS_ACTIVATIONS { Some(black_box(&self.wide[at])) } else { None };
             let x = |chunk: usize| -> [D::X; 4] {
                 from_fn(|r| match wide {
                     Some(wide) => D::wide_chunk(&wide[r], chunk),

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { type Hub, type Repository, startHub } from "./hub/server.js";
 import { MODELS, serve, type TestServer } from "./server.js";
@@ -11,6 +12,8 @@ import { MODELS, serve, type TestServer } from "./server.js";
 
 const NAME = "stories260K-F32.gguf";
 const SIZE = 1_054_496;
+// Bundled to tests/browser/dist.
+const BOX = fileURLToPath(new URL("../../../models/box/box.gguf", import.meta.url));
 const options = { skip: MODELS ? false : "SIDESTAGE_TESTDATA is not set", timeout: 60_000 };
 
 let hub: Hub;
@@ -122,4 +125,57 @@ test("room: a tab that is closed in mid-download leaves what it has", options, a
   assert.equal(kept[0]?.complete, true);
   assert.match(repository.ranges()[1] ?? "", /^bytes=[1-9]\d+-$/);
   await b.close();
+});
+
+// Chromium once collected what a worker was waiting for: a kept file's stream, and the handle of a file
+// that it was opening.
+test("room: memory that is collected in mid-load holds nothing up", options, async () => {
+  const page = await open("hub");
+  const source = hub.repository({ "box.gguf": readFileSync(BOX) }).source;
+  await load(page, source);
+  const session = await context.newCDPSession(page);
+  const workers = new Set<string>();
+  let heard = (): void => undefined;
+  session.on("Target.attachedToTarget", ({ sessionId }) => {
+    workers.add(sessionId);
+    heard();
+  });
+  session.on("Target.detachedFromTarget", ({ sessionId }) => {
+    workers.delete(sessionId);
+    heard();
+  });
+  session.on("Target.receivedMessageFromTarget", () => heard());
+  await session.send("Target.setAutoAttach", {
+    autoAttach: true,
+    waitForDebuggerOnStart: false,
+    flatten: false,
+  });
+  let loading = true;
+  let collected = 0;
+  const loads = page
+    .evaluate(
+      async ([from, hubUrl]) => {
+        for (let round = 0; round < 12; round += 1) {
+          await (await window.help.load({ hubUrl, threads: 1 }, from)).dispose();
+        }
+      },
+      [source, hub.url] as const,
+    )
+    .finally(() => {
+      loading = false;
+      heard();
+    });
+  while (loading) {
+    const message = JSON.stringify({ id: collected, method: "HeapProfiler.collectGarbage" });
+    const answer = new Promise<void>((resolve) => (heard = resolve));
+    const sent = [...workers].map((sessionId) =>
+      session.send("Target.sendMessageToTarget", { sessionId, message }).catch(() => undefined),
+    );
+    await Promise.all(sent);
+    if (loading) await answer;
+    collected += 1;
+  }
+  await loads;
+  assert.ok(collected > 50, `${collected} collections`);
+  await page.close();
 });

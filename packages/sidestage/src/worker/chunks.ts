@@ -6,6 +6,10 @@ export function* slices(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += SLICE) yield bytes.subarray(at, at + SLICE);
 }
 
+// What waits for a file's bytes and the stream that has them hold each other, and nothing else holds
+// them: without this Chromium's collector takes both, and the load waits for ever.
+const open = new Set<Reading>();
+
 /** A stream's chunks; each is valid until the next is asked for. */
 export async function* chunks(
   body: ReadableStream<Uint8Array> | null,
@@ -14,6 +18,7 @@ export async function* chunks(
 ): AsyncGenerator<Uint8Array> {
   if (!body) return;
   const stream = reading(body);
+  open.add(stream);
   try {
     for (;;) {
       stall?.begin();
@@ -23,6 +28,7 @@ export async function* chunks(
       yield value;
     }
   } finally {
+    open.delete(stream);
     // Leaving early must stop the source too; after the end this does nothing.
     stream.cancel().catch(() => undefined);
   }

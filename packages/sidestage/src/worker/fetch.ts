@@ -122,6 +122,8 @@ export class Readings {
       }
       if (signal.aborted) return;
       this.#opened(stream, head, kept !== null);
+      // Its answer has no body; where memory is collected Chromium may not tell the end of that.
+      if (effect.method === "head") return;
       // Bytes without a record would be lost with this worker.
       if (kept && keep !== null) await this.#cache.settledFor(keep);
       await this.#drain(stream, chunks(response.body, signal, stall), signal, kept, first);

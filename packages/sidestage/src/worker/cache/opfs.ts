@@ -38,7 +38,7 @@ export class OpfsCache implements CacheBackend {
       if (typeof file.createSyncAccessHandle !== "function") {
         throw new Error("files cannot be written synchronously here");
       }
-      const handle = await file.createSyncAccessHandle();
+      const handle = await opened(file);
       try {
         handle.write(new Uint8Array(1), { at: 0 });
       } finally {
@@ -59,7 +59,7 @@ export class OpfsCache implements CacheBackend {
 
   async open(key: string): Promise<CacheWriter> {
     const file = await this.#file((await nameOf(key)) + BYTES, true);
-    return new OpfsWriter(await file.createSyncAccessHandle());
+    return new OpfsWriter(await opened(file));
   }
 
   async record(key: string, entry: CacheEntry): Promise<void> {
@@ -106,7 +106,7 @@ export class OpfsCache implements CacheBackend {
   }
 
   async #write(name: string, text: string): Promise<void> {
-    const handle = await (await this.#file(name, true)).createSyncAccessHandle();
+    const handle = await opened(await this.#file(name, true));
     try {
       // One write that covers the old text: a worker that dies here leaves the old text or the new.
       // It is not flushed: a machine that fails before it is on the disk leaves the old one or none,
@@ -173,6 +173,19 @@ class OpfsWriter implements CacheWriter {
       this.#handle.close();
     }
     return Promise.resolve();
+  }
+}
+
+// While it opens a file nothing holds the `FileSystemFileHandle`, and if Chromium's collector takes that
+// the answer never comes.
+const opening = new Set<FileSystemFileHandle>();
+
+async function opened(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+  opening.add(file);
+  try {
+    return await file.createSyncAccessHandle();
+  } finally {
+    opening.delete(file);
   }
 }
 

@@ -328,7 +328,7 @@ fn what_cannot_be_is_refused_by_name() {
     assert_eq!(embed(&mut host, Vec::new(), usual()).expect("nothing").0.len(), 0);
     let error = host.try_generate(raw("Once"), greedy(1)).expect_err("no text");
     assert_eq!(error.code, "TASK_UNSUPPORTED");
-    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None };
+    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None, reset: false };
     assert_eq!(host.ask(run).expect_err("no graph").code, "TASK_UNSUPPORTED");
     let tokens = host.ask(|id| Request::Detokenize { id, model: 1, tokens: vec![7592] });
     assert!(matches!(tokens.expect("text"), Outcome::Text { text } if text == "hello"));

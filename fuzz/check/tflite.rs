@@ -26,9 +26,9 @@ pub(crate) fn check(input: &[u8]) {
 fn consistent(model: &Model) {
     let mut known: HashSet<Var> = model.constants.iter().map(|(var, _)| *var).collect();
     assert_eq!(known.len(), model.constants.len(), "a constant twice");
-    let ports: HashSet<Var> = model.inputs.iter().map(|port| port.var).collect();
+    let ports: HashSet<Var> = model.given().collect();
     assert!(model.bodies[0].inputs.iter().all(|var| ports.contains(var)));
-    assert_eq!(model.bodies[0].outputs.len(), model.outputs.len());
+    assert_eq!(model.bodies[0].outputs, model.left().collect::<Vec<_>>());
     body(model, &model.bodies[0], &mut known);
 }
 

@@ -108,6 +108,8 @@ pub struct Runner {
     /// Segments take turns with it; a run that is stopped has it.
     arena: Option<Arena>,
     run: Option<Run>,
+    /// What the last run left for the next.
+    states: Vec<Tensor>,
     /// Times of operators of segments that are forgotten.
     past: OpTimes,
 }
@@ -174,12 +176,19 @@ impl After {
     }
 }
 
+/// What the first run begins with.
+fn first_states(model: &Model) -> Vec<Tensor> {
+    model.states.iter().map(|state| state.first.clone()).collect()
+}
+
 impl Runner {
     /// A model; `limit` bytes at most lie between the operators of a segment.
     pub fn new(model: Arc<Model>, table: Table, limit: usize) -> Self {
         let (roots, segments, passes) = (Vec::new(), Vec::new(), Vec::new());
         let (arena, run, past) = (None, None, OpTimes::default());
-        Self { model, table, roots, segments, passes, orders: true, limit, arena, run, past }
+        let states = first_states(&model);
+        let orders = true;
+        Self { model, table, roots, segments, passes, orders, limit, arena, run, states, past }
     }
 
     /// Leaves no value in another order than its dimensions say ([`Trace::without_orders`]).
@@ -194,6 +203,11 @@ impl Runner {
     pub fn with_passes(mut self, passes: &[Pass]) -> Self {
         self.passes = passes.to_vec();
         self
+    }
+
+    /// Forgets what runs have left for the next ones.
+    pub fn reset(&mut self) {
+        self.states = first_states(&self.model);
     }
 
     /// The model.
@@ -223,7 +237,9 @@ impl Runner {
         &mut self,
         inputs: impl IntoIterator<Item = impl Into<Value>>,
     ) -> Result<(), RunError> {
-        let inputs: Vec<Value> = inputs.into_iter().map(Into::into).collect();
+        let inputs = inputs.into_iter().map(Into::into);
+        let states = self.states.iter().cloned().map(Value::Tensor);
+        let inputs: Vec<Value> = inputs.chain(states).collect();
         if let Some(Run { at: Stage::Running(segment), .. }) = self.run.take() {
             self.arena = self.segments[segment].executor.give_back().ok();
         }
@@ -328,7 +344,14 @@ impl Runner {
             return Vec::new();
         };
         let outcome = self.segments[segment].outcome.iter().flatten();
-        outcome.map(|outcome| output(outcome, &registers)).collect()
+        let mut all: Vec<Value> = outcome.map(|outcome| output(outcome, &registers)).collect();
+        let left = all.split_off(all.len().min(self.model.outputs.len()));
+        for (state, value) in self.states.iter_mut().zip(left) {
+            if let Value::Tensor(next) = value {
+                *state = next;
+            }
+        }
+        all
     }
 
     /// What is planned so far: all that runs of this kind have needed.
@@ -357,7 +380,11 @@ impl Runner {
             }
             _ => None,
         });
-        let Some(types) = declared.collect::<Option<Vec<_>>>() else { return Ok(()) };
+        let states = self.states.iter();
+        let states = states.map(|of| Some(Given::Tensor(ValueType::fixed(of.dtype(), of.dims()))));
+        let Some(types) = declared.chain(states).collect::<Option<Vec<_>>>() else {
+            return Ok(());
+        };
         if !self.is_unplanned() {
             return Ok(());
         }

@@ -74,8 +74,8 @@ impl<T: Text> Engine<T> {
                     self.post(Event::Error { id: Some(id), error });
                 }
             }
-            Request::Run { id, inputs, outputs, .. } => {
-                if let Err(error) = self.queue(id, inputs, outputs, now) {
+            Request::Run { id, inputs, outputs, reset, .. } => {
+                if let Err(error) = self.queue(id, inputs, outputs, reset, now) {
                     self.post(Event::Error { id: Some(id), error });
                 }
             }
@@ -249,10 +249,11 @@ impl<T: Text> Engine<T> {
         id: u32,
         inputs: Vec<NamedValue>,
         outputs: Option<Vec<String>>,
+        reset: bool,
         now: f64,
     ) -> Result<(), ErrorInfo> {
         if let State::Graph(_, session) = &mut self.state {
-            return session.queue(id, inputs, outputs, &mut self.buffers, now);
+            return session.queue(id, inputs, (outputs, reset), &mut self.buffers, now);
         }
         for buffer in inputs.iter().flat_map(|input| input.value.buffers()) {
             self.buffers.free(buffer);

@@ -35,6 +35,8 @@ struct Job {
     outputs: Vec<usize>,
     /// Texts, of which each is a run whose one output has its vectors.
     embedding: Option<Embedding>,
+    /// Whether what earlier runs have left is forgotten.
+    reset: bool,
     /// Whether the runner has its inputs, or those of its next text.
     begun: bool,
 }
@@ -68,7 +70,8 @@ impl GraphSession {
         let limits = Limits { context_length, vocab_size: None, width: None, pooling };
         let has_text = self.text.is_some();
         let embedding = Some(Embedding::new(text, has_text, input, options, limits)?);
-        self.jobs.push(id, Job { inputs: Vec::new(), outputs, embedding, begun: false }, now);
+        let (reset, begun) = (false, false);
+        self.jobs.push(id, Job { inputs: Vec::new(), outputs, embedding, reset, begun }, now);
         Ok(())
     }
 
@@ -77,7 +80,7 @@ impl GraphSession {
         &mut self,
         id: u32,
         given: Vec<NamedValue>,
-        wanted: Option<Vec<String>>,
+        (wanted, reset): (Option<Vec<String>>, bool),
         buffers: &mut Buffers,
         now: f64,
     ) -> Result<(), ErrorInfo> {
@@ -99,7 +102,7 @@ impl GraphSession {
                 names.iter().map(|name| output(model, name)).collect::<Result<_, _>>()?
             }
         };
-        self.jobs.push(id, Job { inputs, outputs, embedding: None, begun: false }, now);
+        self.jobs.push(id, Job { inputs, outputs, embedding: None, reset, begun: false }, now);
         Ok(())
     }
 
@@ -141,6 +144,9 @@ impl GraphSession {
                 resumed.map_err(ErrorInfo::from)
             } else {
                 job.begun = true;
+                if job.reset {
+                    self.runner.reset();
+                }
                 let inputs = match &job.embedding {
                     Some(embedding) => encoder::inputs(self.runner.model(), &embedding.left()[0]),
                     None => Ok(std::mem::take(&mut job.inputs)),

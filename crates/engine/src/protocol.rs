@@ -76,6 +76,10 @@ pub enum Request {
         inputs: Vec<NamedValue>,
         /// The names of the outputs that are wanted; `None`: all.
         outputs: Option<Vec<String>>,
+        /// Whether what runs before have left for this one is forgotten: a model's variables and the
+        /// states of its layers begin anew.
+        #[serde(default)]
+        reset: bool,
     },
     /// Makes a vector of each of some texts; answered as [`Request::Run`] is, with the outputs
     /// `embeddings[texts, dimensions]` and `tokens[texts]`, how many each has.

@@ -35,15 +35,8 @@ pub fn model_type(config: &[u8]) -> Option<String> {
 pub fn context_length(config: &[u8]) -> Option<u64> {
     let config = Config::read(config).ok()?;
     let positions = config.count(&["max_position_embeddings"]).ok()??;
-    // Their table begins with rows that belong to no position of a text.
-    let family = config.text(&["model_type"]).ok()?;
-    let less = match family {
-        Some("roberta" | "xlm-roberta" | "camembert" | "mpnet") => {
-            config.count(&["pad_token_id"]).ok()?.unwrap_or(1).checked_add(1)?
-        }
-        _ => 0,
-    };
-    positions.checked_sub(less).filter(|positions| *positions > 0)
+    let unused = config.unused_positions().ok()?;
+    positions.checked_sub(unused).filter(|positions| *positions > 0)
 }
 
 /// The small files of a folder, read.

@@ -15,7 +15,9 @@ mod trace;
 
 pub use builder::GraphBuilder;
 pub use graph::{Dim, Graph, Kind, Node, NodeId, Symbol, Value, ValueId, ValueType};
-pub use model::{Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Quantization, Var};
+pub use model::{
+    Attribute, Body, BodyId, Call, Model, Port, PortDim, PortKind, Quantization, State, Var,
+};
 pub use operator::{Args, GraphError, Operand, Operator, Work};
 pub use plan::{Place, Plan};
 pub use rewrite::{Made, Pass, Rule, Site};

@@ -39,6 +39,19 @@ pub struct Model {
     pub outputs: Vec<Port>,
     /// The calls: of the model itself the first, and those inside control flow.
     pub bodies: Vec<Body>,
+    /// What is kept from run to run: inputs and outputs of the first body behind those of the caller.
+    pub states: Vec<State>,
+}
+
+/// A value that a run leaves for the next one.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// What a run begins with.
+    pub now: Var,
+    /// What it leaves.
+    pub next: Var,
+    /// What the first run begins with.
+    pub first: Tensor,
 }
 
 impl Model {
@@ -46,6 +59,18 @@ impl Model {
     pub fn var(&mut self, name: &str) -> Var {
         self.names.push(name.into());
         Var(self.names.len() as u32 - 1)
+    }
+
+    /// What a run is given, in order.
+    pub fn given(&self) -> impl Iterator<Item = Var> {
+        let inputs = self.inputs.iter().map(|port| port.var);
+        inputs.chain(self.states.iter().map(|state| state.now))
+    }
+
+    /// What a run leaves, in order.
+    pub fn left(&self) -> impl Iterator<Item = Var> {
+        let outputs = self.outputs.iter().map(|port| port.var);
+        outputs.chain(self.states.iter().map(|state| state.next))
     }
 
     /// What a value is called.

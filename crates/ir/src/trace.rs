@@ -210,7 +210,7 @@ impl Trace {
         if ops.is_empty() { Ok(()) } else { Err(TraceError::Unsupported { ops }) }
     }
 
-    /// Begins with inputs of these types, in the model's order. The registers take their tensors, one
+    /// Begins with inputs and states of these types, in the model's order. The registers take their tensors, one
     /// after the other.
     ///
     /// # Errors
@@ -222,8 +222,8 @@ impl Trace {
             env[var.index()] = Some(Val::known(tensor.clone()));
         }
         let mut registers = 0;
-        for (port, given) in model.inputs.iter().zip(inputs) {
-            env[port.var.index()] = Some(given.val(&mut registers));
+        for (var, given) in model.given().zip(inputs) {
+            env[var.index()] = Some(given.val(&mut registers));
         }
         let lives = Arc::new(Lives::new(&model));
         let frames = vec![Frame { body: BodyId(0), next: 0, rounds: None }];

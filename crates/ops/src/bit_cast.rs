@@ -1,14 +1,16 @@
 #![allow(unsafe_code, reason = "each thread writes the elements it was given")]
 
 use crate::{OpInfo, rules};
-use sidestage_ir::{Args, Operator, ValueType, Work};
+use sidestage_ir::{Args, Dim, Operator, ValueType, Work};
 use sidestage_tensor::DType;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 pub(crate) const INFO: OpInfo =
     OpInfo { name: "BitCast", summary: "the same bits as elements of another type" };
 
-/// The bits of a tensor as another type of the same size (ONNX 26).
+/// The bits of a tensor as another type (ONNX 26). Of a smaller one there are several along a new last
+/// dimension; of a larger one each is made of a whole last dimension.
 #[derive(Debug)]
 pub struct BitCast {
     /// That type.
@@ -22,11 +24,20 @@ impl Operator for BitCast {
 
     fn infer(&self, inputs: &[&ValueType]) -> Result<Vec<ValueType>, String> {
         let [x] = rules::operands(inputs)?;
-        let plain = x.dtype.is_plain() && self.to.is_plain();
-        if !plain || x.dtype.block_bytes() != self.to.block_bytes() {
-            return Err(format!("{} as {}", x.dtype, self.to));
+        let (old, new) = (x.dtype.block_bytes(), self.to.block_bytes());
+        let mut dims = x.dims.clone();
+        let fits = match old.cmp(&new) {
+            Ordering::Equal => true,
+            Ordering::Greater => {
+                dims.push(Dim::Fixed(old / new));
+                true
+            }
+            Ordering::Less => dims.pop() == Some(Dim::Fixed(new / old)),
+        };
+        if !fits || !x.dtype.is_plain() || !self.to.is_plain() {
+            return Err(format!("{} {:?} as {}", x.dtype, x.dims, self.to));
         }
-        Ok(vec![ValueType::new(self.to, x.dims.clone())])
+        Ok(vec![ValueType::new(self.to, dims)])
     }
 
     fn work(&self, args: &Args<'_>) -> Work {

@@ -282,3 +282,25 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_a_signed_url_is_signed_too() {
+        for (url, expected) in [
+            (
+                "https://h/m/model.onnx?token=1&of=a/b#c",
+                "https://h/m/tokenizer.json?token=1&of=a/b",
+            ),
+            ("https://h/m/onnx/model.onnx?token=1", "https://h/m/tokenizer.json?token=1"),
+        ] {
+            let shelf = Shelf::url(url, None);
+            let (shelf, folder) = shelf.of_tokenizer(shelf.own_name());
+            let wanted = shelf.file(&format!("{folder}tokenizer.json"), Expect::Anything);
+            let wanted = wanted.expect("it is not known not to be there");
+            assert!(matches!(&wanted.place, Place::Url(url) if url == expected), "{wanted:?}");
+        }
+    }
+}

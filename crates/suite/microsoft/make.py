@@ -1,4 +1,5 @@
-"""Makes the cases of this folder: an operator of `com.microsoft` each, with what onnxruntime gives.
+"""Makes the cases of this folder: an operator of `com.microsoft` each, or one that ONNX's own suite
+leaves out, with what onnxruntime gives.
 
     python -m venv venv && venv/bin/pip install onnxruntime onnx numpy
     venv/bin/python make.py
@@ -41,33 +42,38 @@ def save(path, arrays):
 def case(name, op, inputs, outputs, domain=MS, weights=(), compare=None, **attributes):
     """One call. `inputs` are (name, array) or None; those of `weights` are in the model."""
     inputs = [at and (at[0], np.asarray(at[1])) for at in inputs]
-    types = {np.dtype(np.float16): TensorProto.FLOAT16}
-    kind = lambda array: types.get(array.dtype, helper.np_dtype_to_tensor_dtype(array.dtype))
     named = [(at[0] if at else "") for at in inputs]
     while named and not named[-1]:
         named.pop()
     given = [at for at in inputs if at and at[0] not in weights]
     known = [at for at in inputs if at and at[0] in weights]
     node = helper.make_node(op, named, [out or "" for out in outputs], domain=domain, **attributes)
+    model(name, [node], given, known, outputs, compare)
+
+
+def model(name, nodes, given, known, outputs, compare=None):
+    """These nodes, of inputs and weights."""
+    types = {np.dtype(np.float16): TensorProto.FLOAT16}
+    kind = lambda array: types.get(array.dtype, helper.np_dtype_to_tensor_dtype(array.dtype))
     graph = helper.make_graph(
-        [node],
+        nodes,
         name,
         [helper.make_tensor_value_info(n, kind(a), a.shape) for n, a in given],
         [onnx.ValueInfoProto(name=out) for out in outputs if out],
         [numpy_helper.from_array(a, n) for n, a in known],
     )
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(MS, 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    made = helper.make_model(graph, opset_imports=opsets, ir_version=9)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    session = onnxruntime.InferenceSession(made.SerializeToString(), options)
     found = session.run(None, dict(given))
     arrays = {"in." + n: a for n, a in given}
     for out, array in zip([out for out in outputs if out], found):
         if compare is None or out in compare:
             arrays["out." + out] = array
-    onnx.save(model, os.path.join(HERE, name + ".onnx"))
+    onnx.save(made, os.path.join(HERE, name + ".onnx"))
     save(os.path.join(HERE, name + ".npz"), arrays)
 
 
@@ -444,6 +450,20 @@ def embeddings():
     )
 
 
+def left_out():
+    """Operators of ONNX that its suite has no case of, or only with others around them."""
+    x = floats(2, 3, 5, 4)
+    for p in (1, 2, 3):
+        case(f"global_lp_pool_{p}", "GlobalLpPool", [("x", x)], ["y"], domain="", p=p)
+    parts = [("a", floats(2, 3)), ("b", floats(2, 3)), ("c", floats(2, 3))]
+    listed = helper.make_node("SequenceConstruct", ["a", "b", "c"], ["list"])
+    for name, inputs, new in [("last", [], 0), ("at", ["i"], 0), ("new_axis", ["i"], 1)]:
+        erased = helper.make_node("SequenceErase", ["list", *inputs], ["rest"])
+        joined = helper.make_node("ConcatFromSequence", ["rest"], ["y"], axis=-1, new_axis=new)
+        given = parts + ([("i", np.array(-3 if new else 1, np.int64))] if inputs else [])
+        model(f"sequence_erase_{name}", [listed, erased, joined], given, [], ["y"])
+
+
 if __name__ == "__main__":
     activations()
     norms()
@@ -456,3 +476,4 @@ if __name__ == "__main__":
     qlinear()
     products()
     embeddings()
+    left_out()

@@ -15,6 +15,20 @@ use std::sync::Arc;
 /// # Errors
 /// What is refused.
 pub fn run(file: &[u8], inputs: Vec<Tensor>, pool: &Pool) -> Result<Vec<Tensor>, String> {
+    Ok(runs(file, inputs, 1, pool)?.swap_remove(0))
+}
+
+/// Runs it several times with the same inputs. When what they have left is forgotten, the first run must be
+/// had again.
+///
+/// # Errors
+/// What is refused.
+pub fn runs(
+    file: &[u8],
+    inputs: Vec<Tensor>,
+    count: usize,
+    pool: &Pool,
+) -> Result<Vec<Vec<Tensor>>, String> {
     let model = tflite::read(file).map_err(|error| error.to_string())?;
     let mut runner = Runner::new(Arc::new(model), sidestage_ops::lowering, 1 << 30);
     runner.check().map_err(|error| error.to_string())?;
@@ -24,13 +38,25 @@ pub fn run(file: &[u8], inputs: Vec<Tensor>, pool: &Pool) -> Result<Vec<Tensor>,
     {
         return Err(format!("an input is {port}, not {tensor:?}"));
     }
-    runner.begin(inputs).map_err(|error| error.to_string())?;
-    while runner.resume(pool, &mut || false).map_err(|e| e.to_string())? != Progress::Done {}
     let tensor = |value| match value {
         Value::Tensor(tensor) => Ok(tensor),
         other => Err(format!("{other:?} is no tensor")),
     };
-    runner.finish().into_iter().map(tensor).collect()
+    let mut all: Vec<Vec<Tensor>> = Vec::new();
+    for at in 0..=count {
+        if at == count {
+            runner.reset();
+        }
+        runner.begin(inputs.clone()).map_err(|error| error.to_string())?;
+        while runner.resume(pool, &mut || false).map_err(|e| e.to_string())? != Progress::Done {}
+        all.push(runner.finish().into_iter().map(tensor).collect::<Result<_, _>>()?);
+    }
+    let again = all.pop();
+    let same = |(a, b): (&Tensor, &Tensor)| a.bytes() == b.bytes();
+    match again.iter().flatten().zip(&all[0]).all(same) {
+        true => Ok(all),
+        false => Err("the first run cannot be had again".into()),
+    }
 }
 
 /// Whether a result is that of LiteRT: integers to within 1, numbers to within a share of the largest.

@@ -1,7 +1,7 @@
 //! Quantised models of ONNX, as ONNX Runtime's quantiser writes them, against their definition.
 
 use sidestage_cpu::{Progress, Runner, Value};
-use sidestage_ir::{Attribute, Model, Pass, Var};
+use sidestage_ir::{Attribute, Model, Pass, PortDim, Var};
 use sidestage_pool::Pool;
 use sidestage_suite::nets::{Net, floats, random};
 use sidestage_tensor::{DType, Tensor};
@@ -114,18 +114,31 @@ fn convolutions_between_integers_are_those_of_integers() {
 }
 
 /// Products of numbers that have been integers with matrices that have been, and the result's unit.
-fn products(seed: &mut u64, dtype: DType, (op, transposed): (&str, bool)) -> (Model, f32) {
+/// Those of a `Gemm` lie in more dimensions before, or the other way round, and are moved.
+fn products(
+    seed: &mut u64,
+    dtype: DType,
+    (op, transposed, moving): (&str, bool, &str),
+) -> (Model, f32) {
     let (k, n) = (37, 21);
     let least = if dtype == DType::U8 { 0 } else { -128 };
     let mut net = Net::new(17);
     let point = |net: &mut Net, scale: f32, zero: i32| {
         [net.number(scale), net.constant(bytes(dtype, &[], &[zero]))]
     };
-    let rows: &[usize] = if op == "Gemm" { &[6] } else { &[2, 3] };
-    let x = net.input("x", DType::F32, &[rows, &[k]].concat());
+    let dims: &[usize] = match moving {
+        "Flatten" => &[6, k, 1, 1],
+        "Transpose" => &[k, 6],
+        _ if op == "Gemm" => &[6, k],
+        _ => &[2, 3, k],
+    };
+    let x = net.input("x", DType::F32, dims);
     let of_x = point(&mut net, 1.0 / 128.0, least + 128);
     let x = net.call("QuantizeLinear", &[x, of_x[0], of_x[1]], &[]);
-    let x = net.call("DequantizeLinear", &[x, of_x[0], of_x[1]], &[]);
+    let mut x = net.call("DequantizeLinear", &[x, of_x[0], of_x[1]], &[]);
+    if !moving.is_empty() {
+        x = net.call(moving, &[x], &[]);
+    }
     let values: Vec<i32> = random(seed, k * n).iter().map(|x| (x * 127.0) as i32).collect();
     let scales: Vec<f32> = random(seed, n).iter().map(|x| 0.002 * (1.5 + x)).collect();
     let of_bias: Vec<f32> = scales.iter().map(|scale| scale / 128.0).collect();
@@ -158,17 +171,23 @@ fn products(seed: &mut u64, dtype: DType, (op, transposed): (&str, bool)) -> (Mo
 #[test]
 fn products_between_integers_are_those_of_integers() {
     let mut seed = 7;
-    for (op, transposed, integer) in [
-        ("Gemm", true, "com.microsoft::QGemm"),
-        ("Gemm", false, "com.microsoft::QGemm"),
-        ("MatMul", false, "QLinearMatMul"),
+    for (op, transposed, moving, integer) in [
+        ("Gemm", true, "", "com.microsoft::QGemm"),
+        ("Gemm", false, "", "com.microsoft::QGemm"),
+        ("Gemm", true, "Flatten", "com.microsoft::QGemm"),
+        ("Gemm", true, "Transpose", "com.microsoft::QGemm"),
+        ("MatMul", false, "", "QLinearMatMul"),
     ] {
         for dtype in [DType::U8, DType::I8] {
-            let (model, scale) = products(&mut seed, dtype, (op, transposed));
+            let (model, scale) = products(&mut seed, dtype, (op, transposed, moving));
             let integers = arranged(&model);
             assert_eq!((calls(&integers, integer), calls(&integers, op)), (1, 0));
-            let dims: &[usize] = if op == "Gemm" { &[6, 37] } else { &[2, 3, 37] };
-            let input = floats(dims, &random(&mut seed, 6 * 37));
+            let dims = model.inputs[0].dims.iter().flatten().map(|dim| match dim {
+                PortDim::Fixed(dim) => *dim,
+                PortDim::Free(name) => panic!("{name} is free"),
+            });
+            let dims: Vec<usize> = dims.collect();
+            let input = floats(&dims, &random(&mut seed, 6 * 37));
             let (found, plain) = (run(&integers, &[], &input), run(&model, &[], &input));
             assert_eq!(found.dims(), plain.dims());
             let (a, b) = (found.elements::<f32>(), plain.elements::<f32>());

@@ -1,4 +1,5 @@
-//! The domain `com.microsoft`, an operator a case, against onnxruntime (`microsoft/make.py`).
+//! The domain `com.microsoft`, an operator a case, and what ONNX's suite leaves out, against onnxruntime
+//! (`microsoft/make.py`).
 
 use sidestage_cpu::{Progress, Runner, Value};
 use sidestage_formats::onnx as format;

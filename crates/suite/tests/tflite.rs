@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 
 const LIST: &str = include_str!("tflite.txt");
 
-/// The arrays of a case by their names: `in.0`, …, `out.0` of reference kernels, `xnn.0` of XNNPACK.
+/// The arrays of a case by their names: `in.0`, …, `out.0` of reference kernels, `xnn.0` of XNNPACK,
+/// `again.0` of a second run after the first where a state is kept.
 type Truth = BTreeMap<String, Tensor>;
 
 fn data() -> Option<PathBuf> {
@@ -35,7 +36,13 @@ fn real(file: &[u8], truth: &Truth, share: f64, pool: &Pool) -> Result<(), Strin
     let all = |what: &str| -> Vec<Tensor> {
         (0..).map_while(|at| truth.get(&format!("{what}.{at}")).cloned()).collect()
     };
-    let outputs = tflite::run(file, all("in"), pool)?;
+    let again = all("again");
+    let mut outputs = tflite::runs(file, all("in"), 1 + usize::from(!again.is_empty()), pool)?;
+    if let [_, second] = &outputs[..] {
+        let mut pairs = second.iter().zip(&again);
+        pairs.try_for_each(|(found, expected)| tflite::same(found, expected, share))?;
+    }
+    let outputs = outputs.swap_remove(0);
     let same = |expected: Vec<Tensor>| -> Result<(), String> {
         if outputs.len() != expected.len() {
             return Err(format!("{} outputs of {}", outputs.len(), expected.len()));

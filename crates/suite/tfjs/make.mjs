@@ -383,5 +383,118 @@ const joined = tf.layers.concatenate().apply([tf.layers.add().apply([l, r]), tf.
 const inner = sequence([20], layer("dense", { units: 5 }), layer("batchNormalization"));
 await layers("Functional", tf.model({ inputs: [left, right], outputs: [inner.apply(joined), l] }), [some([2, 4]), some([2, 4])]);
 
+// Names that converters write less often, and lists. Behind the others, whose numbers stay as they are.
+/** An operator of TensorFlow that TensorFlow.js has under another name, or as a function only. */
+async function own(name, compute, ...rest) {
+  tf.registerOp(name, compute);
+  await op(name, ...rest);
+  tf.deregisterOp(name);
+}
+await op("BatchMatMul", [some([2, 3, 4]), some([2, 4, 5])]);
+await own("BatchMatMulV3", ({ inputs: [a, b] }) => tf.matMul(a, b, true), [some([2, 4, 3]), some([2, 4, 5])], { adj_x: yes });
+await own("BiasAddV1", ({ inputs: [a, b] }) => tf.add(a, b), [x, fixed(some([4]))]);
+await op("Bincount", [ints([1, 1, 3]), fixed(one(4)), fixed(some([3]))]);
+await own("BitwiseAnd", ({ inputs: [a, b] }) => tf.bitwiseAnd(a, b), [ints([5, -1, 12, 7]), ints([3, 6, 10, -8])]);
+await op("BroadcastArgs", [ints([2, 1, 3]), ints([4, 1])]);
+await op("Concat", [fixed(one(1)), some([2, 1]), some([2, 3])], { N: int(2) });
+const cubes = { strides: list(1, 2, 2, 2, 1), dilations: list(1, 1, 1, 1, 1), data_format: text("NDHWC") };
+for (const [padding, size] of [["SAME", [1, 4, 6, 4, 3]], ["VALID", [1, 5, 7, 5, 3]]]) {
+  await own("Conv3DBackpropInputV2", ({ inputs: [, w, dy] }) => tf.conv3dTranspose(dy, w, size, 2, padding.toLowerCase()),
+    [fixed(ints(size)), fixed(some([3, 3, 3, 3, 2])), some([1, 2, 3, 2, 2])], { ...cubes, padding: text(padding) }, 1, `Conv3DBackpropInputV2 ${padding}`);
+}
+await op("DepthwiseConv2d", [image, fixed(some([3, 3, 3, 2]))], windows("SAME", 2));
+await op("EnsureShape", [x, fixed(ints([2, 3, 4]))], { shape: shape(2, 3, 4) });
+await op("FakeQuantWithMinMaxVars", [x, fixed(one(-2, "float32")), fixed(one(2, "float32"))], { num_bits: int(8) });
+for (const name of ["FusedBatchNorm", "FusedBatchNormV2"]) {
+  await op(name, [image, fixed(some([3])), fixed(some([3])), fixed(some([3])), fixed(some([3], 0.1, 2))], { epsilon: float(0.01), data_format: text("NHWC") });
+}
+await op("Gather", [x, ints([1, 0, 1])]);
+await op("MaxPool3D", [some([1, 4, 4, 4, 2])], { ksize: list(1, 2, 3, 2, 1), strides: list(1, 2, 2, 2, 1), padding: text("SAME") });
+await graph("NoOp", { x }, [node("n", "NoOp"), node("y", "Neg", ["x", "^n"])], ["y"]);
+for (const name of ["Ones", "Zeros"]) await op(name, [fixed(ints([2, 3]))], { T: type("float32") });
+await op("Print", [x, one(3)], { message: text("printed"), summarize: int(3) });
+await op("Reverse", [x, fixed(bools([1, 0, 1]))]);
+await graph("ShapeN", { x, b: some([5]) }, [
+  // TensorFlow.js makes numbers of them.
+  node("n", "ShapeN", ["x", "b"]), node("y", "Cast", ["n"], { SrcT: type("int32"), DstT: type("float32") }),
+  node("z", "Cast", ["n:1"], { SrcT: type("int32"), DstT: type("float32") }),
+], ["y", "z"]);
+await op("Snapshot", [x]);
+await op("StopGradient", [x]);
+await own("SpaceToDepth", ({ inputs: [image] }) => tf.einsum("nhywxc->nhwyxc", image.reshape([2, 2, 2, 3, 2, 3])).reshape([2, 2, 3, 12]),
+  [some([2, 4, 6, 3])], { block_size: int(2), data_format: text("NHWC") });
+await op("UniqueV2", [ints([1, 0, 0, 1, 0, 0, 2, 0, 0], [3, 3]), fixed(ints([0]))], {}, 2);
+await op("UpperBound", [ints([0, 3, 9, 9, 10, 20], [1, 6]), ints([9, 4, 0, -1, 20], [1, 5])]);
+
+// Arrays, one after the other as the flow says.
+const array = { dtype: type("float32"), element_shape: shape(2), dynamic_size: { b: false }, clear_after_read: { b: false }, identical_element_shapes: yes, tensor_array_name: text("a") };
+const typed = { T: type("float32"), dtype: type("float32") };
+await graph("TensorArrayScatterV3", { x: some([3, 2]), n: fixed(one(3)), places: fixed(ints([2, 0, 1])), i: one(1) }, [
+  node("ta", "TensorArrayV3", ["n"], array),
+  node("f", "TensorArrayScatterV3", ["ta", "places", "x", "ta:1"], typed),
+  node("y", "TensorArrayReadV3", ["ta", "i", "f"], typed),
+  node("n2", "TensorArraySizeV3", ["ta", "f"]),
+  node("all", "TensorArrayConcatV3", ["ta", "f"], { ...typed, element_shape_except0: shape() }),
+  node("end", "TensorArrayCloseV3", ["ta", "^all", "^y", "^n2"]),
+], ["y", "n2", "all"]);
+await graph("TensorArraySplitV3", { x: some([6, 2]), n: fixed(one(3)), lengths: fixed(ints([2, 2, 2])), i: fixed(one(2)) }, [
+  node("ta", "TensorArrayV3", ["n"], { ...array, element_shape: shape(2, 2) }),
+  node("f", "TensorArraySplitV3", ["ta", "x", "lengths", "ta:1"], typed),
+  node("y", "TensorArrayReadV3", ["ta", "i", "f"], typed),
+  node("all", "TensorArrayConcatV3", ["ta", "f"], typed),
+], ["y", "all"]);
+
+// Lists.
+const listed = { element_dtype: type("float32"), element_shape: shape(2) };
+await graph("TensorListPushBack", { x: some([2]), b: some([2]), s: fixed(ints([2])), most: fixed(one(-1)) }, [
+  node("l", "EmptyTensorList", ["s", "most"], listed),
+  node("l1", "TensorListPushBack", ["l", "x"], listed),
+  node("l2", "TensorListPushBack", ["l1", "b"], listed),
+  node("y", "TensorListStack", ["l2", "s"], { ...listed, num_elements: int(-1) }),
+  node("n", "TensorListLength", ["l2"]),
+], ["y", "n"]);
+await graph("TensorListPopBack", { x: some([3, 2]), s: fixed(ints([2])) }, [
+  node("l", "TensorListFromTensor", ["x", "s"], listed),
+  node("y", "TensorListPopBack", ["l", "s"], listed),
+], ["y"]);
+await graph("TensorListReserve", { x: some([2]), b: some([2]), s: fixed(ints([2])), n: fixed(one(2)), i: fixed(one(0)), j: fixed(one(1)) }, [
+  node("l", "TensorListReserve", ["s", "n"], listed),
+  node("l1", "TensorListSetItem", ["l", "j", "x"], listed),
+  node("l2", "TensorListSetItem", ["l1", "i", "b"], listed),
+  node("y", "TensorListStack", ["l2", "s"], { ...listed, num_elements: int(2) }),
+], ["y"]);
+await graph("TensorListResize", { x: some([3, 2]), s: fixed(ints([2])), n: one(2) }, [
+  node("l", "TensorListFromTensor", ["x", "s"], listed),
+  node("l1", "TensorListResize", ["l", "n"], listed),
+  node("y", "TensorListStack", ["l1", "s"], { ...listed, num_elements: int(-1) }),
+  node("count", "TensorListLength", ["l1"]),
+], ["y", "count"]);
+await graph("TensorListGather", { x: some([4, 2]), s: fixed(ints([2])), places: ints([3, 0, 3]) }, [
+  node("l", "TensorListFromTensor", ["x", "s"], listed),
+  node("y", "TensorListGather", ["l", "places", "s"], listed),
+], ["y"]);
+await graph("TensorListScatter", { x: some([3, 2]), s: fixed(ints([2])), places: ints([2, 0, 1]) }, [
+  node("l", "TensorListScatter", ["x", "places", "s"], listed),
+  node("y", "TensorListStack", ["l", "s"], { ...listed, num_elements: int(-1) }),
+], ["y"]);
+await graph("TensorListScatterV2", { x: some([3, 2]), s: fixed(ints([2])), places: ints([2, 0, 1]), n: fixed(one(3)), i: fixed(one(2)) }, [
+  node("l", "TensorListScatterV2", ["x", "places", "s", "n"], listed),
+  node("y", "TensorListStack", ["l", "s"], { ...listed, num_elements: int(-1) }),
+  node("z", "TensorListGetItem", ["l", "i", "s"], listed),
+], ["y", "z"]);
+for (const name of ["TensorListConcat", "TensorListConcatV2"]) {
+  const more = name.endsWith("V2") ? { s2: fixed(ints([2, 2])), leading: fixed(ints([], [0])) } : {};
+  await graph(name, { x: some([3, 2, 2]), s: fixed(ints([2, 2])), ...more }, [
+    node("l", "TensorListFromTensor", ["x", "s"], { ...listed, element_shape: shape(2, 2) }),
+    node("y", name, ["l", ...Object.keys(more)], { ...listed, element_shape: shape(2, 2) }),
+  ], ["y"]);
+}
+await graph("TensorListSplit", { x: some([3, 2]), s: fixed(ints([2])), lengths: fixed(ints([1, 1, 1])), flat: fixed(ints([-1])) }, [
+  // TensorFlow.js splits into rows only, and takes their first dimension away.
+  node("l", "TensorListSplit", ["x", "s", "lengths"], listed),
+  node("all", "TensorListConcat", ["l"], listed),
+  node("y", "Reshape", ["all", "flat"]),
+], ["y"]);
+
 writeFileSync(new URL("cases.json", import.meta.url), `[\n${cases.map((one) => JSON.stringify(one)).join(",\n")}\n]\n`);
 console.log(`${cases.length} cases`);

@@ -371,3 +371,15 @@ buffer.offset = -(-len(model.bytes()) // 16) * 16
 content = model.bytes().ljust(buffer.offset, b"\0") + data
 model.bytes = lambda: content
 save("weights_behind", model)
+
+# Bits, and rows apart.
+case("bitcast", "BITCAST", [f(2, 3)], "int32")
+case("bitcast_narrow", "BITCAST", [f(2, 3)], "int16")
+case("bitcast_wide", "BITCAST", [ints(1, -2, 3, 4, 5, -6, dtype=np.int16).reshape(3, 2)], "int32")
+for kind in [np.int8, np.uint8, np.int16, np.int32]:
+    least = 0 if kind == np.uint8 else -100
+    left, right = rng.integers(least, 100, (2, 3)).astype(kind), rng.integers(0, 7, (2, 3)).astype(kind)
+    case(f"right_shift_{kind.__name__}", "RIGHT_SHIFT", [left, right], kind.__name__)
+    case(f"bitwise_xor_{kind.__name__}", "BITWISE_XOR", [left, right], kind.__name__)
+case("dilate", "DILATE", [f(2, 3, 4), const(ints(1, 3, 2)), const(np.float32(-1.5))], "float32")
+case("dilate_int", "DILATE", [rng.integers(-9, 9, (3, 2)).astype(np.int8), const(ints(2, 1)), const(np.int8(7))], "int8")

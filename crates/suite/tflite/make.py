@@ -145,10 +145,13 @@ def run(content, given, kind):
         if list(detail["shape"]) != list(value.shape):
             it.resize_tensor_input(detail["index"], value.shape)
     it.allocate_tensors()
-    for detail, value in zip(it.get_input_details(), given):
-        it.set_tensor(detail["index"], value)
-    it.invoke()
-    return [it.get_tensor(detail["index"]) for detail in it.get_output_details()]
+    results = []
+    for _ in range(2):
+        for detail, value in zip(it.get_input_details(), given):
+            it.set_tensor(detail["index"], value)
+        it.invoke()
+        results.append([it.get_tensor(detail["index"]) for detail in it.get_output_details()])
+    return results
 
 
 failed, cases = [], {}
@@ -161,8 +164,13 @@ def save(name, model, given=None):
     arrays = {f"in.{at}": value for at, value in enumerate(given)}
     for key, kind in [("out", litert.OpResolverType.BUILTIN_REF), ("xnn", litert.OpResolverType.BUILTIN)]:
         try:
-            for at, value in enumerate(run(content, given, kind)):
+            first, second = run(content, given, kind)
+            for at, value in enumerate(first):
                 arrays[f"{key}.{at}"] = value
+            # Only what keeps a state gives something else.
+            if key == "out" and not all(map(np.array_equal, first, second)):
+                for at, value in enumerate(second):
+                    arrays[f"again.{at}"] = value
         except (RuntimeError, ValueError) as error:
             print(name, key, str(error)[:300])
     if "out.0" not in arrays and "xnn.0" not in arrays:

@@ -1,6 +1,6 @@
 import { expect } from "./connection.js";
 import { invalidOption, SidestageError } from "./errors.js";
-import { knownOnly, signalOf } from "./options.js";
+import { flag, knownOnly, signalOf } from "./options.js";
 import { pixelsOf } from "./picture.js";
 import { eachPixels, hasPixels, release, type Sendable, sendable } from "./pixels.js";
 import type { ModelInfo } from "./protocol.js";
@@ -12,11 +12,16 @@ import { until } from "./until.js";
 export interface RunOptions {
   /** The names of the outputs that are wanted; default: all. */
   outputs?: readonly string[] | undefined;
+  /**
+   * Whether what runs before have left for this one is forgotten: the variables of a TFLite model and the
+   * states of its layers. Default: false.
+   */
+  reset?: boolean | undefined;
   /** Ends the run; the promise rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-const KNOWN: ReadonlySet<string> = new Set<keyof RunOptions>(["outputs", "signal"]);
+const KNOWN: ReadonlySet<string> = new Set<keyof RunOptions>(["outputs", "reset", "signal"]);
 
 /** Runs a graph model once: its outputs by name. */
 export async function runGraph(
@@ -31,6 +36,7 @@ export async function runGraph(
   knownOnly(options, KNOWN);
   const signal = signalOf("signal", options.signal);
   const outputs = namesOf(options.outputs);
+  const reset = flag("reset", options.reset) ?? false;
   const wire = wireInputs(info, given);
   signal?.throwIfAborted();
   // At once: what a canvas or a video shows may change.
@@ -44,7 +50,7 @@ export async function runGraph(
     signal?.throwIfAborted();
     const copies = session.spares.copied(inputs);
     const { id, done } = place.connection.request(
-      (request) => ({ type: "run", id: request, model, inputs: copies.inputs, outputs }),
+      (request) => ({ type: "run", id: request, model, inputs: copies.inputs, outputs, reset }),
       undefined,
       [...transfer, ...copies.transfer],
     );

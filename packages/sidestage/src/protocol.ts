@@ -1,4 +1,4 @@
-// From crates/engine/src/protocol.rs (9a1c1933c58f76b3) by `cargo xtask protocol`. Do not edit.
+// From crates/engine/src/protocol.rs (1c543e157f9e6622) by `cargo xtask protocol`. Do not edit.
 import type { Message } from "./message.js";
 
 /** The protocol's version; both sides must agree. */
@@ -740,6 +740,11 @@ export type Request =
       inputs: Array<NamedValue>;
       /** The names of the outputs that are wanted; `null`: all. */
       outputs: Array<string> | null;
+      /**
+       * Whether what runs before have left for this one is forgotten: a model's variables and the
+       * states of its layers begin anew.
+       */
+      reset: boolean;
     }
   | {
       type: "embed";

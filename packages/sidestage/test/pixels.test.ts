@@ -252,6 +252,7 @@ test("runs keep their order while pictures become tensors, and can be ended", as
     id,
     model: 1,
     outputs: null,
+    reset: false,
     inputs: source
       ? [{ name: "image", value: pixelValue(port([3, 2, 2]), source) }]
       : [{ name: "image", value: { kind: "nothing" } }],

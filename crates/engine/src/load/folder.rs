@@ -184,7 +184,9 @@ impl SmallFiles {
 }
 
 fn is_encoder(config: &[u8]) -> bool {
-    model_type(config).as_deref() == Some("bert")
+    let kind = model_type(config);
+    let kind = kind.as_deref().unwrap_or_default();
+    ["bert", "camembert", "distilbert", "roberta", "xlm-roberta"].contains(&kind)
 }
 
 /// What sentence-transformers says of a model; `None`: nothing, or something that is not known.

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use sidestage_engine::protocol::{
     EmbedOptions, ErrorInfo, LoadOptions, Outcome, Request, RunValue, Segment,
 };
-use sidestage_formats::gguf::Gguf;
+use sidestage_formats::{TensorInfo, gguf::Gguf};
 use sidestage_kernels::dequantize_row;
 use sidestage_tensor::DType;
 use std::fs;
@@ -109,23 +109,45 @@ fn texts_become_the_vectors_of_hugging_face() {
     assert!(metrics.run_ms > 0.0 && metrics.prompt_tokens > 200);
 }
 
-/// The encoder as a folder of Hugging Face, with the values of its blocks.
-fn folder() -> Option<Files> {
-    const NAMES: &[(&str, &str)] = &[
-        ("token_embd_norm", "embeddings.LayerNorm"),
-        ("token_embd", "embeddings.word_embeddings"),
-        ("position_embd", "embeddings.position_embeddings"),
-        ("token_types", "embeddings.token_type_embeddings"),
-        ("blk", "encoder.layer"),
-        ("attn_output_norm", "attention.output.LayerNorm"),
-        ("attn_output", "attention.output.dense"),
-        ("attn_q", "attention.self.query"),
-        ("attn_k", "attention.self.key"),
-        ("attn_v", "attention.self.value"),
-        ("layer_output_norm", "output.LayerNorm"),
-        ("ffn_up", "intermediate.dense"),
-        ("ffn_down", "output.dense"),
-    ];
+/// Names of tensors' parts in a GGUF file, and in a folder.
+type Names = [(&'static str, &'static str)];
+
+const BERT: &Names = &[
+    ("token_embd_norm", "embeddings.LayerNorm"),
+    ("token_embd", "embeddings.word_embeddings"),
+    ("position_embd", "embeddings.position_embeddings"),
+    ("token_types", "embeddings.token_type_embeddings"),
+    ("blk", "encoder.layer"),
+    ("attn_output_norm", "attention.output.LayerNorm"),
+    ("attn_output", "attention.output.dense"),
+    ("attn_q", "attention.self.query"),
+    ("attn_k", "attention.self.key"),
+    ("attn_v", "attention.self.value"),
+    ("layer_output_norm", "output.LayerNorm"),
+    ("ffn_up", "intermediate.dense"),
+    ("ffn_down", "output.dense"),
+];
+
+const DISTILBERT: &Names = &[
+    ("token_embd_norm", "embeddings.LayerNorm"),
+    ("token_embd", "embeddings.word_embeddings"),
+    ("position_embd", "embeddings.position_embeddings"),
+    ("blk", "transformer.layer"),
+    ("attn_output_norm", "sa_layer_norm"),
+    ("attn_output", "attention.out_lin"),
+    ("attn_q", "attention.q_lin"),
+    ("attn_k", "attention.k_lin"),
+    ("attn_v", "attention.v_lin"),
+    ("layer_output_norm", "output_layer_norm"),
+    ("ffn_up", "ffn.lin1"),
+    ("ffn_down", "ffn.lin2"),
+];
+
+/// The encoder as a folder of Hugging Face, with the values of its blocks. A model of this kind does the
+/// same with them, but for the types of tokens: all texts are of the first one, so that its vector can be
+/// part of each word's.
+fn folder(kind: &str) -> Option<Files> {
+    let names = if kind == "distilbert" { DISTILBERT } else { BERT };
     let data = model::data()?.join("../embed");
     let file = fs::read(data.join(FILE)).expect("the model");
     let gguf = Gguf::parse(&file).expect("a GGUF file");
@@ -136,25 +158,64 @@ fn folder() -> Option<Files> {
         header.insert(name, info);
         body.extend_from_slice(bytes);
     };
+    let values = |info: &TensorInfo| {
+        let bytes = &file[info.offset as usize..info.end() as usize];
+        let mut values = vec![0.0; info.elements() as usize];
+        dequantize_row(info.dtype, bytes, &mut values);
+        values
+    };
+    let types = gguf.tensors.get("token_types.weight").expect("types of tokens");
+    let mut first_type = values(types);
+    first_type.truncate(types.extents[1] as usize);
     for info in gguf.tensors.iter() {
         let parts = info.name.split('.').map(|part| {
-            let known = NAMES.iter().find(|(ours, _)| *ours == part);
+            let known = names.iter().find(|(ours, _)| *ours == part);
             known.map_or(part, |(_, theirs)| theirs)
         });
-        let name = parts.collect::<Vec<_>>().join(".");
+        let mut name = parts.collect::<Vec<_>>().join(".");
+        if kind == "roberta" {
+            name.insert_str(0, "roberta.");
+        }
+        let as_bytes = |values: &[f32]| -> Vec<u8> {
+            values.iter().flat_map(|value| value.to_le_bytes()).collect()
+        };
+        match (kind, info.name.as_str()) {
+            ("distilbert", "token_types.weight") => continue,
+            ("roberta", "token_types.weight") => {
+                add(name, "F32", &[1, first_type.len() as u64], &as_bytes(&first_type));
+                continue;
+            }
+            ("distilbert" | "roberta", "position_embd.weight") => {
+                let (mut values, mut extents) = (values(info), info.extents.clone());
+                if kind == "roberta" {
+                    // That of the padding, and those before it.
+                    values.splice(..0, vec![9.0; 2 * first_type.len()]);
+                    extents[0] += 2;
+                } else {
+                    let each = values.chunks_exact_mut(first_type.len());
+                    each.for_each(|row| row.iter_mut().zip(&first_type).for_each(|(x, y)| *x += y));
+                }
+                add(name, "F32", &extents, &as_bytes(&values));
+                continue;
+            }
+            _ => {}
+        }
         let bytes = &file[info.offset as usize..info.end() as usize];
         if info.dtype == DType::F32 {
             add(name, "F32", &info.extents, bytes);
             continue;
         }
-        let mut values = vec![0.0; info.elements() as usize];
-        dequantize_row(info.dtype, bytes, &mut values);
-        let halves = values.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
+        let halves = values(info);
+        let halves = halves.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
         add(name, "F16", &info.extents, &halves.collect::<Vec<u8>>());
     }
     // Of no use to an encoder.
     add("embeddings.position_ids".into(), "I64", &[1, 2], &[0; 16]);
     add("pooler.dense.weight".into(), "F32", &[1, 1], &[0; 4]);
+    if kind != "bert" {
+        add("lm_head.dense.weight".into(), "F32", &[1, 1], &[0; 4]);
+        add("vocab_transform.weight".into(), "F32", &[1, 1], &[0; 4]);
+    }
     let header = Json::Object(header).to_string();
     let length = (header.len() as u64).to_le_bytes();
     let weights = [&length[..], header.as_bytes(), &body].concat();
@@ -163,15 +224,41 @@ fn folder() -> Option<Files> {
         ("model.safetensors".into(), weights),
         ("1_Pooling/config.json".into(), pooling.to_vec()),
     ];
-    for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+    for name in ["tokenizer.json", "tokenizer_config.json"] {
         files.push((name.into(), fs::read(data.join(name)).expect("a file")));
     }
+    let config = match kind {
+        "distilbert" => json!({
+            "architectures": ["DistilBertModel"], "model_type": kind, "activation": "gelu",
+            "dim": 384, "hidden_dim": 1536, "n_heads": 12, "n_layers": 6, "vocab_size": 30_522,
+            "max_position_embeddings": 512, "pad_token_id": 0, "sinusoidal_pos_embds": false,
+        }),
+        _ => {
+            let config = fs::read(data.join("config.json")).expect("the configuration");
+            let mut config: Json = serde_json::from_slice(&config).expect("JSON");
+            if kind == "roberta" {
+                config["architectures"] = json!(["RobertaForMaskedLM"]);
+                config["model_type"] = json!(kind);
+                config["max_position_embeddings"] = json!(514);
+                config["pad_token_id"] = json!(1);
+                config["type_vocab_size"] = json!(1);
+            }
+            config
+        }
+    };
+    files.push(("config.json".into(), config.to_string().into_bytes()));
     Some(files)
 }
 
 #[test]
 fn a_folder_gives_the_vectors_of_its_weights() {
-    let Some(files) = folder() else { return };
+    for kind in ["bert", "roberta", "distilbert"] {
+        let Some(files) = folder(kind) else { return };
+        of_folder(files);
+    }
+}
+
+fn of_folder(files: Files) {
     let mut host = Host::with_threads(2);
     let info = host.load_files(files, LoadOptions::default()).expect("an encoder");
     let words = [info.format.as_str(), info.architecture.as_str(), info.weight_type.as_str()];
@@ -241,7 +328,7 @@ fn what_cannot_be_is_refused_by_name() {
     assert_eq!(embed(&mut host, Vec::new(), usual()).expect("nothing").0.len(), 0);
     let error = host.try_generate(raw("Once"), greedy(1)).expect_err("no text");
     assert_eq!(error.code, "TASK_UNSUPPORTED");
-    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None };
+    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None, reset: false };
     assert_eq!(host.ask(run).expect_err("no graph").code, "TASK_UNSUPPORTED");
     let tokens = host.ask(|id| Request::Detokenize { id, model: 1, tokens: vec![7592] });
     assert!(matches!(tokens.expect("text"), Outcome::Text { text } if text == "hello"));

@@ -114,7 +114,7 @@ fn unit(host: &mut Host, at: usize) -> NamedValue {
 }
 
 fn start(host: &mut Host, inputs: Vec<NamedValue>) -> u32 {
-    host.send(|id| Request::Run { id, model: 1, inputs, outputs: None })
+    host.send(|id| Request::Run { id, model: 1, inputs, outputs: None, reset: false })
 }
 
 /// The first output of a run that has ended.
@@ -260,7 +260,8 @@ fn inputs_that_do_not_fit_are_refused_and_leave_nothing() {
     assert!(output(&mut host, id).expect_err("no output").message.contains("no such buffer"));
     let given = unit(&mut host, 0);
     let outputs = Some(vec!["no".into()]);
-    let id = host.send(|id| Request::Run { id, model: 1, inputs: vec![given], outputs });
+    let id =
+        host.send(|id| Request::Run { id, model: 1, inputs: vec![given], outputs, reset: false });
     assert_eq!(output(&mut host, id).expect_err("no output").code, "INVALID_OPTION");
     assert_eq!(run(&mut host, 0)[1], 2.0);
 }

@@ -55,7 +55,7 @@ fn a_decoder_alone_continues_tokens() {
     }
     let text = host.try_generate(raw("Once"), greedy(1)).expect_err("no tokenizer");
     assert_eq!(text.code, "TOKENIZER_MISSING");
-    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None };
+    let run = |id| Request::Run { id, model: 1, inputs: Vec::new(), outputs: None, reset: false };
     let error = host.ask(run).expect_err("it is no graph");
     assert_eq!(error.code, "TASK_UNSUPPORTED");
     assert!(error.hint.expect("a hint").contains("task: \"run\""));

@@ -278,6 +278,31 @@ const ARCHITECTURES: &[Architecture] = &[
         own: bert,
         ..USUAL
     },
+    Architecture {
+        classes: &[
+            "RobertaModel",
+            "RobertaForMaskedLM",
+            "XLMRobertaModel",
+            "XLMRobertaForMaskedLM",
+            "CamembertModel",
+            "CamembertForMaskedLM",
+        ],
+        gguf: "bert",
+        defaults: &[("layer_norm_eps", 1e-12)],
+        tensors: &[BERT],
+        activations: &["gelu"],
+        own: bert,
+        ..USUAL
+    },
+    Architecture {
+        classes: &["DistilBertModel", "DistilBertForMaskedLM"],
+        gguf: "bert",
+        defaults: &[("layer_norm_eps", 1e-12)],
+        tensors: &[DISTILBERT],
+        activations: &["gelu"],
+        own: bert,
+        ..USUAL
+    },
 ];
 
 impl Architecture {
@@ -444,7 +469,12 @@ fn falcon(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {
     Ok(())
 }
 
-fn bert(config: &Config, _: &mut Keys) -> Result<(), FolderError> {
+fn bert(config: &Config, keys: &mut Keys) -> Result<(), FolderError> {
+    let positions = config.size(&["max_position_embeddings"])?;
+    match positions.checked_sub(config.unused_positions()?) {
+        Some(positions @ 1..) => keys.count("context_length", positions)?,
+        _ => return Err(problem("max_position_embeddings", "leaves none for a text")),
+    }
     config.only("position_embedding_type", &json!("absolute"))?;
     config.only("is_decoder", &json!(false))
 }

@@ -117,6 +117,17 @@ impl Config {
         }
     }
 
+    /// Rows with which the table of positions begins and that belong to no position of a text: RoBERTa
+    /// counts from behind the padding's token on.
+    pub(super) fn unused_positions(&self) -> Result<u64, FolderError> {
+        match self.text(&["model_type"])? {
+            Some("roberta" | "xlm-roberta" | "camembert" | "mpnet") => {
+                Ok(self.count(&["pad_token_id"])?.unwrap_or(1).saturating_add(1))
+            }
+            _ => Ok(0),
+        }
+    }
+
     /// An error for anything but `usual`, which is also taken for an absent value.
     pub(super) fn only(&self, key: &str, usual: &Value) -> Result<(), FolderError> {
         match self.get(key) {

@@ -19,6 +19,8 @@ pub(super) enum Way {
     Same,
     /// As it is, in `F32`.
     Exact,
+    /// In `F32`, without the rows before that of a text's first position.
+    Positions,
     /// The halves of each query head become pairs.
     Queries,
     /// The halves of each key head become pairs.
@@ -186,7 +188,7 @@ pub(super) const LFM2: &[Name] = &[
 
 pub(super) const BERT: &[Name] = &[
     name("bert.embeddings.word_embeddings", "token_embd"),
-    way("bert.embeddings.position_embeddings", "position_embd", Way::Exact),
+    way("bert.embeddings.position_embeddings", "position_embd", Way::Positions),
     way("bert.embeddings.token_type_embeddings", "token_types", Way::Exact),
     name("bert.embeddings.LayerNorm", "token_embd_norm"),
     name("bert.encoder.layer.*.attention.self.query", "blk.*.attn_q"),
@@ -199,6 +201,20 @@ pub(super) const BERT: &[Name] = &[
     name("bert.encoder.layer.*.output.LayerNorm", "blk.*.layer_output_norm"),
 ];
 
+pub(super) const DISTILBERT: &[Name] = &[
+    name("distilbert.embeddings.word_embeddings", "token_embd"),
+    way("distilbert.embeddings.position_embeddings", "position_embd", Way::Positions),
+    name("distilbert.embeddings.LayerNorm", "token_embd_norm"),
+    name("distilbert.transformer.layer.*.attention.q_lin", "blk.*.attn_q"),
+    name("distilbert.transformer.layer.*.attention.k_lin", "blk.*.attn_k"),
+    name("distilbert.transformer.layer.*.attention.v_lin", "blk.*.attn_v"),
+    name("distilbert.transformer.layer.*.attention.out_lin", "blk.*.attn_output"),
+    name("distilbert.transformer.layer.*.sa_layer_norm", "blk.*.attn_output_norm"),
+    name("distilbert.transformer.layer.*.ffn.lin1", "blk.*.ffn_up"),
+    name("distilbert.transformer.layer.*.ffn.lin2", "blk.*.ffn_down"),
+    name("distilbert.transformer.layer.*.output_layer_norm", "blk.*.layer_output_norm"),
+];
+
 /// Masks, angles and positions that older versions stored.
 const UNUSED: &[&str] = &[
     ".position_ids",
@@ -209,6 +225,9 @@ const UNUSED: &[&str] = &[
     ".rotary_emb.inv_freq",
 ];
 
+/// What encoders have for their training, by names that decoders have for other things.
+const TRAINING: &[&str] = &["lm_head.", "vocab_"];
+
 /// What belongs to eyes, and what encoders have for their training.
 const OTHER_PARTS: &[&str] = &[
     "vision_tower.",
@@ -216,6 +235,7 @@ const OTHER_PARTS: &[&str] = &[
     "model.vision_tower.",
     "pooler.",
     "bert.pooler.",
+    "roberta.pooler.",
     "cls.",
 ];
 
@@ -237,8 +257,10 @@ pub(super) fn find(
     architecture: &Architecture,
     tensor: &str,
 ) -> Result<Option<Found>, FolderError> {
+    let begins = |starts: &[&str]| starts.iter().any(|start| tensor.starts_with(start));
     let unused = UNUSED.iter().any(|end| tensor.ends_with(end))
-        || OTHER_PARTS.iter().any(|start| tensor.starts_with(start))
+        || begins(OTHER_PARTS)
+        || architecture.gguf == "bert" && begins(TRAINING)
         || tensor.starts_with("model.multi_modal_projector.");
     if unused {
         return Ok(None);
@@ -251,6 +273,8 @@ pub(super) fn find(
     }
     // Models that also see keep the language model under a name of its own.
     let stem = stem.replace("language_model.", "");
+    // RoBERTa's tensors are those of BERT under another first name.
+    let stem = stem.strip_prefix("roberta.").unwrap_or(&stem);
     let mut numbers = Vec::new();
     let mut pattern = String::new();
     for part in stem.split('.') {

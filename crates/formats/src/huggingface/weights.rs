@@ -85,7 +85,10 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn add(&mut self, file: u32, tensor: Tensor, found: Found) -> Result<(), FolderError> {
+    fn add(&mut self, file: u32, mut tensor: Tensor, found: Found) -> Result<(), FolderError> {
+        if found.way == Way::Positions {
+            tensor = self.of_text(tensor)?;
+        }
         let shape =
             || FolderError::Shape { tensor: tensor.name.clone(), extents: tensor.extents.clone() };
         let source = match tensor.dtype {
@@ -115,7 +118,10 @@ impl Plan<'_> {
         }
         let members = self.members(found.way)?;
         extents.splice(..0, members);
-        let is_exact = matches!(found.way, Way::Exact | Way::Taps | Way::QueryNorm | Way::KeyNorm);
+        let is_exact = matches!(
+            found.way,
+            Way::Exact | Way::Positions | Way::Taps | Way::QueryNorm | Way::KeyNorm
+        );
         let exact = extents.len() < 2 || is_exact;
         let target = if exact { DType::F32 } else { self.target(source, width) };
         let (offset, bytes) = (tensor.offset, tensor.bytes);
@@ -134,6 +140,21 @@ impl Plan<'_> {
             transposed,
         });
         Ok(())
+    }
+
+    /// A table of positions without the rows before that of a text's first one.
+    fn of_text(&self, mut tensor: Tensor) -> Result<Tensor, FolderError> {
+        let unused = self.config.unused_positions()?;
+        match tensor.extents.first_mut() {
+            Some(rows) if *rows > unused => {
+                let row = tensor.bytes / *rows;
+                *rows -= unused;
+                tensor.bytes = row * *rows;
+                tensor.offset += row * unused;
+                Ok(tensor)
+            }
+            _ => Err(FolderError::Shape { tensor: tensor.name, extents: tensor.extents }),
+        }
     }
 
     /// The position of a weight, which may be there already if it consists of several tensors.

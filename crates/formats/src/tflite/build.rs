@@ -3,8 +3,8 @@
 use super::flatbuffer::{Table, Tables};
 use super::tensor::{self, Info, spend};
 use super::{TfliteError, flexbuffer, schema};
-use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Quantization, Var};
-use sidestage_tensor::DType;
+use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Quantization, State, Var};
+use sidestage_tensor::{DType, Tensor};
 use std::collections::{HashMap, HashSet};
 
 /// Most subgraphs in subgraphs, and calls in all: a file of a few lines could ask for 2^n.
@@ -24,7 +24,8 @@ const GROWTH_OF_NOTHING: usize = 1 << 20;
 /// `output.0.type` for each result; for each operand and result that is quantised
 /// `input.0.scale`, `input.0.zero_point` and `input.0.quantized_dimension`, or `output.0.…`.
 /// Subgraphs that a call runs are its attributes `then_branch`, `else_branch` and `body`.
-/// Variables begin anew in each run.
+/// Variables and the states of layers are [`Model::states`], if they are changed outside of branches and
+/// loops.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -46,6 +47,8 @@ pub fn read(bytes: &[u8]) -> Result<Model, TfliteError> {
         budget,
         handles: HashMap::new(),
         variables: HashMap::new(),
+        assigned: HashSet::new(),
+        states: Vec::new(),
     };
     for code in root.tables(1)?.iter() {
         let code = builder.code(code?)?;
@@ -101,7 +104,38 @@ struct Builder<'a> {
     /// The names of the variables that handles stand for, and what these hold.
     handles: HashMap<Var, &'a str>,
     variables: HashMap<&'a str, Var>,
+    /// The names of those that the model's own subgraph changes.
+    assigned: HashSet<&'a str>,
+    /// What is kept from run to run.
+    states: Vec<Kept<'a>>,
 }
+
+/// A state, while its last value is not known yet.
+struct Kept<'a> {
+    now: Var,
+    first: Tensor,
+    of: Keeper<'a>,
+}
+
+/// What holds a state.
+#[derive(Clone, Copy)]
+enum Keeper<'a> {
+    /// The tensor with this number.
+    Tensor(usize),
+    /// The variable with this name.
+    Variable(&'a str),
+}
+
+/// Layers that change operands which are kept from run to run.
+const LAYERS: &[&str] = &[
+    "BIDIRECTIONAL_SEQUENCE_LSTM",
+    "BIDIRECTIONAL_SEQUENCE_RNN",
+    "LSTM",
+    "RNN",
+    "SVDF",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM",
+    "UNIDIRECTIONAL_SEQUENCE_RNN",
+];
 
 /// A subgraph where it is run: each run of one has its own values.
 struct Instance {
@@ -148,6 +182,7 @@ impl<'a> Builder<'a> {
             inputs = by_signature(signature.tables(0)?, inputs)?;
             outputs = by_signature(signature.tables(1)?, outputs)?;
         }
+        self.assigned = self.assigned(graph)?;
         let mut instance = self.instance(graph, None)?;
         for (name, tensor) in inputs {
             let var = *instance.vars.get(&tensor).ok_or_else(|| index(tensor))?;
@@ -176,8 +211,45 @@ impl<'a> Builder<'a> {
             instance.body.outputs.push(var);
         }
         self.model.outputs = ports;
+        for Kept { now, first, of } in std::mem::take(&mut self.states) {
+            let next = match of {
+                Keeper::Tensor(tensor) => instance.vars.get(&tensor),
+                Keeper::Variable(name) => self.variables.get(name),
+            };
+            let next = next.copied().unwrap_or(now);
+            instance.body.inputs.push(now);
+            instance.body.outputs.push(next);
+            self.model.states.push(State { now, next, first });
+        }
         self.model.bodies[0] = instance.body;
         Ok(())
+    }
+
+    /// The names of the variables that a subgraph assigns to.
+    fn assigned(&self, graph: usize) -> Result<HashSet<&'a str>, TfliteError> {
+        let (mut names, mut assigned) = (HashMap::new(), HashSet::new());
+        let graph = self.graphs.get(graph).ok_or_else(|| index(graph))?;
+        for operator in graph.operators.iter() {
+            let operator = operator?;
+            let code = self.codes.get(operator.index(0)?).ok_or_else(|| index(0))?;
+            match code.name {
+                "VAR_HANDLE" => {
+                    let name = operator.table(4)?.ok_or(TfliteError::Cut)?.text(1)?;
+                    names.extend(operator.ints(2)?.map(|tensor| (tensor, name)));
+                }
+                "ASSIGN_VARIABLE" => {
+                    let name = operator.ints(1)?.next().and_then(|handle| names.get(&handle));
+                    assigned.extend(name);
+                }
+                _ => {}
+            }
+        }
+        Ok(assigned)
+    }
+
+    /// Whether what is read is done once in each run.
+    fn is_outermost(&self) -> bool {
+        (self.depth, self.inner) == (1, 0)
     }
 
     fn port(
@@ -269,9 +341,20 @@ impl<'a> Builder<'a> {
         if let Some(var) = instance.vars.get(&tensor) {
             return Ok(*var);
         }
+        let outermost = self.is_outermost() && LAYERS.contains(&op);
         let Self { file, buffers, budget, model, .. } = self;
         let graph = &mut self.graphs[instance.graph];
         let info = graph.tensors.get(tensor).ok_or_else(|| index(tensor))?;
+        if outermost
+            && info.variable
+            && let Some(first) = info.content(file, buffers, budget)?
+        {
+            spend(budget, info.name.len() + 64)?;
+            let now = model.var(info.name);
+            self.states.push(Kept { now, first, of: Keeper::Tensor(tensor) });
+            instance.vars.insert(tensor, now);
+            return Ok(now);
+        }
         let found = match graph.constants.get(&tensor) {
             Some(found) => *found,
             None => {
@@ -322,6 +405,7 @@ impl<'a> Builder<'a> {
         if call.attributes.is_empty() {
             call.attributes = self.custom(code.name, table)?;
         }
+        let mut kept = Vec::new();
         for (at, number) in inputs.enumerate() {
             if number == -1 {
                 call.inputs.push(None);
@@ -330,6 +414,10 @@ impl<'a> Builder<'a> {
             let (tensor, _) = self.tensor(to.graph, number)?;
             call.inputs.push(Some(self.operand(to, tensor, code.name)?));
             self.quantization(to.graph, tensor, &format!("input.{at}"), &mut call)?;
+            let of = &self.graphs[to.graph].tensors[tensor];
+            if of.variable && self.is_outermost() && LAYERS.contains(&code.name) {
+                kept.push((at, tensor, of.dtype));
+            }
         }
         match code.name {
             "CALL_ONCE" => {
@@ -393,6 +481,15 @@ impl<'a> Builder<'a> {
             call.attributes.push((format!("output.{at}.type"), Attribute::Type(dtype)));
             self.quantization(to.graph, tensor, &format!("output.{at}"), &mut call)?;
         }
+        for (at, tensor, dtype) in kept {
+            let (place, var) = (call.outputs.len(), self.var("")?);
+            call.outputs.push(Some(var));
+            call.attributes.push((format!("state.{at}"), Attribute::Int(place as i64)));
+            let dtype = dtype.map(|of| (format!("output.{place}.type"), Attribute::Type(of)));
+            call.attributes.extend(dtype);
+            self.quantization(to.graph, tensor, &format!("output.{place}"), &mut call)?;
+            to.vars.insert(tensor, var);
+        }
         to.body.calls.push(call);
         Ok(())
     }
@@ -448,15 +545,34 @@ impl<'a> Builder<'a> {
             let value = call.inputs.get(1).copied().flatten();
             let value = value.filter(|_| self.inner == 0).ok_or(TfliteError::Subgraph { op })?;
             self.variables.insert(name, value);
+            if self.is_outermost() {
+                // What is read from here on is of this run.
+                self.assigned.remove(name);
+            }
             return Ok(());
         }
         for number in outputs {
             let (tensor, _) = self.tensor(to.graph, number)?;
             let undefined = || TfliteError::Undefined { name: name.into(), op: op.into() };
-            let value = *self.variables.get(name).ok_or_else(undefined)?;
+            let mut value = *self.variables.get(name).ok_or_else(undefined)?;
+            if self.is_outermost() && self.assigned.contains(name) {
+                value = self.begun(name, value)?;
+            }
             to.vars.insert(tensor, value);
         }
         Ok(())
+    }
+
+    /// The value of a variable that is assigned to, where it is read: what the last run has left, if it
+    /// has been given nothing but what is known.
+    fn begun(&mut self, name: &'a str, value: Var) -> Result<Var, TfliteError> {
+        let first = self.model.constants.iter().find(|(var, _)| *var == value);
+        let Some((_, first)) = first else { return Ok(value) };
+        let first = first.clone();
+        let now = self.var(name)?;
+        self.states.push(Kept { now, first, of: Keeper::Variable(name) });
+        self.variables.insert(name, now);
+        Ok(now)
     }
 
     /// The options of an operator that is not in the schema, as far as they are numbers.

@@ -55,7 +55,7 @@ pub(super) struct Info<'a> {
     /// Dimensions; -1: any.
     pub(super) signature: Vec<i64>,
     /// Whether it is kept from run to run.
-    variable: bool,
+    pub(super) variable: bool,
     buffer: usize,
 }
 
@@ -142,7 +142,13 @@ impl<'a> Info<'a> {
         let memory = |_| TfliteError::NoMemory { bytes: size };
         if bytes.is_empty() {
             // A state, before the first run.
-            let room = AlignedBytes::zeroed(size).map_err(memory)?;
+            let mut room = AlignedBytes::zeroed(size).map_err(memory)?;
+            if dtype == DType::I8
+                && let Some(of) = self.quantization(budget)?
+            {
+                // As `ResetVariableTensors` sets it.
+                room.as_mut_slice().fill(of.zeros.first().copied().unwrap_or(0) as u8);
+            }
             return Ok(Some(Tensor::from_bytes(dtype, &dims, room)));
         }
         // Elements of few bits lie together in a byte.

@@ -1,6 +1,6 @@
 use super::val::{At, Traced};
 use super::{Draft, Scope, Stop, TraceError, Val, Work};
-use crate::{Graph, Model, ValueId};
+use crate::{Graph, Model, ValueId, Var};
 use sidestage_tensor::Tensor;
 
 /// What is to be run before a trace can go on, or to its end.
@@ -55,7 +55,7 @@ impl Work<'_> {
         let trace = &mut *self.trace;
         let frames: Vec<_> = trace.frames.iter().map(|frame| (frame.body, frame.next)).collect();
         let (lives, model) = (trace.lives.clone(), trace.model.clone());
-        let outputs: Vec<usize> = model.outputs.iter().map(|port| port.var.index()).collect();
+        let outputs: Vec<usize> = model.left().map(Var::index).collect();
         for (var, val) in trace.env.iter_mut().enumerate() {
             if !lives.needed(var, frames.iter().copied()) && !outputs.contains(&var) {
                 *val = None;
@@ -97,7 +97,7 @@ impl Work<'_> {
         trace.registers = registers;
         trace.asked = asked.clone();
         let outcome = trace.frames.is_empty().then(|| {
-            let vals = model.outputs.iter().map(|port| trace.env[port.var.index()].as_ref());
+            let vals = model.left().map(|var| trace.env[var.index()].as_ref());
             vals.map(|val| val.map_or(Outcome::Nothing, Outcome::of)).collect()
         });
         let mut keeps = asked.clone();

@@ -7,7 +7,7 @@
 
 use sidestage_ir::{Attribute, Body, Call, Model, Var};
 use sidestage_tensor::{DType, Tensor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How far the scale of a bias may be from those of `x` and weights, relatively: they are written as
 /// single floats.
@@ -197,12 +197,48 @@ pub(super) fn readers(model: &Model) -> HashMap<Var, usize> {
     read
 }
 
+/// Operators that only move elements, which may be integers.
+const MOVING: &[&str] = &["Flatten", "Reshape", "Squeeze", "Transpose", "Unsqueeze"];
+
+/// Lets integers be moved before they are made numbers, so that these lie before the operator that a
+/// rule looks for: a classifier's last product has a `Flatten` before it.
+fn moved(model: &mut Model) {
+    let read = readers(model);
+    let single: HashSet<Var> =
+        model.constants.iter().filter(|(_, of)| of.len() == 1).map(|(var, _)| *var).collect();
+    for at in 0..model.bodies.len() {
+        let calls = std::mem::take(&mut model.bodies[at].calls);
+        let (mut all, mut made) = (Vec::with_capacity(calls.len()), HashMap::new());
+        for mut call in calls {
+            let numbers = call.inputs.first().copied().flatten();
+            let numbers = numbers.filter(|of| read.get(of).is_none_or(|count| *count == 1));
+            let from = numbers.and_then(|of| made.get(&of)).cloned();
+            if let Some(mut from) = from.filter(|_: &Call| MOVING.contains(&call.op.as_str())) {
+                let integers = Some(model.var(""));
+                call.inputs[0] = std::mem::replace(&mut from.inputs[0], integers);
+                from.outputs = std::mem::replace(&mut call.outputs, vec![integers]);
+                all.push(call);
+                call = from;
+            }
+            if let ("DequantizeLinear", [Some(_), scales @ ..], &[Some(of)]) =
+                (call.op.as_str(), &call.inputs[..], &call.outputs[..])
+                && scales.iter().flatten().all(|scale| single.contains(scale))
+            {
+                made.insert(of, call.clone());
+            }
+            all.push(call);
+        }
+        model.bodies[at].calls = all;
+    }
+}
+
 /// Puts operators of integers in the place of those of numbers between integers.
 pub(super) fn integers(model: &mut Model) {
     let ends = |body: &Body| body.calls.iter().any(|call| call.op == "QuantizeLinear");
     if !model.bodies.iter().any(ends) {
         return;
     }
+    moved(model);
     let read = readers(model);
     let constants: HashMap<Var, &Tensor> =
         model.constants.iter().map(|(var, tensor)| (*var, tensor)).collect();

@@ -20,11 +20,7 @@ fn order<W: Wide + PartialOrd>(dtype: DType, a: &[u8], b: &[u8]) -> Ordering {
 }
 
 /// The slices along an axis that are the same, in order of size; each group's first one comes first.
-pub(super) fn groups(
-    scope: &Scope<'_, '_>,
-    x: &Traced,
-    at: usize,
-) -> Result<Vec<Vec<usize>>, Stop> {
+fn groups(scope: &Scope<'_, '_>, x: &Traced, at: usize) -> Result<Vec<Vec<usize>>, Stop> {
     let known = scope.known(x)?;
     let (dtype, count) = (x.dtype(), x.dims()[at]);
     let compare = match wide_kind(dtype).ok_or("elements must be plain")? {
@@ -53,8 +49,27 @@ pub(super) fn groups(
 }
 
 /// Groups in the order in which their elements come first.
-pub(super) fn as_found(groups: &mut [Vec<usize>]) {
+fn as_found(groups: &mut [Vec<usize>]) {
     groups.sort_by_key(|group| group[0]);
+}
+
+/// The slices along an axis, each once, in the order in which they come, and for all slices which of
+/// those it is.
+pub(super) fn each_once(
+    scope: &mut Scope<'_, '_>,
+    x: &Traced,
+    at: usize,
+) -> Result<(Traced, Vec<i64>), Stop> {
+    let mut groups = groups(scope, x, at)?;
+    as_found(&mut groups);
+    let first: Vec<i64> = groups.iter().map(|group| group[0] as i64).collect();
+    let mut places = vec![0; x.dims()[at]];
+    for (place, group) in groups.iter().enumerate() {
+        group.iter().for_each(|at| places[*at] = place as i64);
+    }
+    let first = scope.list(&first)?;
+    let y = scope.apply(Take { axis: at }, &[x.clone(), first])?;
+    Ok((y, places))
 }
 
 fn unique(scope: &mut Scope<'_, '_>) -> Result<(), Stop> {

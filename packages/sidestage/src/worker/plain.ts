@@ -163,6 +163,7 @@ export class Plain {
       model,
       inputs,
       outputs: null,
+      reset: false,
     }));
     this.#runs.set(id, request.id);
     const ran = expect(await request.done, "ran");

@@ -2,6 +2,7 @@
 
 use super::{CallInfo, Done, S, Two, axis, cast, integer, list, row, scalar, two};
 use crate::calls::arg::{back, rows_along};
+use crate::calls::unique::each_once;
 use crate::{TopK, Where};
 use sidestage_ir::Stop;
 use sidestage_tensor::{DType, Tensor};
@@ -67,26 +68,13 @@ fn top_k(scope: &mut S<'_, '_>) -> Done {
     Ok(())
 }
 
-/// The elements that a list has, each once, in the order in which they come, and for each element of
-/// the list which of them it is.
+/// The parts that a tensor has along an axis, each once, in the order in which they come, and for each of
+/// them which it is.
 fn unique(scope: &mut S<'_, '_>) -> Done {
     let x = scope.tensor(0)?;
-    if x.dims().len() != 1 {
-        return Err("x must be a list".into());
-    }
-    let known = scope.known(&x)?;
-    let size = known.dtype().block_bytes();
-    let mut seen = std::collections::HashMap::new();
-    let (mut bytes, mut places) = (Vec::new(), Vec::new());
-    for element in known.bytes().chunks_exact(size) {
-        let next = seen.len() as i64;
-        places.push(*seen.entry(element).or_insert_with(|| {
-            bytes.extend_from_slice(element);
-            next
-        }));
-    }
-    let y = Tensor::new(x.dtype(), &[seen.len()], &bytes).map_err(|_| "no memory")?;
-    let y = scope.constant(y);
+    let named = scope.integers(1)?.and_then(|list| list.first().copied());
+    let at = axis(named.unwrap_or(0), x.dims().len())?;
+    let (y, places) = each_once(scope, &x, at)?;
     scope.give_tensor(0, y);
     let places = list(scope, &[places.len()], &places)?;
     scope.give_tensor(1, places);

@@ -3,9 +3,9 @@
 use super::{give_moved, real};
 use crate::calls::arg::{back, rows_along};
 use crate::calls::compress::full;
-use crate::calls::unique::{as_found, groups};
+use crate::calls::unique::each_once;
 use crate::calls::{CallInfo, axis, cast, row};
-use crate::{Arg, Cumulative, Take, TopK};
+use crate::{Arg, Cumulative, TopK};
 use sidestage_ir::{Attribute, Scope, Stop};
 use sidestage_tensor::{DType, Tensor};
 
@@ -88,16 +88,10 @@ fn places(scope: &mut Scope<'_, '_>) -> Done {
 /// Each element once, in the order in which they come, and for all elements which it is.
 fn unique(scope: &mut Scope<'_, '_>) -> Done {
     let x = scope.tensor(0)?;
-    let &[count] = x.dims() else { return Err("x must have one dimension".into()) };
-    let mut groups = groups(scope, &x, 0)?;
-    as_found(&mut groups);
-    let first: Vec<i64> = groups.iter().map(|group| group[0] as i64).collect();
-    let mut places = vec![0; count];
-    for (place, group) in groups.iter().enumerate() {
-        group.iter().for_each(|at| places[*at] = place as i64);
+    if x.dims().len() != 1 {
+        return Err("x must have one dimension".into());
     }
-    let first = scope.list(&first)?;
-    let y = scope.apply(Take { axis: 0 }, &[x, first])?;
+    let (y, places) = each_once(scope, &x, 0)?;
     scope.give_tensor(0, y);
     let places = scope.list(&places)?;
     let to = index_type(scope, "idx_out_type");

@@ -385,9 +385,6 @@ fn reverse_sequence(scope: &mut S<'_, '_>) -> Done {
 fn bit_cast(scope: &mut S<'_, '_>) -> Done {
     let x = scope.tensor(0)?;
     let to: DType = super::result_type(scope, 0).ok_or("the result's type is missing")?;
-    if to.block_bytes() != x.dtype().block_bytes() {
-        return Err(Stop::Refused(format!("{} as {to}", x.dtype())));
-    }
     let y = if to == x.dtype() { x } else { scope.apply(crate::BitCast { to }, &[x])? };
     scope.give_tensor(0, y);
     Ok(())

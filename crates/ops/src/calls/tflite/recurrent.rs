@@ -1,5 +1,5 @@
-//! Layers with a state: the input's products of all steps at once, then step by step. States begin
-//! anew in each run.
+//! Layers with a state: the input's products of all steps at once, then step by step. What a state is
+//! after the last one is a result, which the next run begins with.
 
 use super::{activated, float, give, optional_float, two};
 use crate::calls::matmul::matmul;
@@ -21,6 +21,14 @@ fn squash(scope: &S<'_, '_>) -> Result<Squash, Stop> {
         4 => Squash::Tanh,
         other => return Err(Stop::Refused(format!("a layer with the activation {other}"))),
     })
+}
+
+/// Gives what an operand that is a state is after this call.
+fn keep(scope: &mut S<'_, '_>, operand: usize, state: Traced) -> Done {
+    match scope.int(&format!("state.{operand}")).and_then(|at| usize::try_from(at).ok()) {
+        Some(at) => give(scope, at, state),
+        None => Ok(()),
+    }
 }
 
 fn zeros(scope: &mut S<'_, '_>, dims: &[usize]) -> Result<Traced, Stop> {
@@ -136,7 +144,12 @@ fn lstm(scope: &mut S<'_, '_>, x: &Traced, of: &Places, reverse: bool) -> Result
     let clips = ["cell_clip", "proj_clip"].map(|name| scope.float(name).unwrap_or(0.0));
     let function = squash(scope)?;
     let op = SequenceLstm { reverse, coupled, normalized, projected, clips, function };
-    Ok(scope.apply_all(op, &operands)?.swap_remove(0))
+    let mut results = scope.apply_all(op, &operands)?.into_iter();
+    let y = results.next().ok_or("a layer without results")?;
+    for (place, state) in of.states.into_iter().zip(results) {
+        keep(scope, place, state)?;
+    }
+    Ok(y)
 }
 
 /// A layer's results in the order of its input.
@@ -254,7 +267,12 @@ fn rnn(scope: &mut S<'_, '_>, x: &Traced, first: usize, reverse: bool) -> Result
     let none = zeros(scope, &[width])?;
     let function = squash(scope)?;
     let op = Recurrent { cell: Cell::Rnn, reverse, clip: None, functions: [function; 3] };
-    Ok(scope.apply_all(op, &[x, of_state, none, lengths, state])?.swap_remove(0))
+    let mut results = scope.apply_all(op, &[x, of_state, none, lengths, state])?.into_iter();
+    let y = results.next().ok_or("a layer without results")?;
+    if let Some(state) = results.next() {
+        keep(scope, first + 3, state)?;
+    }
+    Ok(y)
 }
 
 fn sequence_rnn(scope: &mut S<'_, '_>) -> Done {
@@ -283,6 +301,7 @@ fn svdf(scope: &mut S<'_, '_>) -> Done {
     let (x, features, times) = (float(scope, 0)?, float(scope, 1)?, float(scope, 2)?);
     let bias = optional_float(scope, 3)?;
     let state = float(scope, 4)?;
+    let of_state = state.dims().to_vec();
     let rank = scope.int("rank").and_then(|rank| usize::try_from(rank).ok()).unwrap_or(0);
     let wrong = || Stop::Refused(format!("{:?} and {:?}", features.dims(), times.dims()));
     let (&[batch, inputs], &[filters, memory]) = (x.dims(), times.dims()) else {
@@ -307,6 +326,10 @@ fn svdf(scope: &mut S<'_, '_>) -> Done {
     };
     let kept = scope.apply(kept, &[state])?;
     let state = scope.apply(Concat { axis: 2 }, &[kept, new])?;
+    if of_state.iter().product::<usize>() == batch * filters * memory {
+        let next = scope.view(&state, &of_state)?;
+        keep(scope, 4, next)?;
+    }
     let weighed = two(scope, Two::Mul, &state, &times)?;
     let weighed = scope.view(&weighed, &[batch, filters / rank, rank * memory])?;
     let mut y = reduced(scope, &weighed, &[2], Reduction::Sum, false)?;

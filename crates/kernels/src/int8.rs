@@ -43,13 +43,13 @@ pub fn conv_int8(args: &ConvInt8<'_>, rows: Range<usize>, panels: Range<usize>) 
     native(Int8Work::Conv(args, rows, panels));
 }
 
-/// Computes some lines of windows, `[n, d, h]` of the result. No two threads may do the same ones at
-/// once.
+/// Computes some channels, [`DepthwiseInt8::CHANNELS`] from each multiple of that or all, of some lines of
+/// windows, `[n, d, h]` of the result. No two threads may do the same ones at once.
 ///
 /// # Panics
 /// If a line is not there, or the weights are not those of the windows.
-pub fn depthwise_int8(args: &DepthwiseInt8<'_>, lines: Range<usize>) {
-    native(Int8Work::Depthwise(args, lines));
+pub fn depthwise_int8(args: &DepthwiseInt8<'_>, lines: Range<usize>, channels: Range<usize>) {
+    native(Int8Work::Depthwise(args, lines, channels));
 }
 
 /// A part of the work of a kernel, for a set of products.
@@ -57,7 +57,7 @@ pub fn depthwise_int8(args: &DepthwiseInt8<'_>, lines: Range<usize>) {
 pub(crate) enum Int8Work<'a> {
     Gemm(&'a GemmInt8<'a>, Range<usize>, Range<usize>),
     Conv(&'a ConvInt8<'a>, Range<usize>, Range<usize>),
-    Depthwise(&'a DepthwiseInt8<'a>, Range<usize>),
+    Depthwise(&'a DepthwiseInt8<'a>, Range<usize>, Range<usize>),
 }
 
 impl Generic for Int8Work<'_> {
@@ -67,7 +67,7 @@ impl Generic for Int8Work<'_> {
         match self {
             Self::Gemm(args, rows, panels) => args.by::<D>(rows, panels),
             Self::Conv(args, rows, panels) => args.by::<D>(rows, panels),
-            Self::Depthwise(args, lines) => args.by::<D>(lines),
+            Self::Depthwise(args, lines, channels) => args.by::<D>(lines, channels),
         }
     }
 }

@@ -48,6 +48,7 @@ impl Conv {
             rows: args.outputs[0].extents.rows(),
             panels: self.groups * panels(self.outputs / self.groups),
             cost: (k * PANEL).max(1),
+            widened: false,
         }
     }
 }

@@ -30,6 +30,29 @@ impl DepthwiseQLinearConv {
     }
 }
 
+/// Lines of windows that are cut by channels: few lines are no even shares, and each share reads all
+/// weights of its channels.
+const LINES: usize = 14;
+
+/// Channels of a share then: two tiles.
+const PART: usize = 2 * DepthwiseInt8::CHANNELS;
+
+impl DepthwiseQLinearConv {
+    /// Lines of windows, windows of each, and channels.
+    fn lines(&self, args: &Args<'_>) -> [usize; 3] {
+        let out = args.outputs[0].extents;
+        let [n, d, h, w, channels] = *out.dims() else { unreachable!("five dimensions") };
+        [n * d * h, w, channels]
+    }
+
+    /// In how many parts the channels are cut; 1: the lines are.
+    fn parts(&self, args: &Args<'_>) -> usize {
+        let [lines, _, channels] = self.lines(args);
+        let whole = (1..=LINES).contains(&lines) && channels.is_multiple_of(PART);
+        if whole { (channels / PART).max(1) } else { 1 }
+    }
+}
+
 impl Operator for DepthwiseQLinearConv {
     fn name(&self) -> &'static str {
         INFO.name
@@ -52,11 +75,13 @@ impl Operator for DepthwiseQLinearConv {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
-        let out = args.outputs[0].extents;
-        let [n, d, h, w, channels] = *out.dims() else { unreachable!("five dimensions") };
+        let [lines, w, channels] = self.lines(args);
         // A line of windows: products, and what is done once for each element.
         let cost = (self.windows.taps() / 4 + 4).saturating_mul(w * channels).max(1);
-        Work { units: n * d * h, grain: DepthwiseInt8::at_once(&self.windows), cost }
+        match self.parts(args) {
+            1 => Work { units: lines, grain: DepthwiseInt8::at_once(&self.windows), cost },
+            parts => Work { units: parts, grain: 1, cost: cost * lines / parts },
+        }
     }
 
     fn run(&self, args: &Args<'_>, units: Range<usize>) {
@@ -69,6 +94,13 @@ impl Operator for DepthwiseQLinearConv {
             results: &self.to.to,
             y: args.outputs[0].bytes,
         };
-        depthwise_int8(&conv, units);
+        let [lines, _, channels] = self.lines(args);
+        match self.parts(args) {
+            1 => depthwise_int8(&conv, units, 0..channels),
+            parts => {
+                let each = channels / parts;
+                depthwise_int8(&conv, 0..lines, units.start * each..units.end * each);
+            }
+        }
     }
 }

@@ -96,6 +96,9 @@ pub(crate) struct Cut {
     pub(crate) panels: usize,
     /// Multiply-adds of a row of a panel.
     pub(crate) cost: usize,
+    /// Whether both sides are made wider for each part: rows once for its panels, panels once for its
+    /// rows.
+    pub(crate) widened: bool,
 }
 
 /// Units that a matrix has at least, if it has as many panels: enough for some shares of each thread.
@@ -109,21 +112,51 @@ const ROWS: usize = 128;
 /// of the limit for 68 %, with two threads and pieces of both's length.
 const PANELS: usize = 8;
 
+/// Rows that kernels take at once.
+const TILE: usize = 4;
+
+/// Where sides are made wider a unit has this cost at least, as long as there are [`UNITS`].
+const WIDENED: u64 = 250_000;
+
+/// And this at most, so that a caller may stop between two.
+const LONG: u64 = 16_000_000;
+
 impl Cut {
-    /// Rows and panels of a unit, and how many units a matrix has along either.
-    fn tiles(&self) -> [usize; 4] {
-        let blocks = self.rows.div_ceil(ROWS).max(1);
-        let rows = self.rows.div_ceil(blocks).next_multiple_of(4).max(4);
-        let most = (self.panels.saturating_mul(blocks) / UNITS).clamp(1, PANELS);
-        let groups = self.panels.div_ceil(most).max(1);
-        let panels = self.panels.div_ceil(groups).max(1);
-        [rows, panels, self.rows.div_ceil(rows), self.panels.div_ceil(panels)]
+    /// Tiles of rows.
+    fn tiles(&self) -> usize {
+        self.rows.div_ceil(TILE).max(1)
+    }
+
+    /// Multiply-adds of a matrix.
+    fn whole(&self) -> u64 {
+        let panels = self.rows as u64 * self.panels as u64;
+        panels.saturating_mul(self.cost as u64)
+    }
+
+    /// In how many parts rows and panels are cut.
+    fn grid(&self) -> [usize; 2] {
+        let (tiles, panels) = (self.tiles(), self.panels.max(1));
+        if !self.widened {
+            let blocks = self.rows.div_ceil(ROWS).max(1);
+            let most = (panels.saturating_mul(blocks) / UNITS).clamp(1, PANELS);
+            return [blocks, panels.div_ceil(most)];
+        }
+        let cost = self.whole();
+        let units = (cost / WIDENED).clamp(1, UNITS as u64).max(cost / LONG) as usize;
+        // A tile of rows takes about as long as a step of as many weights.
+        let near = (units.saturating_mul(tiles) / panels).isqrt().clamp(1, units);
+        let of = |blocks: usize| [blocks.min(tiles), units.div_ceil(blocks).min(panels)];
+        let widening = |[blocks, groups]: [usize; 2]| {
+            blocks.saturating_mul(panels).saturating_add(groups.saturating_mul(tiles))
+        };
+        [of(near), of(near + 1)].into_iter().min_by_key(|grid| widening(*grid)).unwrap_or([1; 2])
     }
 
     pub(crate) fn work(&self) -> Work {
-        let [rows, panels, blocks, groups] = self.tiles();
-        let cost = (rows * panels).saturating_mul(self.cost);
-        Work { units: self.matrices * blocks * groups, grain: 1, cost }
+        let [blocks, groups] = self.grid();
+        let cost = (self.whole() / (blocks * groups) as u64) as usize;
+        let units = if self.whole() == 0 { 0 } else { self.matrices * blocks * groups };
+        Work { units, grain: 1, cost }
     }
 
     /// The parts of matrices that some units are: the matrix, its rows and its panels. Units side by side
@@ -133,36 +166,41 @@ impl Cut {
         units: Range<usize>,
         mut part: impl FnMut(usize, Range<usize>, Range<usize>),
     ) {
-        let [rows, panels, blocks, groups] = self.tiles();
+        let [blocks, groups] = self.grid();
+        let row = |block: usize| (start(self.tiles(), block, blocks) * TILE).min(self.rows);
+        let panel = |group: usize| start(self.panels, group, groups);
         let mut unit = units.start;
         while unit < units.end {
             let (block, from) = (unit / groups, unit % groups);
             let to = groups.min(from + units.end - unit);
-            let (matrix, row) = (block / blocks, block % blocks * rows);
-            let whole = (units.end - unit) / groups;
-            if from == 0 && whole > 1 {
-                let whole = whole.min(blocks - block % blocks);
-                part(matrix, row..self.rows.min(row + whole * rows), 0..self.panels);
-                unit += whole * groups;
+            let (matrix, block) = (block / blocks, block % blocks);
+            let whole = ((units.end - unit) / groups).clamp(1, blocks - block);
+            if from > 0 || to < groups {
+                part(matrix, row(block)..row(block + 1), panel(from)..panel(to));
+                unit += to - from;
                 continue;
             }
-            let of_panels = from * panels..self.panels.min(to * panels);
-            part(matrix, row..self.rows.min(row + rows), of_panels);
-            unit += to - from;
+            part(matrix, row(block)..row(block + whole), 0..self.panels);
+            unit += whole * groups;
         }
     }
+}
+
+/// Where a part of as even ones begins.
+fn start(count: usize, part: usize, parts: usize) -> usize {
+    (count as u64 * part as u64 / parts as u64) as usize
 }
 
 impl Gemm {
     fn cut(&self, args: &Args<'_>) -> Cut {
         let (a, b) = (args.tensor(0).extents, args.tensor(1).extents);
-        let cost = (a.inner() * PANEL).max(1);
+        let (cost, widened) = ((a.inner() * PANEL).max(1), false);
         let (rows, panels) = (args.outputs[0].extents.rows(), panels(self.n));
-        let [.., m, _] = *a.dims() else { return Cut { matrices: 0, rows, panels, cost } };
+        let [.., m, _] = *a.dims() else { return Cut { matrices: 0, rows, panels, cost, widened } };
         // One right side for all: they are one matrix.
         let one = b.elements() == panels * a.inner() * PANEL;
         let matrices = if one || m == 0 { 1 } else { rows / m };
-        Cut { matrices, rows: rows / matrices.max(1), panels, cost }
+        Cut { matrices, rows: rows / matrices.max(1), panels, cost, widened }
     }
 }
 
@@ -220,5 +258,33 @@ impl Operator for Gemm {
             };
             sidestage_kernels::gemm(&args, rows, panels);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_every_panel_is_in_one_part() {
+        for (rows, panels) in [(0, 3), (1, 1), (1, 125), (49, 20), (196, 8), (300, 2), (1030, 70)] {
+            for (cost, widened) in [(40, false), (40, true), (3000, false), (3000, true)] {
+                let cut = Cut { matrices: 3, rows, panels, cost, widened };
+                let units = cut.work().units;
+                for shares in [1, 2, 3, 16, units.max(1)] {
+                    let mut done = vec![0; 3 * rows * panels];
+                    for share in 0..shares {
+                        let share = units * share / shares..units * (share + 1) / shares;
+                        cut.parts(share, |matrix, of_rows, of_panels| {
+                            for row in of_rows {
+                                let row = (matrix * rows + row) * panels;
+                                done[row..][of_panels.clone()].iter_mut().for_each(|it| *it += 1);
+                            }
+                        });
+                    }
+                    assert!(done.iter().all(|it| *it == 1), "{rows} rows, {panels} panels");
+                }
+            }
+        }
     }
 }

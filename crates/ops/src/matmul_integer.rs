@@ -41,7 +41,8 @@ impl MatMulInteger {
         let a = args.tensor(0).extents;
         let (rows, panels) = (args.outputs[0].extents.rows(), panels(self.n));
         // Four products of bytes take the time of one of floats; then a sum is scaled.
-        Cut { matrices: 1, rows, panels, cost: a.inner() * PANEL / 4 + 2 * PANEL }
+        let cost = a.inner() * PANEL / 4 + 2 * PANEL;
+        Cut { matrices: 1, rows, panels, cost, widened: true }
     }
 }
 

@@ -100,6 +100,7 @@ impl QLinearConv {
             panels: self.groups * panels(self.outputs / self.groups),
             // Four products of bytes take the time of one of floats; then a result is rounded.
             cost: k * PANEL / 4 + 2 * PANEL,
+            widened: true,
         }
     }
 }

@@ -11,6 +11,7 @@ use super::{Int8, Requantize};
 use crate::lanes::{Dots, IntsOf, Lanes};
 use crate::window::Windows;
 use sidestage_tensor::SharedOut;
+use smallvec::SmallVec;
 use std::array::from_fn;
 use std::hint::black_box;
 use std::ops::Range;
@@ -23,6 +24,10 @@ const WINDOWS: usize = 32;
 
 /// Windows that are computed at once.
 const FOUR: usize = 4;
+
+/// Windows of some lines that one tile of channels after the other takes: what they read of an image
+/// stays in the first cache until the tiles beside have read it, too.
+const NEAR: usize = 200;
 
 /// Weights of a column: four taps of each channel of a tile.
 type Column = [[u8; 16]; 4];
@@ -49,6 +54,9 @@ pub struct DepthwiseInt8<'a> {
 impl DepthwiseInt8<'_> {
     /// The largest stride along a line.
     pub const FURTHEST: usize = 8;
+
+    /// Channels that are computed at once.
+    pub const CHANNELS: usize = CHANNELS;
 
     /// Rows of packed weights of windows: of four taps each, and the channels' sums; and how many
     /// channels a row has.
@@ -115,45 +123,72 @@ impl DepthwiseInt8<'_> {
         1 + usize::from(near)
     }
 
-    pub(super) fn by<D: Dots>(&self, lines: Range<usize>) {
-        let windows = self.windows;
-        let [kernel_depth, kernel_height, _] = windows.kernel;
-        let [depth, height, width] = windows.input;
-        let [planes, rows, columns] = windows.output;
-        let (to, most) = (self.results.lanes::<D::L>(), Self::at_once(windows));
+    pub(super) fn by<D: Dots>(&self, lines: Range<usize>, channels: Range<usize>) {
+        let columns = self.windows.output[2];
+        let (to, most) = (self.results.lanes::<D::L>(), Self::at_once(self.windows));
+        let near = (NEAR / columns.max(1)).next_multiple_of(most).max(most);
         // The last ones are computed again: they come out the same.
         let last = self.channels.saturating_sub(CHANNELS);
-        let firsts = (0..self.channels).step_by(CHANNELS).map(|channel| channel.min(last));
-        let blocks: Vec<Block<D>> = firsts.map(|channel| self.block(channel, most)).collect();
         let (mut taps, mut room): (Vec<Four>, Vec<[D::Y; 4]>) = (Vec::new(), Vec::new());
-        let mut line = lines.start;
-        while line < lines.end {
-            let (image, d, h) = (line / rows / planes, line / rows % planes, line % rows);
-            let count = most.min(lines.end - line).min(rows - h);
+        let mut block = Block::<D> {
+            channel: 0,
+            weights: [Vec::new(), Vec::new()],
+            start: [0; CHANNELS],
+            factors: [0.0; CHANNELS],
+        };
+        for start in lines.clone().step_by(near) {
             taps.clear();
-            for kd in 0..kernel_depth {
-                let d = windows.place(0, d, kd);
-                for first in (0..kernel_height).step_by(4) {
-                    taps.push([0, 1, 2, 3].map(|kh| {
-                        let h = windows.place(1, h, first + kh);
-                        let h = h.filter(|_| first + kh < kernel_height + count - 1);
-                        let at = (image * depth + d?) * height + h?;
-                        Some(at * width * self.channels)
-                    }));
-                }
+            let mut parts: SmallVec<[Range<usize>; 8]> = SmallVec::new();
+            let end = lines.end.min(start + near);
+            let mut line = start;
+            while line < end {
+                let count = self.taps(line, most.min(end - line), &mut taps);
+                parts.push(line..line + count);
+                line += count;
             }
-            for window in (0..columns).step_by(WINDOWS) {
-                let part = window..columns.min(window + WINDOWS);
-                for block in &blocks {
-                    self.mix::<D>(&taps, part.clone(), block.channel, &mut room);
-                    for (below, weights) in block.weights.iter().enumerate().take(count) {
-                        let place = (line + below) * columns;
-                        self.tile::<D>(&room, weights, part.clone(), block, place, &to);
+            let each = taps.len() / parts.len();
+            for channel in channels.clone().step_by(CHANNELS) {
+                self.block::<D>(channel.min(last), most, &mut block);
+                for (lines, taps) in parts.iter().zip(taps.chunks_exact(each)) {
+                    for window in (0..columns).step_by(WINDOWS) {
+                        let part = window..columns.min(window + WINDOWS);
+                        self.mix::<D>(taps, part.clone(), block.channel, &mut room);
+                        for (line, weights) in lines.clone().zip(&block.weights) {
+                            self.tile::<D>(
+                                &room,
+                                weights,
+                                part.clone(),
+                                &block,
+                                line * columns,
+                                &to,
+                            );
+                        }
                     }
                 }
             }
-            line += count;
         }
+    }
+
+    /// Adds where the lines of an image lie whose taps are those of some lines of windows; gives how many
+    /// of these: all, or those up to the image's end.
+    fn taps(&self, line: usize, most: usize, taps: &mut Vec<Four>) -> usize {
+        let windows = self.windows;
+        let [kernel_depth, kernel_height, _] = windows.kernel;
+        let ([depth, height, width], [planes, rows, _]) = (windows.input, windows.output);
+        let (image, d, h) = (line / rows / planes, line / rows % planes, line % rows);
+        let count = most.min(rows - h);
+        for kd in 0..kernel_depth {
+            let d = windows.place(0, d, kd);
+            for first in (0..kernel_height).step_by(4) {
+                taps.push([0, 1, 2, 3].map(|kh| {
+                    let h = windows.place(1, h, first + kh);
+                    let h = h.filter(|_| first + kh < kernel_height + count - 1);
+                    let at = (image * depth + d?) * height + h?;
+                    Some(at * width * self.channels)
+                }));
+            }
+        }
+        count
     }
 
     /// The columns of some windows, for each four taps of a column.
@@ -213,15 +248,17 @@ impl DepthwiseInt8<'_> {
     }
 
     /// `lines`: how many are computed at once.
-    fn block<D: Dots>(&self, channel: usize, lines: usize) -> Block<D> {
+    #[inline(never)]
+    fn block<D: Dots>(&self, channel: usize, lines: usize, block: &mut Block<D>) {
         let zero = self.x.moved(D::SIGNED);
         let sums: &[[u8; 4]; CHANNELS] = bytemuck::cast_ref(self.row(0, channel));
         let end = self.channels.min(channel + CHANNELS);
-        let start = from_fn(|lane| {
+        block.channel = channel;
+        block.start = from_fn(|lane| {
             let bias = self.bias.and_then(|bias| bias.get(channel + lane)).copied().unwrap_or(0);
             bias.wrapping_sub(zero.wrapping_mul(i32::from_le_bytes(sums[lane])))
         });
-        let factors =
+        block.factors =
             from_fn(|lane| self.results.factor(end.saturating_sub(1).min(channel + lane)));
         let [rows, _] = DepthwiseInt8::packed(self.windows.kernel, self.channels);
         let whole = |of: &Column| of.each_ref().map(|four| D::whole(D::L::bytes(four)));
@@ -231,11 +268,11 @@ impl DepthwiseInt8<'_> {
             whole(&bytemuck::cast(taps.map(|[a, b, c, _]| [0, a, b, c])))
         };
         let all = (1..rows).map(|row| self.row(row, channel));
-        let weights = match lines {
-            1 => [all.map(whole).collect(), Vec::new()],
-            _ => [all.clone().map(whole).collect(), all.map(below).collect()],
-        };
-        Block { channel, weights, start, factors }
+        block.weights.iter_mut().for_each(Vec::clear);
+        block.weights[0].extend(all.clone().map(whole));
+        if lines > 1 {
+            block.weights[1].extend(all.map(below));
+        }
     }
 
     /// Sixteen channels of some windows.

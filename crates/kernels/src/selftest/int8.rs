@@ -358,6 +358,7 @@ fn channels(random: &mut Random) -> Result<usize, String> {
         results,
         y,
     };
-    let work = Int8Work::Depthwise(&args, 0..windows.output[0] * windows.output[1]);
+    let lines = 0..windows.output[0] * windows.output[1];
+    let work = Int8Work::Depthwise(&args, lines, 0..channels);
     with_every("channels of bytes by themselves", y, &work, &theirs)
 }

@@ -2,7 +2,7 @@ use crate::memory::{Arena, ArenaCells, States};
 use crate::together::{MOST, together};
 use crate::{OpTimes, Weights};
 use bytemuck::Pod;
-use sidestage_ir::{Args, Operand, Operator, Place, Plan, ValueId, Work};
+use sidestage_ir::{Args, Operand, Operator, Place, Plan, Value, ValueId, Work};
 use sidestage_pool::Pool;
 use sidestage_tensor::{Extents, TensorOut, TensorRef};
 use smallvec::SmallVec;
@@ -30,10 +30,10 @@ const PIECE: usize = 48_000_000;
 
 /// The caller is asked whether to stop when so much was done since it was last asked: its clock costs
 /// 0.3 µs in a browser, as much as many a node of one row.
-const ASK: usize = 1_000_000;
+const ASK: usize = 4_000_000;
 
 /// It is asked after this many nodes at the latest.
-const NODES: usize = 8;
+const NODES: usize = 32;
 
 /// Whether a run is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,9 @@ pub struct Executor {
     arena: Arena,
     states: States,
     symbols: Vec<usize>,
+    /// Of each value its extents and bytes with these symbols. A step of one row has several hundred
+    /// nodes and the extents of the last one.
+    sizes: Vec<(Extents, usize)>,
     /// For each node, where those end that may run at once with it.
     together: Vec<usize>,
     node: usize,
@@ -75,7 +78,7 @@ struct Memory<'a> {
     weights: &'a Weights,
     cells: ArenaCells<'a>,
     states: &'a States,
-    symbols: &'a [usize],
+    sizes: &'a [(Extents, usize)],
 }
 
 impl<'a> Memory<'a> {
@@ -83,15 +86,15 @@ impl<'a> Memory<'a> {
     fn call(&self, node: usize) -> Call<'a> {
         let node = &self.plan.graph.nodes[node];
         let tensor = |id: ValueId| {
-            let ty = &self.plan.graph.value(id).ty;
-            (ty.dtype, ty.extents(self.symbols))
+            let (extents, len) = self.sizes[id.index()];
+            (self.plan.graph.value(id).ty.dtype, extents, len)
         };
         let mut inputs: SmallVec<[Operand<'a>; 8]> = SmallVec::new();
         for &id in &node.inputs {
-            let (dtype, extents) = tensor(id);
+            let (dtype, extents, len) = tensor(id);
             inputs.push(match self.plan.places[id.index()] {
                 Place::Arena { offset, .. } => {
-                    let bytes = self.cells.operand(offset, byte_len(dtype, extents));
+                    let bytes = self.cells.operand(offset, len);
                     Operand::Tensor(TensorRef { dtype, extents, bytes })
                 }
                 Place::Weight(index) => {
@@ -108,9 +111,9 @@ impl<'a> Memory<'a> {
         }
         let mut outputs: SmallVec<[TensorOut<'a>; 2]> = SmallVec::new();
         for &id in &node.outputs {
-            let (dtype, extents) = tensor(id);
+            let (dtype, extents, len) = tensor(id);
             if let Place::Arena { offset, .. } = self.plan.places[id.index()] {
-                let bytes = self.cells.result(offset, byte_len(dtype, extents));
+                let bytes = self.cells.result(offset, len);
                 outputs.push(TensorOut { dtype, extents, bytes });
             }
         }
@@ -163,7 +166,8 @@ impl Executor {
         let states = States::new(plan.states.len());
         let symbols = vec![0; plan.graph.symbols.len()];
         let (together, node) = (together(&plan), plan.graph.nodes.len());
-        Ok(Self { plan, weights, arena, states, symbols, together, node, unit: 0 })
+        let sizes = sizes(&plan, &symbols).collect();
+        Ok(Self { plan, weights, arena, states, symbols, sizes, together, node, unit: 0 })
     }
 
     /// Takes an arena, which it makes large enough.
@@ -215,7 +219,11 @@ impl Executor {
         for (value, (name, limit)) in symbols.iter().zip(&self.plan.graph.symbols) {
             assert!(value <= limit, "{name} = {value} is over its limit {limit}");
         }
-        self.symbols.copy_from_slice(symbols);
+        if self.symbols != symbols {
+            self.symbols.copy_from_slice(symbols);
+            self.sizes.clear();
+            self.sizes.extend(sizes(&self.plan, symbols));
+        }
         (self.node, self.unit) = (0, 0);
     }
 
@@ -234,9 +242,9 @@ impl Executor {
     /// If `id` has no place in the arena.
     pub fn output(&self, id: ValueId) -> TensorRef<'_> {
         let (offset, len) = self.span(id);
-        let ty = &self.plan.graph.value(id).ty;
-        let extents = ty.extents(&self.symbols);
-        TensorRef { dtype: ty.dtype, extents, bytes: self.arena.read(offset, len) }
+        let dtype = self.plan.graph.value(id).ty.dtype;
+        let (extents, _) = self.sizes[id.index()];
+        TensorRef { dtype, extents, bytes: self.arena.read(offset, len) }
     }
 
     /// The same output's elements, to be changed.
@@ -310,7 +318,7 @@ impl Executor {
             weights: &self.weights,
             cells: self.arena.cells(),
             states: &self.states,
-            symbols: &self.symbols,
+            sizes: &self.sizes,
         };
         let threads = pool.threads();
         let most = PIECE.saturating_mul(threads);
@@ -345,17 +353,19 @@ impl Executor {
     }
 
     fn span(&self, id: ValueId) -> (usize, usize) {
-        let ty = &self.plan.graph.value(id).ty;
         match self.plan.places[id.index()] {
-            Place::Arena { offset, .. } => (offset, byte_len(ty.dtype, ty.extents(&self.symbols))),
+            Place::Arena { offset, .. } => (offset, self.sizes[id.index()].1),
             place => panic!("{id:?} is in {place:?}, not in the arena"),
         }
     }
 }
 
-/// Bytes of a value that was planned, so that its size is whole blocks.
-fn byte_len(dtype: sidestage_tensor::DType, extents: Extents) -> usize {
-    extents.elements() / dtype.block_len() * dtype.block_bytes()
+/// The extents and bytes of a plan's values, whose sizes are whole blocks.
+fn sizes(plan: &Plan, symbols: &[usize]) -> impl Iterator<Item = (Extents, usize)> {
+    plan.graph.values.iter().map(|Value { ty, .. }| {
+        let extents = ty.extents(symbols);
+        (extents, extents.elements() / ty.dtype.block_len() * ty.dtype.block_bytes())
+    })
 }
 
 /// Where the piece of at most this cost that starts at `unit` ends.

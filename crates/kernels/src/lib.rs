@@ -78,7 +78,7 @@ pub use program::{Program, Source, Step};
 pub use quantize::{quantize_row, quantizes};
 pub use rope::{RopeStyle, rope, rope_angles};
 pub use selftest::selftest;
-pub use softmax::{log_softmax, softmax, softmax_in_place};
+pub use softmax::{largest, log_softmax, softmax, softmax_in_place, total_weight};
 pub use strided::{Strides, copy_strided};
 pub use weights::{WeightKernel, supports, supports_graphs, weight_kernel};
 pub use wide::{Binary, Reduction, Unary, Wide, WideKind, cast, wide_kind};

@@ -65,7 +65,8 @@ pub fn log_softmax(x: &[f32], out: &mut [f32]) {
 }
 
 /// The largest of some numbers; what is none is passed over.
-fn largest(x: &[f32]) -> f32 {
+#[inline(never)]
+pub fn largest(x: &[f32]) -> f32 {
     type L = Native;
     let mut most = [L::splat(f32::NEG_INFINITY); 4];
     let (sixteens, rest) = x.as_chunks::<16>();
@@ -75,8 +76,31 @@ fn largest(x: &[f32]) -> f32 {
             *most = L::max(*most, L::load(four));
         }
     }
-    let most = most.map(L::store);
-    most.iter().flatten().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+    let [a, b, c, d] = most;
+    let four = L::store(L::max(L::max(a, b), L::max(c, d)));
+    four.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The sum of the weights `e^((x - most) / temperature)` of all numbers but those that are NaN.
+#[inline(never)]
+pub fn total_weight(x: &[f32], most: f32, temperature: f32) -> f64 {
+    let weight = |x: f32| {
+        let weight = exp((x - most) / temperature);
+        if weight > 0.0 { weight } else { 0.0 }
+    };
+    let mut total = 0.0;
+    for block in x.chunks(32) {
+        let (eights, rest) = block.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for eight in eights {
+            for (sum, x) in sums.iter_mut().zip(eight) {
+                *sum += weight(*x);
+            }
+        }
+        total += f64::from(sums.iter().sum::<f32>());
+        total += rest.iter().map(|x| f64::from(weight(*x))).sum::<f64>();
+    }
+    total
 }
 
 #[cfg(test)]

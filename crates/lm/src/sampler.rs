@@ -1,7 +1,7 @@
 mod candidates;
 
 pub use candidates::likeliest;
-use sidestage_kernels::exp;
+use sidestage_kernels::{exp, total_weight};
 use std::fmt;
 
 /// How the next token is chosen from the logits.
@@ -187,7 +187,7 @@ impl Sampler {
         if top_k > 0 {
             candidates::top_k(logits, top_k as usize, candidates);
         } else {
-            total = candidates::total(logits, max, temperature);
+            total = total_weight(logits, max, temperature);
             // All tokens under this weight together are less than what `top_p` leaves out; a little
             // less still, against rounding.
             let tail = (1.0 - f64::from(top_p)) * total / logits.len() as f64 * 0.99;

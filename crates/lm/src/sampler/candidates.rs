@@ -1,7 +1,7 @@
 //! The few tokens that matter, found in one or two passes over the logits: a vocabulary of 150,000
 //! is neither copied nor sorted.
 
-use sidestage_kernels::exp;
+use sidestage_kernels::largest;
 use std::cmp::Ordering;
 
 /// A token and its logit, later its weight.
@@ -9,6 +9,9 @@ pub(super) type Candidate = (u32, f32);
 
 /// Logits looked at together: most blocks hold nothing, which vectors see at once.
 const BLOCK: usize = 32;
+
+/// The same where there is one place to find.
+const WIDE: usize = 512;
 
 /// The likeliest first; ties go to the smaller id, so that the order does not depend on the sort.
 pub(super) fn order(a: &Candidate, b: &Candidate) -> Ordering {
@@ -18,27 +21,15 @@ pub(super) fn order(a: &Candidate, b: &Candidate) -> Ordering {
 /// The token with the largest logit and that logit; the first of equals. NaN is passed over.
 pub fn likeliest(logits: &[f32]) -> (u32, f32) {
     let mut best = (0, f32::NEG_INFINITY);
-    for (index, block) in logits.chunks(BLOCK).enumerate() {
+    for (index, block) in logits.chunks(WIDE).enumerate() {
         let top = largest(block);
         if top > best.1 {
-            best = (index * BLOCK, top);
+            best = (index * WIDE, top);
         }
     }
     let (start, top) = best;
     let at = logits[start..].iter().position(|logit| *logit == top).unwrap_or(0);
     ((start + at) as u32, top)
-}
-
-fn largest(block: &[f32]) -> f32 {
-    let larger = |top: f32, logit: f32| if logit > top { logit } else { top };
-    let (eights, rest) = block.as_chunks::<8>();
-    let mut tops = [f32::NEG_INFINITY; 8];
-    for eight in eights {
-        for (top, logit) in tops.iter_mut().zip(eight) {
-            *top = larger(*top, *logit);
-        }
-    }
-    tops.iter().chain(rest).fold(f32::NEG_INFINITY, |top, logit| larger(top, *logit))
 }
 
 /// The `k` likeliest tokens, in no order; all where there are fewer. `k` is at least 1.
@@ -84,30 +75,10 @@ pub(super) fn at_least(logits: &[f32], least: f32, found: &mut Vec<Candidate>) {
     }
 }
 
-/// The sum of the weights `e^((logit - max) / temperature)` of all tokens but those that are NaN.
-pub(super) fn total(logits: &[f32], max: f32, temperature: f32) -> f64 {
-    let weight = |logit: f32| {
-        let weight = exp((logit - max) / temperature);
-        if weight > 0.0 { weight } else { 0.0 }
-    };
-    let mut total = 0.0;
-    for block in logits.chunks(BLOCK) {
-        let (eights, rest) = block.as_chunks::<8>();
-        let mut sums = [0.0; 8];
-        for eight in eights {
-            for (sum, logit) in sums.iter_mut().zip(eight) {
-                *sum += weight(*logit);
-            }
-        }
-        total += f64::from(sums.iter().sum::<f32>());
-        total += rest.iter().map(|logit| f64::from(weight(*logit))).sum::<f64>();
-    }
-    total
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sidestage_kernels::total_weight;
 
     /// Logits with ties, infinities and NaN, rising and falling.
     fn lists() -> Vec<Vec<f32>> {
@@ -155,6 +126,6 @@ mod tests {
         let logits = &lists()[0];
         let exact: f64 =
             sorted(logits).iter().map(|(_, logit)| ((f64::from(*logit) - 20.0) / 0.7).exp()).sum();
-        assert!((total(logits, 20.0, 0.7) / exact - 1.0).abs() < 1e-5);
+        assert!((total_weight(logits, 20.0, 0.7) / exact - 1.0).abs() < 1e-5);
     }
 }

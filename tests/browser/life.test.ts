@@ -133,6 +133,7 @@ withPage(
     });
     assert.equal(out.error?.code, "ENGINE_CRASHED");
     assert.equal(out.error?.detail?.crashed, true);
+    assert.equal(typeof out.error?.detail?.stack, "string");
     assert.match(out.error?.message ?? "", /on purpose/);
     assert.equal(out.again, ", there was a");
   },

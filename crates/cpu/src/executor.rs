@@ -29,12 +29,11 @@ const SHARES: usize = 4;
 const PIECE: usize = 48_000_000;
 
 /// The caller is asked whether to stop when so much was done since it was last asked: its clock costs
-/// 0.3 µs in a browser, as much as many a node of one row. Asked four times as often, it took 1.8 % of
-/// what the products of an answer take (SmolLM2-135M in Q4_0, V8's profiler), and now 1.2.
-const ASK: usize = 4_000_000;
+/// 0.3 µs in a browser, as much as many a node of one row.
+const ASK: usize = 1_000_000;
 
 /// It is asked after this many nodes at the latest.
-const NODES: usize = 32;
+const NODES: usize = 8;
 
 /// Whether a run is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

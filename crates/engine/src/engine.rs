@@ -253,7 +253,7 @@ impl<T: Text> Engine<T> {
         now: f64,
     ) -> Result<(), ErrorInfo> {
         if let State::Graph(_, session) = &mut self.state {
-            return session.queue(id, inputs, (outputs, reset), &mut self.buffers, now);
+            return session.queue(id, inputs, outputs, reset, &mut self.buffers, now);
         }
         for buffer in inputs.iter().flat_map(|input| input.value.buffers()) {
             self.buffers.free(buffer);

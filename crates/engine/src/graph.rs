@@ -80,7 +80,8 @@ impl GraphSession {
         &mut self,
         id: u32,
         given: Vec<NamedValue>,
-        (wanted, reset): (Option<Vec<String>>, bool),
+        wanted: Option<Vec<String>>,
+        reset: bool,
         buffers: &mut Buffers,
         now: f64,
     ) -> Result<(), ErrorInfo> {

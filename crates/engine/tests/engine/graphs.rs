@@ -117,8 +117,8 @@ fn start(host: &mut Host, inputs: Vec<NamedValue>) -> u32 {
     host.send(|id| Request::Run { id, model: 1, inputs, outputs: None, reset: false })
 }
 
-/// The first output of a run that has ended.
-fn output(host: &mut Host, id: u32) -> Result<Vec<f32>, ErrorInfo> {
+/// The type, the shape and the bytes of the first output of a run that has ended.
+fn ran(host: &mut Host, id: u32) -> Result<(String, Vec<u64>, Vec<u8>), ErrorInfo> {
     let outputs = match host.watch.end(id).expect("the run has ended").clone()? {
         Outcome::Ran { outputs, .. } => outputs,
         other => panic!("{other:?} is no answer to a run"),
@@ -126,10 +126,16 @@ fn output(host: &mut Host, id: u32) -> Result<Vec<f32>, ErrorInfo> {
     let RunValue::Tensor { dtype, shape, buffer } = &outputs[0].value else {
         panic!("{outputs:?}")
     };
-    assert_eq!((dtype.as_str(), shape[1]), ("float32", 64));
     let bytes = host.buffers().bytes(*buffer).to_vec();
-    assert_eq!(bytes.len() as u64, shape[0] * 256);
     host.buffers().free(*buffer);
+    Ok((dtype.clone(), shape.clone(), bytes))
+}
+
+/// The numbers of the first output of a run that has ended.
+fn output(host: &mut Host, id: u32) -> Result<Vec<f32>, ErrorInfo> {
+    let (dtype, shape, bytes) = ran(host, id)?;
+    assert_eq!((dtype.as_str(), shape[1]), ("float32", 64));
+    assert_eq!(bytes.len() as u64, shape[0] * 256);
     Ok(bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect())
 }
 
@@ -177,6 +183,24 @@ fn runs_follow_each_other_and_shapes_may_change() {
     assert_eq!(output(&mut host, one).expect("an output")[0], 64.0);
     assert_eq!(output(&mut host, two).expect("an output").len(), 128);
     assert_eq!(run(&mut host, 2)[0], 128.0);
+}
+
+#[test]
+fn what_runs_leave_for_the_next_is_forgotten_when_that_is_asked_for() {
+    let mut host = Host::new();
+    // A sum that a variable keeps.
+    let file = include_bytes!("../../../../fuzz/corpus/tflite/state_variable");
+    load(&mut host, file).expect("a model");
+    let mut run = |reset| {
+        let numbers = [1.0_f32, 2.0].map(f32::to_le_bytes);
+        let inputs = vec![input(&mut host, "t0", "float32", &[2], numbers.as_flattened())];
+        let id = host.send(|id| Request::Run { id, model: 1, inputs, outputs: None, reset });
+        host.run_out();
+        ran(&mut host, id).expect("an output").2
+    };
+    let (first, second) = (run(false), run(false));
+    assert_ne!(first, second);
+    assert_eq!((run(true), run(false)), (first, second));
 }
 
 #[test]

@@ -74,6 +74,15 @@ const GEMMA: Architecture = Architecture {
     ..USUAL
 };
 
+/// What the encoders have in common.
+const ENCODER: Architecture = Architecture {
+    gguf: "bert",
+    defaults: &[("layer_norm_eps", 1e-12)],
+    activations: &["gelu"],
+    own: bert,
+    ..USUAL
+};
+
 const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         classes: &["LlamaForCausalLM"],
@@ -270,16 +279,9 @@ const ARCHITECTURES: &[Architecture] = &[
         ..USUAL
     },
     Architecture {
-        classes: &["BertModel", "BertForMaskedLM"],
-        gguf: "bert",
-        defaults: &[("layer_norm_eps", 1e-12)],
-        tensors: &[BERT],
-        activations: &["gelu"],
-        own: bert,
-        ..USUAL
-    },
-    Architecture {
         classes: &[
+            "BertModel",
+            "BertForMaskedLM",
             "RobertaModel",
             "RobertaForMaskedLM",
             "XLMRobertaModel",
@@ -287,21 +289,13 @@ const ARCHITECTURES: &[Architecture] = &[
             "CamembertModel",
             "CamembertForMaskedLM",
         ],
-        gguf: "bert",
-        defaults: &[("layer_norm_eps", 1e-12)],
         tensors: &[BERT],
-        activations: &["gelu"],
-        own: bert,
-        ..USUAL
+        ..ENCODER
     },
     Architecture {
         classes: &["DistilBertModel", "DistilBertForMaskedLM"],
-        gguf: "bert",
-        defaults: &[("layer_norm_eps", 1e-12)],
         tensors: &[DISTILBERT],
-        activations: &["gelu"],
-        own: bert,
-        ..USUAL
+        ..ENCODER
     },
 ];
 

@@ -121,7 +121,7 @@ impl Config {
     /// counts from behind the padding's token on.
     pub(super) fn unused_positions(&self) -> Result<u64, FolderError> {
         match self.text(&["model_type"])? {
-            Some("roberta" | "xlm-roberta" | "camembert" | "mpnet") => {
+            Some("roberta" | "xlm-roberta" | "camembert") => {
                 Ok(self.count(&["pad_token_id"])?.unwrap_or(1).saturating_add(1))
             }
             _ => Ok(0),

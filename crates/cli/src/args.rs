@@ -1,10 +1,17 @@
+use crate::model_files::meant;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use sidestage_engine::protocol::Threads;
 use sidestage_text::Now;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Runs language models, in the browser and here.
+/// The path of a model, as what it stands for.
+fn model() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(meant)
+}
+
+/// Runs machine-learning models, in the browser and here.
 #[derive(Debug, Parser)]
 #[command(name = "sidestage", version, about)]
 pub(crate) struct Args {
@@ -30,7 +37,7 @@ pub(crate) enum Command {
     Tokenize(TokenizeArgs),
     /// Prints what a chat template makes of a context
     Render(RenderArgs),
-    /// Runs a model of arrays once: a file of ONNX or TFLite, or a model.json of TensorFlow.js
+    /// Runs a model of arrays once: ONNX, TFLite or TensorFlow.js
     Run(RunArgs),
     /// Says what is in a model file
     Inspect(InspectArgs),
@@ -67,8 +74,8 @@ pub(crate) struct ServeArgs {
 #[command(allow_negative_numbers = true)]
 #[command(group = clap::ArgGroup::new("input").required(true).args(["prompt", "tokens", "messages"]))]
 pub(crate) struct GenerateArgs {
-    /// Model: a GGUF file, any file of a split one, or a Hugging Face folder
-    #[arg(long, value_name = "FILE_OR_DIR")]
+    /// Model: a GGUF file, any file of a split one, an ONNX decoder, or a Hugging Face folder
+    #[arg(long, value_name = "FILE_OR_DIR", value_parser = model())]
     pub(crate) model: PathBuf,
     /// Text to continue, as it is: no chat template
     #[arg(long, allow_hyphen_values = true)]
@@ -140,8 +147,8 @@ pub(crate) struct GenerateArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct EmbedArgs {
-    /// Model: a GGUF file of an encoder
-    #[arg(long, value_name = "FILE")]
+    /// Model: a GGUF or ONNX file of an encoder, or a Hugging Face folder
+    #[arg(long, value_name = "FILE_OR_DIR", value_parser = model())]
     pub(crate) model: PathBuf,
     /// How the vectors of a text's tokens become one: mean, cls or last; default: as the model says
     #[arg(long, value_name = "NAME")]
@@ -226,7 +233,7 @@ pub(crate) struct QuantizeArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct TokenizeArgs {
     /// Model file (GGUF) or Hugging Face folder; only its vocabulary is read
-    #[arg(long, value_name = "FILE_OR_DIR")]
+    #[arg(long, value_name = "FILE_OR_DIR", value_parser = model())]
     pub(crate) model: PathBuf,
     /// Print {"tokens": [...]}
     #[arg(long)]
@@ -254,8 +261,8 @@ pub(crate) struct RenderArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunArgs {
-    /// Model file (ONNX)
-    #[arg(long, value_name = "FILE")]
+    /// Model: a file of ONNX or TFLite, or a model.json of TensorFlow.js or its folder
+    #[arg(long, value_name = "FILE_OR_DIR", value_parser = model())]
     pub(crate) model: PathBuf,
     /// An input, by its name or its index, and the array that it is; once for each input
     #[arg(long, value_name = "NAME=FILE.npy", value_parser = input)]
@@ -277,6 +284,7 @@ pub(crate) struct RunArgs {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct InspectArgs {
     /// Model: a file of GGUF, ONNX or TFLite, a model.json of TensorFlow.js, or a Hugging Face folder
+    #[arg(value_parser = model())]
     pub(crate) model: PathBuf,
     /// Everything in the headers, as JSON
     #[arg(long)]

@@ -47,8 +47,7 @@ impl ModelFiles {
     /// A graph model, what lies beside it and is no other model, and the tokenizer of the folder above,
     /// where exporters leave it that write to a folder `onnx`.
     fn graph(model: &Path) -> Result<Self, CliError> {
-        let folder = model.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = parent(model);
         let whole = folder.canonicalize().unwrap_or_default();
         let above = whole.parent().filter(|_| whole.ends_with("onnx"));
         let within = if above.is_some() { "onnx/" } else { "" };
@@ -118,6 +117,21 @@ impl ModelFiles {
         let path = self.files.get(index).map(|file| file.0.clone()).unwrap_or_default();
         CliError::Unreadable { path, error }
     }
+}
+
+/// The model that a path names: a file that stands for its Hugging Face folder is that folder, and a folder
+/// of TensorFlow.js its `model.json`.
+pub(crate) fn meant(path: PathBuf) -> PathBuf {
+    if !path.is_dir() {
+        let folder = Kind::of(&name_of(&path)) == Kind::Folder && path.is_file();
+        return if folder { parent(&path).to_owned() } else { path };
+    }
+    let graph = path.join("model.json");
+    if graph.is_file() && !path.join("config.json").is_file() { graph } else { path }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn name_of(path: &Path) -> String {

@@ -359,6 +359,10 @@ fn inspect_shows_a_folder() {
     assert_eq!(shapes(&folder), shapes(&file));
     let text = run(&["inspect", &path], b"");
     assert!(text.stdout.starts_with("format        safetensors\n"), "{}", text.stdout);
+    // A file of it stands for all.
+    for name in ["config.json", "model.safetensors"] {
+        assert_eq!(json(&run(&["inspect", &format!("{path}/{name}"), "--json"], b"")), folder);
+    }
 
     let empty = Folder::new();
     assert_eq!(run(&["inspect", &empty.path().display().to_string()], b"").error(), "NOT_FOUND");

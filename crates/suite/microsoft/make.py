@@ -464,6 +464,37 @@ def left_out():
         model(f"sequence_erase_{name}", [listed, erased, joined], given, [], ["y"])
 
 
+def taken_over():
+    """Operators that were here before they were ONNX's."""
+    scales = np.array([0.01, 0.02, 0.03], np.float32)
+    case(
+        "quantize_16",
+        "QuantizeLinear",
+        [("x", floats(2, 3, 4)), ("s", scales), ("z", np.array([7, 30000, 65000], np.uint16))],
+        ["y"],
+        axis=1,
+    )
+    case(
+        "dequantize_16",
+        "DequantizeLinear",
+        [("x", integers(-9999, 9999, 2, 3, dtype=np.int16)), ("s", scales),
+         ("z", np.array([0, 5, -70], np.int16))],
+        ["y"],
+        axis=-1,
+    )
+    case(
+        "trilu",
+        "Trilu",
+        [("x", floats(2, 4, 5)), ("k", np.array(1, np.int64))],
+        ["y"],
+        upper=0,
+    )
+    grid = np.clip(floats(1, 3, 4, 2, scale=0.7), -1.2, 1.2)
+    case("grid_sample", "GridSample", [("x", floats(1, 2, 4, 5)), ("grid", grid)], ["y"])
+    ends = [("from", np.float32(1)), ("to", np.float32(4)), ("by", np.float32(0.5))]
+    case("range", "Range", ends, ["y"])
+
+
 if __name__ == "__main__":
     activations()
     norms()
@@ -477,3 +508,4 @@ if __name__ == "__main__":
     products()
     embeddings()
     left_out()
+    taken_over()

@@ -161,10 +161,16 @@ impl Node<'_> {
     pub(super) fn full_name(&self) -> String {
         match domain(self.domain) {
             "" => self.op.to_owned(),
+            "com.microsoft" if TAKEN_OVER.contains(&self.op) => self.op.to_owned(),
             domain => format!("{domain}::{}", self.op),
         }
     }
 }
+
+/// Operators that ONNX Runtime had before ONNX did, and that mean the same: its quantiser still writes
+/// 16 and 4 bits so for models of opsets before 21.
+const TAKEN_OVER: [&str; 5] =
+    ["DequantizeLinear", "GridSample", "QuantizeLinear", "Range", "Trilu"];
 
 /// The domain of ONNX itself has two names.
 pub(super) fn domain(name: &str) -> &str {

@@ -131,6 +131,7 @@ export const sites: Record<string, Site> = {
     GUIDES,
     {
       "models/chat.gguf": join(repository, "models/box/box.gguf"),
+      "models/all-MiniLM-L6-v2.gguf": data("embed/all-MiniLM-L6-v2-KMIX.gguf"),
       "models/mnist-12.onnx": data("onnx/mnist-12.onnx"),
       "models/sine.tflite": data("tflite/tflm_hello_world_float.tflite"),
     },

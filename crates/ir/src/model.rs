@@ -73,6 +73,30 @@ impl Model {
         outputs.chain(self.states.iter().map(|state| state.next))
     }
 
+    /// Gives the calls that `random` takes, by their operators, an operand more: the number of the run, an
+    /// `i64` that is kept from run to run, with an attribute `stream`, which is another for each call.
+    pub fn number_runs(&mut self, random: impl Fn(&str) -> bool) {
+        let calls = self.bodies.iter_mut().flat_map(|body| &mut body.calls);
+        let calls: Vec<&mut Call> = calls.filter(|call| random(&call.op)).collect();
+        let number = |value: i64| Tensor::new(DType::I64, &[], &value.to_le_bytes());
+        let (false, Ok(first), Ok(step)) = (calls.is_empty(), number(0), number(1)) else { return };
+        let free = self.names.len() as u32;
+        let [now, one, next] = [0, 1, 2].map(|at| Var(free + at));
+        for (stream, call) in calls.into_iter().enumerate() {
+            call.inputs.push(Some(now));
+            call.attributes.push(("stream".into(), Attribute::Int(stream as i64)));
+        }
+        self.names.extend([const { String::new() }; 3]);
+        self.constants.push((one, step));
+        let (inputs, outputs) = (vec![Some(now), Some(one)], vec![Some(next)]);
+        let sum = Call { op: "Add".into(), version: 14, inputs, outputs, ..Call::default() };
+        let body = &mut self.bodies[0];
+        body.calls.push(sum);
+        body.inputs.push(now);
+        body.outputs.push(next);
+        self.states.push(State { now, next, first });
+    }
+
     /// What a value is called.
     pub fn name(&self, var: Var) -> &str {
         &self.names[var.index()]

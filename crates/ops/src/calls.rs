@@ -32,6 +32,7 @@ mod pool;
 mod qdq;
 mod qlinear_conv;
 mod quantize;
+mod random;
 mod recurrent;
 mod reduce;
 mod reshape;
@@ -109,6 +110,7 @@ pub const CALLS: &[&[CallInfo]] = &[
     ml::CALLS,
     normalization::CALLS,
     pool::CALLS,
+    random::CALLS,
     recurrent::CALLS,
     reduce::CALLS,
     reshape::CALLS,

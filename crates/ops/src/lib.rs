@@ -60,6 +60,7 @@ mod quantize_affine;
 mod quantize_linear;
 mod quantized_binary;
 mod quantized_conv;
+mod random;
 mod recurrent;
 mod reduce;
 mod rms_normalization;
@@ -141,6 +142,7 @@ pub use quantize_affine::QuantizeAffine;
 pub use quantize_linear::QuantizeLinear;
 pub use quantized_binary::{QuantizedBinary, QuantizedFunction};
 pub use quantized_conv::QuantizedConv;
+pub use random::{Distribution, Random};
 pub use recurrent::{Cell, Recurrent, Squash};
 pub use reduce::Reduce;
 pub use rms_normalization::RmsNormalization;
@@ -233,6 +235,7 @@ pub const OPS: &[OpInfo] = &[
     quantize_linear::INFO,
     quantized_binary::INFO,
     quantized_conv::INFO,
+    random::INFO,
     recurrent::INFO,
     reduce::INFO,
     rms_normalization::INFO,
@@ -398,6 +401,13 @@ mod tests {
                 multipliers: vec![one],
                 zero: 0,
                 limits: [-128, 127],
+            }),
+            Box::new(Random {
+                distribution: Distribution::Uniform,
+                key: [0; 2],
+                dims: vec![1],
+                low: 0.0,
+                width: 1.0,
             }),
             Box::new(Recurrent {
                 cell: Cell::Rnn,

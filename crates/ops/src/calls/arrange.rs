@@ -28,8 +28,10 @@ pub(super) fn arranged_dims(scope: &Scope<'_, '_>) -> Result<Option<Vec<usize>>,
 
 /// Puts operators of integers where those of numbers stand for them, and arranges the weights of
 /// convolutions and of products with matrices, each in the place of the file's.
-/// Those that several calls use stay as they are, as do those for which there is no memory.
+/// Those that several calls use stay as they are, as do those for which there is no memory. Calls that draw
+/// numbers get the number of the run.
 pub fn arrange(model: &mut Model) {
+    model.number_runs(super::random::is_random);
     super::qdq::integers(model);
     let uses = super::qdq::readers(model);
     let places: HashMap<Var, usize> =

@@ -83,7 +83,7 @@ fn integers(scope: &S<'_, '_>, index: usize) -> Result<Vec<i64>, Stop> {
 }
 
 /// One integer.
-fn integer(scope: &S<'_, '_>, index: usize) -> Result<i64, Stop> {
+pub(super) fn integer(scope: &S<'_, '_>, index: usize) -> Result<i64, Stop> {
     let one = || Stop::Refused(format!("operand {index} must be one number"));
     match integers(scope, index)?[..] {
         [only] => Ok(only),
@@ -92,7 +92,7 @@ fn integer(scope: &S<'_, '_>, index: usize) -> Result<i64, Stop> {
 }
 
 /// Sizes that an operand holds.
-fn sizes(scope: &S<'_, '_>, index: usize) -> Result<Vec<usize>, Stop> {
+pub(super) fn sizes(scope: &S<'_, '_>, index: usize) -> Result<Vec<usize>, Stop> {
     let wrong = || Stop::Refused(format!("operand {index} must be sizes"));
     let sizes = integers(scope, index)?.into_iter().map(|size| usize::try_from(size).ok());
     let small = |sizes: &Vec<usize>| sizes.iter().all(|size| *size < 1 << 31);

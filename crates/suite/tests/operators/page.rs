@@ -13,7 +13,8 @@ names all that is missing. `sidestage inspect FILE` says the same of a file, \
 and `sidestage run --plan` what a model's calls become.
 
 All truth is other people's: a case passes when its results are those that the named program \
-computed, as near as its own suite wants. \"3 of 5\" says how many pass, a number alone that all do, an \
+computed, as near as its own suite wants; of operators that draw numbers the distribution is tested \
+(`crates/suite/tests/random.rs`). \"3 of 5\" says how many pass, a number alone that all do, an \
 empty cell that no case has the operator. An operator of which some cases do not pass is there all the \
 same: [the reasons](#what-does-not-pass) are below. A case has often more than one operator, so the \
 columns do not add up.

@@ -161,6 +161,19 @@ export class Engine {
     });
   }
 
+  /** Lets `read` put at most so many bytes of a reading where the engine wants them; returns how many it did. */
+  fill(stream: number, most: number, read: (into: Uint8Array) => number): number {
+    const into = this.#guard(() => {
+      const ptr = this.#exports.window(stream, most) >>> 0;
+      const length = ptr === 0 ? 0 : Math.min(this.#exports.window_len() >>> 0, most);
+      return new Uint8Array(this.#memory.buffer, ptr, length);
+    });
+    if (into.length === 0) return 0;
+    const n = read(into);
+    if (n > 0) this.#guard(() => this.#exports.wrote(stream, n));
+    return n;
+  }
+
   /** A buffer of these bytes, for an input of a run: its number. */
   buffer(bytes: Uint8Array): number {
     return this.#guard(() => {

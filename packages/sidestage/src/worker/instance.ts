@@ -100,6 +100,7 @@ export class Instance {
         completion: tell,
         begins: (effect) => this.#begins(effect),
         bytes: (stream, chunk) => this.#bytes(stream, chunk),
+        fill: (stream, most, read) => this.#fill(stream, most, read),
       },
       this.#cache,
       () => this.#held,
@@ -312,6 +313,23 @@ export class Instance {
       if (took === 0) return;
       at += took;
     }
+  }
+
+  #fill(stream: number, most: number, read: (into: Uint8Array) => number): number {
+    let took = 0;
+    let failure: unknown;
+    this.#enter((engine) => {
+      took = engine.fill(stream, most, (into) => {
+        try {
+          return read(into);
+        } catch (error) {
+          failure = error ?? new Error("the file cannot be read");
+          return 0;
+        }
+      });
+    });
+    if (failure !== undefined) throw failure as Error;
+    return took;
   }
 
   // Every way into the engine: afterwards its effects are carried out and it is given time, `now` or in

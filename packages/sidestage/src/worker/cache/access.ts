@@ -119,7 +119,7 @@ export class CacheAccess {
   }
 
   /** The bytes of a file from `offset` on. */
-  async read(key: string, offset: number): Promise<ReadableStream<Uint8Array>> {
+  async read(key: string, offset: number): ReturnType<CacheBackend["read"]> {
     const hold = this.#hold(key);
     await hold.before;
     // A reading that was given up may still have its file open.

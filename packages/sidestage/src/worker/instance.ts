@@ -16,10 +16,10 @@ import type { ChosenCache } from "./cache/backend.js";
 import { Figures } from "./cache/figures.js";
 import { Engine } from "./engine.js";
 import { infoOf } from "./errors.js";
-import { variantOf } from "./features.js";
+import { threadsWanted, variantOf } from "./features.js";
 import { type Fetch, type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
-import { isTokenizer, type Kind, kindOf, otherKind } from "./kinds.js";
+import { isTokenizer, keyOf, type Kind, kindOf, otherKind } from "./kinds.js";
 import { Pictures } from "./pictures.js";
 import { TextWanted } from "./text.js";
 import type { Turns } from "./turns.js";
@@ -166,6 +166,8 @@ export class Instance {
   async #start(held: HeldFiles | undefined): Promise<void> {
     await this.#take(held);
     const kind = kindOf(this.#source);
+    const key = keyOf(this.#source, this.#load.options);
+    if (key !== null) this.#cache.expect(key);
     await this.#begin({ kind, text: kind === "language" });
   }
 
@@ -187,10 +189,8 @@ export class Instance {
       this.#figures = new Figures(this.#host.cache.backend, machine, source, options);
     }
     const measured = (await this.#figures?.recall()) ?? null;
-    // With all cores' threads it can be measured how many are the fastest.
-    const most = options.threads === "auto" ? cores : options.threads;
     const sure = measured?.sure ? measured.threads : null;
-    const wanted = sure ?? most ?? Math.max(1, cores - 1);
+    const wanted = sure ?? threadsWanted(options.threads);
     const limit = Math.min(options.memoryLimit ?? LARGEST, LARGEST);
     const begin = (threads: number): Promise<Engine> =>
       Engine.start({

@@ -23,6 +23,8 @@ export interface CacheBackend {
   drop(key: string): Promise<void>;
   /** The bytes from `offset` to the end. */
   read(key: string, offset: number): Promise<ReadableStream<Uint8Array> | OpenFile>;
+  /** Opens a file so that others can too, where that is possible. */
+  openShared?(key: string): Promise<OpenFile | undefined>;
   /** All records; `bytes` is what is held of them now. */
   list(): Promise<Kept[]>;
 }

@@ -46,16 +46,20 @@ export class OpfsCache implements CacheBackend {
         handle.close();
       }
     } finally {
-      await folder.removeEntry(name).catch(() => undefined);
+      // Nothing waits for that.
+      folder.removeEntry(name).catch(() => undefined);
     }
     return new OpfsCache(folder);
   }
 
   async lookup(key: string): Promise<CacheEntry | null> {
     const name = await nameOf(key);
+    // Both at once: each is two questions to the browser's process.
+    const size = this.#size(name);
+    size.catch(() => undefined);
     const record = await this.#record(name);
     if (record?.key !== key) return null;
-    return checked(record.entry, await this.#size(name));
+    return checked(record.entry, await size);
   }
 
   async open(key: string): Promise<CacheWriter> {
@@ -85,6 +89,10 @@ export class OpfsCache implements CacheBackend {
   async read(key: string, offset: number): ReturnType<CacheBackend["read"]> {
     const file = await this.#file((await nameOf(key)) + BYTES, false);
     return (await shared(file)) ?? (await file.getFile()).slice(offset).stream();
+  }
+
+  async openShared(key: string): Promise<OpenFile | undefined> {
+    return shared(await this.#file((await nameOf(key)) + BYTES, false));
   }
 
   async list(): Promise<Kept[]> {

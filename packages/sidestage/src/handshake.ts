@@ -1,7 +1,7 @@
 import { SidestageError } from "./errors.js";
 import { patiently } from "./patience.js";
 import { PROTOCOL } from "./protocol.js";
-import { BUILD_ID, type FromWorker, type ToWorker } from "./wire.js";
+import { BUILD_ID, type FromWorker, type NextLoad, type ToWorker } from "./wire.js";
 
 /** A `Worker` or a `MessagePort`. */
 export interface Port {
@@ -19,6 +19,7 @@ export interface Greeting {
   timeout: number;
   signal?: AbortSignal | undefined;
   probe?: boolean | undefined;
+  next?: NextLoad | undefined;
   /** Rejects when the other side fails in another way than silence. */
   failed?: Promise<never> | undefined;
 }
@@ -62,6 +63,7 @@ export async function greet(port: Port, greeting: Greeting): Promise<Welcome> {
       build: BUILD_ID,
       wasmUrl: greeting.wasmUrl ?? null,
       probe: greeting.probe ?? false,
+      ...(greeting.next && { next: greeting.next }),
     };
     port.postMessage(hello);
     const welcome = await (greeting.failed ? Promise.race([answer, greeting.failed]) : answer);

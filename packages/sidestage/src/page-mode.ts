@@ -35,6 +35,7 @@ export async function openPage(
       timeout: options.startTimeout,
       signal: opening.signal,
       probe: opening.probe,
+      next: opening.next,
     });
     port.addEventListener("message", (event) => connection.receive(event.data));
     return {

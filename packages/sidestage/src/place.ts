@@ -3,6 +3,7 @@ import { SidestageError } from "./errors.js";
 import type { CheckedLoad } from "./load-options.js";
 import { openPage } from "./page-mode.js";
 import type { Capabilities } from "./protocol.js";
+import type { NextLoad } from "./wire.js";
 import { openWorker } from "./worker-life.js";
 
 /** Where an engine runs: a worker, or this page. */
@@ -25,6 +26,8 @@ export interface Opening {
   signal?: AbortSignal | undefined;
   /** Look for a WebGPU adapter too. */
   probe?: boolean;
+  /** What is to be loaded there at once. */
+  next?: NextLoad | undefined;
   /** Called once when the place is no more. */
   onClosed?: (error: SidestageError) => void;
 }

@@ -149,19 +149,24 @@ export class Session {
     onProgress: ((progress: Progress) => void) | undefined,
   ): Promise<Live> {
     const { source, held, reloadable } = this.#source;
+    const alone = this.#hung >= HANGS;
+    const options = { ...this.#options.engine, ...(alone && { threads: 1 }) };
     const place = await openPlace(
       this.#options,
-      { signal: ended, onClosed: (error) => this.#lost(place, error) },
+      {
+        signal: ended,
+        next: { source, threads: options.threads },
+        onClosed: (error) => this.#lost(place, error),
+      },
       this.#fallback,
     );
-    const alone = this.#hung >= HANGS;
     let made = (): void => undefined;
     const load = place.connection.request(
       (id) => ({
         type: "load",
         id,
         source,
-        options: { ...this.#options.engine, ...(alone && { threads: 1 }) },
+        options,
         ...(held && { held }),
       }),
       (event) => {

@@ -1,5 +1,12 @@
 import type { PixelImage, PixelPlan } from "./pixels.js";
-import type { Capabilities, Event, Outcome, Request, RunTimings } from "./protocol.js";
+import type {
+  Capabilities,
+  Event,
+  LoadOptions,
+  Outcome,
+  Request,
+  RunTimings,
+} from "./protocol.js";
 
 /**
  * What the page and the worker's JavaScript say to each other beside the engine's protocol, which
@@ -11,6 +18,8 @@ export type ToWorker =
   | (Extract<Request, { type: "hello" }> & {
       /** Look for a WebGPU adapter too; that wakes the GPU's process, so only `capabilities()` asks. */
       probe?: boolean;
+      /** A load that comes next: its modules are compiled while the page and the worker still greet. */
+      next?: NextLoad;
     })
   | (Extract<Request, { type: "load" }> & {
       /** The files of a source of kind `held`; of a folder the worker fills in names and sizes. */
@@ -33,6 +42,11 @@ export type FromWorker =
   /** Of a load: the worker makes its threads now, and is deaf until it says that they are made. */
   | { type: "threads"; id: number; made: boolean }
   | { type: "pong" };
+
+/** What of a load says which modules it needs. */
+export type NextLoad = Pick<Extract<Request, { type: "load" }>, "source"> & {
+  threads: LoadOptions["threads"];
+};
 
 /** Files that are sent along: in order, or a folder. */
 export type HeldFiles = (Blob | Uint8Array)[] | FileSystemDirectoryHandle;

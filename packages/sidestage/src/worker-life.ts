@@ -142,6 +142,7 @@ async function attempt(
         timeout: options.startTimeout,
         signal: opening.signal,
         probe: opening.probe,
+        next: opening.next,
         failed: failed.promise,
       });
       return { worker, welcome, fallbackReason: null, release: () => undefined };

@@ -270,6 +270,38 @@ test("where nothing is kept, nothing is found, and all else passes", async () =>
   assert.equal(a.told.length, 1);
 });
 
+test("what is looked up early waits for the lookup, and goes with any other", async () => {
+  const backend = new FakeBackend();
+  let open = 0;
+  Object.assign(backend, {
+    openShared: () => {
+      open += 1;
+      return Promise.resolve({ size: 4, read: () => 0, close: () => (open -= 1) });
+    },
+  });
+  backend.records.set(KEY, entry({ bytes: 4, complete: true }));
+  backend.files.set(KEY, [1, 2, 3, 4]);
+  const right = tab(backend);
+  right.access.expect(KEY);
+  const whole = await find(right);
+  assert.equal(whole.entry?.complete, true);
+  assert.equal(open, 1);
+  const file = await right.access.read(KEY, 1);
+  assert.ok(!(file instanceof ReadableStream) && file.size === 4);
+  file.close();
+  right.access.release(KEY);
+  await right.access.settled();
+  const wrong = tab(backend);
+  wrong.access.expect(KEY);
+  wrong.access.lookup("url/another", false);
+  await wrong.access.settled();
+  assert.equal(open, 0);
+  // Its lock is free: a file that is not whole needs it alone.
+  backend.records.delete(KEY);
+  const alone = tab(backend);
+  assert.deepEqual(await find(alone), { type: "found", key: KEY, entry: null, busy: false });
+});
+
 test("a load that ends gives its locks back, waiting ones too", async () => {
   const backend = new FakeBackend();
   const [a, b, c] = [tab(backend), tab(backend), tab(backend)];

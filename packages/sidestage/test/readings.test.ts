@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import type { Completion, Effect } from "../src/protocol.js";
 import { CacheAccess } from "../src/worker/cache/access.js";
+import type { CacheBackend, OpenFile } from "../src/worker/cache/backend.js";
 import { Readings } from "../src/worker/fetch.js";
 import { headOf } from "../src/worker/response.js";
 
@@ -28,11 +29,15 @@ afterEach(() => {
 });
 
 /** What a reading told until it ended, and the bytes it brought. */
-async function run(rest: Partial<Fetch>, held: (Blob | Uint8Array)[] = []) {
+async function run(
+  rest: Partial<Fetch>,
+  held: (Blob | Uint8Array)[] = [],
+  backend: CacheBackend | null = null,
+) {
   const told: Completion[] = [];
   const bytes: number[] = [];
   await new Promise<void>((resolve) => {
-    const cache = new CacheAccess(null, () => undefined);
+    const cache = new CacheAccess(backend, () => undefined);
     const readings = new Readings(
       {
         completion(completion) {
@@ -40,6 +45,13 @@ async function run(rest: Partial<Fetch>, held: (Blob | Uint8Array)[] = []) {
           if (completion.type !== "opened") resolve();
         },
         bytes: (_, chunk) => bytes.push(...chunk),
+        // As an engine's window of two bytes.
+        fill: (_, most, read) => {
+          const into = new Uint8Array(Math.min(most, 2));
+          const took = read(into);
+          bytes.push(...into.subarray(0, took));
+          return took;
+        },
       },
       cache,
       () => held,
@@ -132,6 +144,30 @@ test("held files are read by their place in the list", async () => {
   assert.deepEqual(bytes.bytes, [1, 2]);
   const none = await run({ from: { kind: "held", index: 2 } }, held);
   assert.equal(none.told[0]?.type, "failed");
+});
+
+test("a kept file that can be read into place is, and is closed also when that fails", async () => {
+  const kept = Uint8Array.of(1, 2, 3, 4, 5, 6);
+  let closed = 0;
+  const open = (fails: boolean): OpenFile => ({
+    size: kept.length,
+    read(into, at) {
+      if (fails && at > 3) throw new Error("the disk is gone");
+      into.set(kept.subarray(at, at + into.length));
+      return into.length;
+    },
+    close: () => (closed += 1),
+  });
+  const backend = (fails: boolean) =>
+    ({ read: () => Promise.resolve(open(fails)) }) as unknown as CacheBackend;
+  const asked: Partial<Fetch> = { from: { kind: "cache", key: "k" }, offset: 1 };
+  const whole = await run(asked, [], backend(false));
+  assert.deepEqual(whole.bytes, [2, 3, 4, 5, 6]);
+  assert.deepEqual(whole.told.at(-1), { type: "closed", stream: 1 });
+  const half = await run({ ...asked, offset: 0 }, [], backend(true));
+  assert.deepEqual(half.bytes, [1, 2, 3, 4]);
+  assert.equal(half.told.at(-1)?.type, "failed");
+  assert.equal(closed, 2);
 });
 
 test("headers: what they say, as far as they are there", () => {

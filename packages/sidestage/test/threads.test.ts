@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { enterPool, type PoolAnswer, sharedMemory, startPool } from "../src/worker/threads.js";
+import { enterPool, Pool, type PoolAnswer, sharedMemory } from "../src/worker/threads.js";
 
 /** Imports `env.memory`; `pool_enter` traps, `pool_broken` writes 7 to address 0. */
 // prettier-ignore
@@ -57,22 +57,19 @@ async function start(...says: (PoolAnswer | Error)[]) {
   const crashes: string[] = [];
   const engine = { thread_block: () => 64 } as never;
   const making: boolean[] = [];
-  const started = await startPool(
+  const pool = new Pool(
     "",
-    {} as never,
-    {} as never,
-    engine,
     2,
     (message) => crashes.push(message),
     (made) => making.push(made),
-  ).then(
+  );
+  const started = await pool.start({} as never, {} as never, engine).then(
     () => "started",
     (error: { code: string }) => error.code,
   );
   await new Promise((resolve) => setTimeout(resolve, 20));
   Object.assign(globalThis, { Worker: real });
-  assert.equal(making[0], false);
-  assert.ok(making.length > 1 && making.slice(1).every((made) => made));
+  assert.deepEqual(making, [false, true]);
   return { started, crashes };
 }
 

@@ -51,9 +51,15 @@ async function put(backend: CacheBackend, key: string, from: number, to: number,
 
 /** Which bytes from `offset` on are right, and how many there are. */
 async function read(backend: CacheBackend, key: string, offset: number) {
-  const bytes = new Uint8Array(
-    await new Response(await backend.read(key, offset)).arrayBuffer(),
-  );
+  const file = await backend.read(key, offset);
+  let bytes: Uint8Array;
+  if (file instanceof ReadableStream) {
+    bytes = new Uint8Array(await new Response(file).arrayBuffer());
+  } else {
+    bytes = new Uint8Array(file.size - offset);
+    bytes.fill(0, file.read(bytes, offset));
+    file.close();
+  }
   return { count: bytes.length, right: bytes.every((byte, i) => byte === at(offset + i)) };
 }
 

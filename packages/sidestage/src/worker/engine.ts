@@ -5,7 +5,7 @@ import type { EngineExports, TextExports } from "./exports.js";
 import { decodeEffects, encode } from "./messages.js";
 import { type Kind, moduleOf } from "./kinds.js";
 import { NO_TEXT, type TextImports, TextLink } from "./text.js";
-import { sharedMemory, startPool } from "./threads.js";
+import { Pool, sharedMemory } from "./threads.js";
 import { type Modules, outOfMemory, refused } from "./wasm.js";
 
 /** How an engine is started. */
@@ -43,30 +43,40 @@ export class Engine {
   readonly #memory: WebAssembly.Memory;
   readonly #words: Words;
   readonly #panic: () => string | undefined;
-  #pool: Worker[] = [];
+  readonly #pool: Pool | undefined;
 
   private constructor(
     exports: EngineExports,
     memory: WebAssembly.Memory,
     words: Words,
     panic: () => string | undefined,
+    pool: Pool | undefined,
   ) {
     this.#exports = exports;
     this.#memory = memory;
     this.#words = words;
     this.#panic = panic;
+    this.#pool = pool;
   }
 
   /** Fetches, compiles and instantiates the modules and starts the threads. */
   static async start(how: EngineStart): Promise<Engine> {
     const threaded = how.threads > 1;
     const name = moduleOf(how.kind, how.variant);
-    const [module, textModule] = await Promise.all([
+    const modules = Promise.all([
       how.modules.get(name),
       how.text ? how.modules.get("text") : undefined,
     ]);
+    // While making the threads fails nobody waits for them.
+    modules.catch(() => undefined);
+    let pool: Pool | undefined;
     let panic: string | undefined;
     try {
+      if (threaded) {
+        const onCrash = (message: string): void => how.onCrash(crashed(message));
+        pool = new Pool(how.script, how.threads, onCrash, (made) => how.making(made));
+      }
+      const [module, textModule] = await modules;
       const shared = threaded ? sharedMemory(how.limit, how.threads) : undefined;
       let memory = shared as WebAssembly.Memory;
       const words: Words = {
@@ -93,21 +103,12 @@ export class Engine {
       });
       const exports = instance.exports as unknown as EngineExports;
       if (!shared) memory = exports.memory as WebAssembly.Memory;
-      const engine = new Engine(exports, memory, words, () => panic);
+      const engine = new Engine(exports, memory, words, () => panic, pool);
       engine.#guard(() => exports.start(how.threads));
-      if (threaded && shared) {
-        engine.#pool = await startPool(
-          how.script,
-          module,
-          shared,
-          exports,
-          how.threads,
-          (message) => how.onCrash(crashed(message)),
-          (made) => how.making(made),
-        );
-      }
+      if (shared) await pool?.start(module, shared, exports);
       return engine;
     } catch (error) {
+      pool?.end();
       throw error instanceof SidestageError ? error : refused(name, error);
     }
   }
@@ -161,6 +162,19 @@ export class Engine {
     });
   }
 
+  /** Lets `read` put at most so many bytes of a reading where the engine wants them; returns how many it did. */
+  fill(stream: number, most: number, read: (into: Uint8Array) => number): number {
+    const into = this.#guard(() => {
+      const ptr = this.#exports.window(stream, most) >>> 0;
+      const length = ptr === 0 ? 0 : Math.min(this.#exports.window_len() >>> 0, most);
+      return new Uint8Array(this.#memory.buffer, ptr, length);
+    });
+    if (into.length === 0) return 0;
+    const n = read(into);
+    if (n > 0) this.#guard(() => this.#exports.wrote(stream, n));
+    return n;
+  }
+
   /** A buffer of these bytes, for an input of a run: its number. */
   buffer(bytes: Uint8Array): number {
     return this.#guard(() => {
@@ -210,8 +224,7 @@ export class Engine {
 
   /** Ends the threads. The memory goes when nobody holds this any more. */
   close(): void {
-    for (const worker of this.#pool) worker.terminate();
-    this.#pool = [];
+    this.#pool?.end();
   }
 
   #send(bytes: Uint8Array, call: (ptr: number, len: number) => void): void {

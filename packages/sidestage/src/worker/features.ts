@@ -30,6 +30,16 @@ export function threadsRefused(place: "worker" | "page"): string | null {
   return null;
 }
 
+/** How many threads a load starts, if it can have several; `auto` starts all of which the fastest number is sought. */
+export function threadsWanted(threads: number | "auto" | null): number {
+  const cores = coresHere();
+  return threads === "auto" ? cores : (threads ?? Math.max(1, cores - 1));
+}
+
+function coresHere(): number {
+  return globalThis.navigator?.hardwareConcurrency ?? 1;
+}
+
 /** The name of the wasm file. */
 export function variantOf(relaxedSimd: boolean, threads: boolean): string {
   return `${relaxedSimd ? "relaxed" : "simd"}${threads ? "-threads" : ""}`;
@@ -49,7 +59,7 @@ export async function findCapabilities(
     threads: threadsReason === null,
     threadsReason,
     crossOriginIsolated: globalThis.crossOriginIsolated === true,
-    cores: globalThis.navigator?.hardwareConcurrency ?? 1,
+    cores: coresHere(),
     webgpu: probe && (await hasAdapter()),
     canvas: hasCanvas(),
     variant: variantOf(relaxedSimd, threadsReason === null),

@@ -1,5 +1,6 @@
 import type { Completion, Effect } from "../protocol.js";
 import type { CacheAccess } from "./cache/access.js";
+import type { OpenFile } from "./cache/backend.js";
 import type { KeptFile } from "./cache/kept-file.js";
 import { chunks, slices, Stall } from "./chunks.js";
 import { type Head, headOf, localHead } from "./response.js";
@@ -11,6 +12,8 @@ export interface Sink {
   begins?(effect: Fetch): Promise<void>;
   /** Puts a chunk where the engine wants it. */
   bytes(stream: number, chunk: Uint8Array): void;
+  /** Has at most so many bytes put where the engine wants them; 0: it wants no more. */
+  fill(stream: number, most: number, read: (into: Uint8Array) => number): number;
 }
 
 /** The files that the host holds under a load's id. */
@@ -19,6 +22,8 @@ export type Held = readonly (Blob | Uint8Array)[];
 export type Fetch = Extract<Effect, { type: "fetch" }>;
 
 const YIELD_MS = 12;
+/** Bytes that are read at once, at most. */
+const PIECE = 1 << 20;
 
 /** The readings of one model: carries out `fetch` and `cancel`. */
 export class Readings {
@@ -79,8 +84,10 @@ export class Readings {
         );
       case "cache": {
         const { key } = effect.from;
-        const body = chunks(await this.#cache.read(key, effect.offset), signal);
-        return this.#local(effect, { length: this.#cache.length(key), body }, signal);
+        const body = await this.#cache.read(key, effect.offset);
+        const length = this.#cache.length(key);
+        if (!(body instanceof ReadableStream)) return this.#file(effect, length, body, signal);
+        return this.#local(effect, { length, body: chunks(body, signal) }, signal);
       }
     }
   }
@@ -91,6 +98,38 @@ export class Readings {
     const { stream, offset } = effect;
     this.#opened(stream, localHead(length, offset), false);
     await this.#drain(stream, body, signal);
+  }
+
+  // No piece of it lies anywhere else on its way to the engine.
+  async #file(
+    effect: Fetch,
+    length: number | null,
+    file: OpenFile,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { stream, offset } = effect;
+    // At once: who ends it may want to write the file.
+    const close = (): void => file.close();
+    signal.addEventListener("abort", close);
+    try {
+      await this.#sink.begins?.(effect);
+      if (signal.aborted) return;
+      this.#opened(stream, localHead(length, offset), false);
+      let at = offset;
+      let since = performance.now();
+      while (!signal.aborted && at < file.size) {
+        const most = Math.min(PIECE, file.size - at);
+        // What the engine does not want passes.
+        at += this.#sink.fill(stream, most, (into) => file.read(into, at)) || most;
+        if (performance.now() - since > YIELD_MS) {
+          await this.#pause();
+          since = performance.now();
+        }
+      }
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
   }
 
   async #network(effect: Fetch, url: string, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,25 @@
 import { SidestageError } from "../errors.js";
 import { type Capabilities, PROTOCOL } from "../protocol.js";
-import { type AnyOutcome, BUILD_ID, type FromWorker, type ToWorker } from "../wire.js";
+import {
+  type AnyOutcome,
+  BUILD_ID,
+  type FromWorker,
+  type NextLoad,
+  type ToWorker,
+} from "../wire.js";
 import type { ChosenCache } from "./cache/backend.js";
 import { chooseCache } from "./cache/choose.js";
 import { deleteModel, listModels, storageReport } from "./cache/models.js";
 import { infoOf } from "./errors.js";
-import { findCapabilities } from "./features.js";
+import {
+  findCapabilities,
+  threadsRefused,
+  threadsWanted,
+  variantOf,
+  wasmFeatures,
+} from "./features.js";
 import { Instance } from "./instance.js";
+import { kindOf, moduleOf } from "./kinds.js";
 import { Turns } from "./turns.js";
 import type { Modules } from "./wasm.js";
 
@@ -109,9 +122,26 @@ export class Host {
   async #hello(message: Extract<ToWorker, { type: "hello" }>): Promise<void> {
     if (message.wasmUrl !== null)
       this.#modules = this.#options.modules(folder(message.wasmUrl));
+    if (message.next) this.#prepare(message.next);
     this.#found = find(this.#options.place, message.probe ?? false);
     const [{ capabilities }, lock] = await Promise.all([this.#found, this.#options.lock()]);
     this.#post({ type: "welcome", protocol: PROTOCOL, build: BUILD_ID, capabilities, lock });
+  }
+
+  // The modules that a load will ask for are compiled beside all that comes before it. Whether one cannot be
+  // had, the load says.
+  #prepare({ source, threads }: NextLoad): void {
+    const { simd, relaxedSimd } = wasmFeatures();
+    // Of a folder no name is known yet.
+    const named = source.kind === "url" || source.files.length > 0;
+    if (!simd || !named) return;
+    const kind = kindOf(source);
+    const ask = (name: string): void => void this.#modules.get(name).catch(() => undefined);
+    if (kind === "language") ask("text");
+    // What was measured decides.
+    if (threads === "auto") return;
+    const several = threadsRefused(this.#options.place) === null;
+    ask(moduleOf(kind, variantOf(relaxedSimd, several && threadsWanted(threads) > 1)));
   }
 
   async #load(message: Extract<ToWorker, { type: "load" }>): Promise<void> {

@@ -16,10 +16,10 @@ import type { ChosenCache } from "./cache/backend.js";
 import { Figures } from "./cache/figures.js";
 import { Engine } from "./engine.js";
 import { infoOf } from "./errors.js";
-import { variantOf } from "./features.js";
+import { threadsWanted, variantOf } from "./features.js";
 import { type Fetch, type Held, Readings } from "./fetch.js";
 import { filesOf } from "./folder.js";
-import { isTokenizer, type Kind, kindOf, otherKind } from "./kinds.js";
+import { isTokenizer, keyOf, type Kind, kindOf, otherKind } from "./kinds.js";
 import { Pictures } from "./pictures.js";
 import { TextWanted } from "./text.js";
 import type { Turns } from "./turns.js";
@@ -100,6 +100,7 @@ export class Instance {
         completion: tell,
         begins: (effect) => this.#begins(effect),
         bytes: (stream, chunk) => this.#bytes(stream, chunk),
+        fill: (stream, most, read) => this.#fill(stream, most, read),
       },
       this.#cache,
       () => this.#held,
@@ -165,6 +166,8 @@ export class Instance {
   async #start(held: HeldFiles | undefined): Promise<void> {
     await this.#take(held);
     const kind = kindOf(this.#source);
+    const key = keyOf(this.#source, this.#load.options);
+    if (key !== null) this.#cache.expect(key);
     await this.#begin({ kind, text: kind === "language" });
   }
 
@@ -186,10 +189,8 @@ export class Instance {
       this.#figures = new Figures(this.#host.cache.backend, machine, source, options);
     }
     const measured = (await this.#figures?.recall()) ?? null;
-    // With all cores' threads it can be measured how many are the fastest.
-    const most = options.threads === "auto" ? cores : options.threads;
     const sure = measured?.sure ? measured.threads : null;
-    const wanted = sure ?? most ?? Math.max(1, cores - 1);
+    const wanted = sure ?? threadsWanted(options.threads);
     const limit = Math.min(options.memoryLimit ?? LARGEST, LARGEST);
     const begin = (threads: number): Promise<Engine> =>
       Engine.start({
@@ -312,6 +313,23 @@ export class Instance {
       if (took === 0) return;
       at += took;
     }
+  }
+
+  #fill(stream: number, most: number, read: (into: Uint8Array) => number): number {
+    let took = 0;
+    let failure: unknown;
+    this.#enter((engine) => {
+      took = engine.fill(stream, most, (into) => {
+        try {
+          return read(into);
+        } catch (error) {
+          failure = error ?? new Error("the file cannot be read");
+          return 0;
+        }
+      });
+    });
+    if (failure !== undefined) throw failure as Error;
+    return took;
   }
 
   // Every way into the engine: afterwards its effects are carried out and it is given time, `now` or in

@@ -1,4 +1,4 @@
-import type { ErrorInfo, ModelSource, Origin } from "../protocol.js";
+import type { ErrorInfo, LoadOptions, ModelSource, Origin } from "../protocol.js";
 
 /** The kinds of models. Each has an engine module of its own, so that a page downloads what it runs. */
 export type Kind = "language" | "graphs";
@@ -11,6 +11,16 @@ export function kindOf(source: ModelSource): Kind {
   const names =
     source.kind === "held" ? source.files.map(({ name }) => name) : [pathOf(source.url)];
   return names.some((name) => GRAPH.test(name)) ? "graphs" : "language";
+}
+
+/**
+ * The key of the file that the engine will look up first, as `Shelf` in `crates/store` makes it of a URL; `null`:
+ * that is not known. It is a guess, for what is looked up meanwhile.
+ */
+export function keyOf(source: ModelSource, options: LoadOptions): string | null {
+  const looked = options.cache !== "no-store" && options.cache !== "reload";
+  if (source.kind !== "url" || !looked || !/^https?:/.test(source.url)) return null;
+  return `url/${options.cacheKey ?? source.url.split("#")[0]}`;
 }
 
 /** Whether a file is the tokenizer that lies beside a model. */

@@ -45,59 +45,86 @@ export function sharedMemory(limit: number, threads: number): WebAssembly.Memory
   }
 }
 
-/**
- * Starts the threads 1 … `threads - 1` and waits until all are ready. `making` is told before they are
- * made and afterwards: `new Worker` in a worker may wait for the page's thread, in Firefox for ever.
- */
-export async function startPool(
-  script: string,
-  module: WebAssembly.Module,
-  memory: WebAssembly.Memory,
-  engine: EngineExports,
-  threads: number,
-  onCrash: (message: string) => void,
-  making: (made: boolean) => void,
-): Promise<Worker[]> {
-  const workers: Worker[] = [];
-  const needed = Number(engine.__tls_size?.value ?? 0);
-  if (needed > (engine.thread_tls_len?.() ?? 0)) {
-    throw new SidestageError("ENGINE_CRASHED", `a thread's values take ${needed} bytes`);
-  }
-  try {
-    const ready: Promise<void>[] = [];
+/** A worker that becomes a pool thread. */
+interface Thread {
+  worker: Worker;
+  ready: Promise<void>;
+  /** It has been told what to run: from now on it is late some time. */
+  told(): void;
+}
+
+/** The workers of threads 1 … `threads - 1`. */
+export class Pool {
+  readonly #threads: Thread[] = [];
+
+  /**
+   * Makes them: their script comes while the module is still compiled. `making` is told before and
+   * afterwards: `new Worker` in a worker may wait for the page's thread, in Firefox for ever.
+   */
+  constructor(
+    script: string,
+    threads: number,
+    onCrash: (message: string) => void,
+    making: (made: boolean) => void,
+  ) {
     making(false);
-    for (let index = 1; index < threads; index += 1) {
+    try {
+      for (let index = 1; index < threads; index += 1) {
+        const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
+        const thread = made(worker, onCrash);
+        // It may fail before anybody waits for it.
+        thread.ready.catch(() => undefined);
+        this.#threads.push(thread);
+      }
+    } catch (error) {
+      this.end();
+      throw error;
+    } finally {
+      making(true);
+    }
+  }
+
+  /** Makes threads of them and waits until all are ready. */
+  async start(
+    module: WebAssembly.Module,
+    memory: WebAssembly.Memory,
+    engine: EngineExports,
+  ): Promise<void> {
+    const needed = Number(engine.__tls_size?.value ?? 0);
+    if (needed > (engine.thread_tls_len?.() ?? 0)) {
+      throw new SidestageError("ENGINE_CRASHED", `a thread's values take ${needed} bytes`);
+    }
+    for (const [at, thread] of this.#threads.entries()) {
+      const index = at + 1;
       const stack = (engine.thread_block?.() ?? 0) >>> 0;
       if (stack === 0) throw outOfMemory(`no stack for thread ${index}`);
-      const worker = new Worker(trusted(script) as string, { name: `sidestage-${index}` });
-      workers.push(worker);
-      const its = started(worker, onCrash);
-      // The next thread's failure may come before anybody waits for this one.
-      its.catch(() => undefined);
-      ready.push(its);
       const start: PoolStart = { type: "pool", module, memory, index, stack };
-      worker.postMessage(start);
+      thread.worker.postMessage(start);
+      thread.told();
     }
-    making(true);
-    await Promise.all(ready);
-    return workers;
-  } catch (error) {
-    making(true);
-    for (const worker of workers) worker.terminate();
-    throw error;
+    await Promise.all(this.#threads.map(({ ready }) => ready));
+  }
+
+  /** Ends them. */
+  end(): void {
+    for (const { worker } of this.#threads) worker.terminate();
   }
 }
 
 // Until the thread is ready its failure is only that of the start: one thread may do instead.
-function started(worker: Worker, onCrash: (message: string) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
+function made(worker: Worker, onCrash: (message: string) => void): Thread {
+  let told = (): void => undefined;
+  const ready = new Promise<void>((resolve, reject) => {
+    let stop = (): void => undefined;
     let fail = (code: string, message: string): void => {
       stop();
       reject(new SidestageError(code, message));
     };
-    const stop = patiently(START_MS, () =>
-      fail("WORKER_START_TIMEOUT", "a thread did not start in time"),
-    );
+    told = () => {
+      stop = patiently(START_MS, () =>
+        fail("WORKER_START_TIMEOUT", "a thread did not start in time"),
+      );
+    };
     worker.onmessage = (event: MessageEvent<PoolAnswer>) => {
       if (event.data.type === "crashed") return fail("ENGINE_CRASHED", event.data.message);
       stop();
@@ -109,6 +136,7 @@ function started(worker: Worker, onCrash: (message: string) => void): Promise<vo
       fail("WORKER_BLOCKED", event.message || "a thread's script was blocked");
     };
   });
+  return { worker, ready, told };
 }
 
 /** A pool thread's whole life, in its own worker. */

@@ -1,5 +1,5 @@
 import type { CacheEntry, Completion } from "../../protocol.js";
-import type { CacheBackend } from "./backend.js";
+import type { CacheBackend, OpenFile } from "./backend.js";
 import { KeptFile } from "./kept-file.js";
 import { type Release, takeLock } from "./locks.js";
 import { checkRoom, isQuota, roomMessage } from "./room.js";
@@ -16,6 +16,12 @@ interface Hold {
   /** Bytes that are held. */
   bytes: number;
   writer: KeptFile | undefined;
+  /** What was found before it was asked for; `undefined`: it was not looked for. */
+  early: CacheEntry | null | undefined;
+  /** The file, opened before it was to be read. */
+  file: OpenFile | undefined;
+  /** Ends when the time of its use has been written. */
+  used: Promise<void> | undefined;
   /** Writing failed; nothing of this key is kept any more. */
   refused: boolean;
 }
@@ -28,6 +34,8 @@ export class CacheAccess {
   readonly #backend: CacheBackend | null;
   readonly #tell: (completion: Completion) => void;
   readonly #holds = new Map<string, Hold>();
+  /** A file that was looked up before it was asked for. */
+  #expected: string | undefined;
   readonly #closed = new AbortController();
 
   constructor(backend: CacheBackend | null, tell: (completion: Completion) => void) {
@@ -35,16 +43,38 @@ export class CacheAccess {
     this.#tell = tell;
   }
 
+  /** Looks a file up that will be asked for, and opens it if all of it is there. Any other lookup ends that. */
+  expect(key: string): void {
+    this.#expected = key;
+    this.#do(key, async (hold, backend) => {
+      if (!backend) return;
+      try {
+        const entry = await this.#enter(key, hold, backend, false);
+        // Another tab has it: that is met again.
+        if (entry === undefined) return;
+        if (entry?.complete) hold.file = await backend.openShared?.(key);
+        hold.early = entry;
+      } catch {
+        // The lookup finds the same, and says so.
+        await this.#letGo(hold);
+      }
+    });
+  }
+
   /** Answers with `found`. */
   lookup(key: string, wait: boolean): void {
+    if (this.#expected !== undefined && this.#expected !== key) this.release(this.#expected);
+    this.#expected = undefined;
     const answer = (entry: CacheEntry | null, busy: boolean): void =>
       this.#tell({ type: "found", key, entry, busy });
     this.#do(key, async (hold, backend) => {
       if (!backend) return answer(null, false);
       hold.refused = false;
       let found: CacheEntry | null | undefined;
+      const { early } = hold;
+      hold.early = undefined;
       try {
-        found = await this.#enter(key, hold, backend, wait);
+        found = early === undefined ? await this.#enter(key, hold, backend, wait) : early;
       } catch {
         // Nothing can be read of it, so nothing will be written either.
         hold.refused = true;
@@ -93,11 +123,7 @@ export class CacheAccess {
   release(key: string): void {
     this.#do(key, async (hold, backend) => {
       await hold.writer?.stop();
-      const { entry } = hold;
-      if (entry?.complete && hold.lock?.mode === "shared") {
-        // Another reader may write the same now; one of the two times is as good as the other.
-        await backend?.record(key, { ...entry, used: Date.now() }).catch(() => undefined);
-      }
+      if (backend) this.#use(key, hold, backend);
       await this.#end(key, hold);
     });
   }
@@ -119,12 +145,17 @@ export class CacheAccess {
   }
 
   /** The bytes of a file from `offset` on. */
-  async read(key: string, offset: number): Promise<ReadableStream<Uint8Array>> {
+  async read(key: string, offset: number): ReturnType<CacheBackend["read"]> {
     const hold = this.#hold(key);
     await hold.before;
     // A reading that was given up may still have its file open.
     await hold.writer?.done;
     if (!this.#backend) throw new Error("nothing is kept here");
+    // While it is read there is time for that: at the end a load would wait for it.
+    this.#use(key, hold, this.#backend);
+    const { file } = hold;
+    hold.file = undefined;
+    if (file) return file;
     return this.#backend.read(key, offset);
   }
 
@@ -182,6 +213,9 @@ export class CacheAccess {
         entry: null,
         bytes: 0,
         writer: undefined,
+        early: undefined,
+        file: undefined,
+        used: undefined,
         refused: false,
       };
       this.#holds.set(key, hold);
@@ -236,9 +270,21 @@ export class CacheAccess {
     if (hold.open === 1) this.#holds.delete(key);
   }
 
+  // Another reader may write the same now; one of the two times is as good as the other.
+  #use(key: string, hold: Hold, backend: CacheBackend): void {
+    const { entry, lock } = hold;
+    if (!entry?.complete || lock?.mode !== "shared") return;
+    hold.used ??= backend.record(key, { ...entry, used: Date.now() }).catch(() => undefined);
+  }
+
   async #letGo(hold: Hold): Promise<void> {
+    await hold.used;
+    hold.used = undefined;
     const { lock } = hold;
     hold.lock = undefined;
+    hold.early = undefined;
+    hold.file?.close();
+    hold.file = undefined;
     await lock?.release();
   }
 

@@ -22,7 +22,9 @@ export interface CacheBackend {
   /** Throws record, bytes and note away. */
   drop(key: string): Promise<void>;
   /** The bytes from `offset` to the end. */
-  read(key: string, offset: number): Promise<ReadableStream<Uint8Array>>;
+  read(key: string, offset: number): Promise<ReadableStream<Uint8Array> | OpenFile>;
+  /** Opens a file so that others can too, where that is possible. */
+  openShared?(key: string): Promise<OpenFile | undefined>;
   /** All records; `bytes` is what is held of them now. */
   list(): Promise<Kept[]>;
 }
@@ -31,6 +33,15 @@ export interface CacheBackend {
 export interface Kept {
   key: string;
   entry: CacheEntry;
+}
+
+/** A file whose bytes are read into place. */
+export interface OpenFile {
+  /** Its bytes in all. */
+  readonly size: number;
+  /** Puts bytes from `at` on into `into`; says how many. */
+  read(into: Uint8Array, at: number): number;
+  close(): void;
 }
 
 /** A file that grows at its end only, so that it has no holes. */

@@ -30,8 +30,10 @@ pub struct Conv<'a> {
     pub weights: &'a [f32],
     /// What becomes of a sum.
     pub epilogue: Epilogue<'a>,
-    /// `[n, d, h, w, channels]` of the windows.
+    /// `[n, d, h, w, channels]` of the windows, whole or without the first ones.
     pub y: SharedOut<'a, f32>,
+    /// How many are not in `y`.
+    pub before: usize,
 }
 
 impl Conv<'_> {
@@ -47,7 +49,7 @@ impl Conv<'_> {
     }
 }
 
-/// Computes some panels, counted over all groups, of some windows, counted over all images. No two
+/// Computes some panels, counted over all groups, of some windows of `y`, counted over all images. No two
 /// threads may do the same ones at once.
 ///
 /// # Panics
@@ -57,14 +59,15 @@ pub fn conv(args: &Conv<'_>, rows: Range<usize>, panels: Range<usize>) {
     let (per, n) = (channels / args.groups, outputs / args.groups);
     let (k, width) = (args.windows.taps() * per, args.panels());
     let weights: &[[[f32; 4]; 2]] = bytemuck::cast_slice(args.weights);
-    let dense = Dense { a: args.x, apart: k };
+    let plain = args.plain();
+    let dense = Dense { a: if plain { &args.x[args.before * k..] } else { &[] }, apart: k };
     let mut at = panels.start;
     while at < panels.end {
         let group = at / width;
         let part = at - group * width..width.min(panels.end - group * width);
         at += part.len();
         let windows = Gathered { args, first: group * per, per };
-        let source: &dyn Source = if args.plain() { &dense } else { &windows };
+        let source: &dyn Source = if plain { &dense } else { &windows };
         let b = &weights[group * width * k..][..width * k];
         let (place, epilogue) = ((group * n, outputs), args.epilogue);
         let product = Product { source, k, b, n, place, epilogue, c: args.y };
@@ -84,6 +87,7 @@ struct Gathered<'a> {
 unsafe impl Source for Gathered<'_> {
     fn block(&self, rows: Range<usize>, steps: Range<usize>, room: &mut Room) {
         let (windows, channels) = (self.args.windows, self.args.channels.0);
+        let rows = rows.start + self.args.before..rows.end + self.args.before;
         let [_, kernel_height, kernel_width] = windows.kernel;
         // Taps side by side whose channels are all taken lie in one run.
         let joined = windows.dilation[2] == 1 && self.per == channels;

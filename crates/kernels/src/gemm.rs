@@ -277,9 +277,7 @@ impl Product<'_> {
         let rest = part.rows.len() % ROWS;
         let whole = part.rows.start..part.rows.end - rest;
         for panel in panels.clone() {
-            for row in whole.clone().step_by(ROWS) {
-                self.four::<L>(part, row, panel);
-            }
+            self.fours::<L>(part, whole.clone(), panel);
             match rest {
                 3 => self.three::<L>(part, whole.end, panel),
                 2 => self.two::<L>(part, whole.end, panel),
@@ -301,6 +299,54 @@ impl Product<'_> {
     #[inline(never)]
     fn four<L: Lanes>(&self, part: &Part<'_>, row: usize, panel: usize) {
         self.tile::<L, ROWS, 1>(part, row, [panel]);
+    }
+
+    /// Rows four at a time, as many fours as there are. Around a tile of a short sum there is as much to
+    /// ask as it has products: here that is asked once. Convolutions of 16, 24 and 32 channels are 1.7,
+    /// 1.25 and 1.15 times as fast, of 64 to 576 up to 1.1 times.
+    #[inline(never)]
+    fn fours<L: Lanes>(&self, part: &Part<'_>, rows: Range<usize>, panel: usize) {
+        let steps = part.steps.len();
+        let place = self.whole(panel).filter(|_| steps == self.k && !rows.is_empty());
+        let Some(place) = place else {
+            return rows.step_by(ROWS).for_each(|row| self.four::<L>(part, row, panel));
+        };
+        let b = &self.b[panel * self.k..][..steps];
+        let columns = self.epilogue.columns::<L>(place..place + PANEL);
+        let apart = self.place.1;
+        let first = place + rows.start * apart;
+        // SAFETY: these columns of the rows are ours; of what lies between them nothing is touched.
+        let c =
+            unsafe { self.c.part(first..first + (rows.len() - 1) * apart + PANEL) }.as_mut_ptr();
+        for row in (0..rows.len()).step_by(ROWS) {
+            let mut sums = [[L::splat(0.0); 2]; ROWS];
+            let (mut rest, mut at) = (b, rows.start - part.rows.start + row);
+            while let Some(places) = part.room.places.get(at..).and_then(<[_]>::first_chunk::<ROWS>)
+            {
+                let (run, behind) = rest.split_at(part.room.run.min(rest.len()));
+                for (i, b) in run.iter().enumerate() {
+                    let b = b.each_ref().map(L::load);
+                    unrolled!(ROWS, r => {
+                        // SAFETY: as many values lie there as the run has steps, as the source promises.
+                        let a = L::splat(unsafe { *places[r].add(i) });
+                        let [low, high] = sums[r];
+                        sums[r] = [L::madd(b[0], a, low), L::madd(b[1], a, high)];
+                    });
+                }
+                at += part.rows.len();
+                rest = behind;
+            }
+            let places = from_fn(|r| {
+                let at = first + (row + r) * apart;
+                at..at + PANEL
+            });
+            self.epilogue.finish::<L, ROWS>(&mut sums, &columns, &places);
+            unrolled!(ROWS, r => {
+                // SAFETY: these columns of the row are ours, and lie in what was taken.
+                let to: &mut [f32; PANEL] = unsafe { &mut *c.add((row + r) * apart).cast() };
+                store::<L>(sums[r], to);
+            });
+        }
     }
 
     #[inline(never)]

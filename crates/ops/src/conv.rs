@@ -90,6 +90,7 @@ impl Operator for Conv {
             weights: weights.f32s(),
             epilogue: self.finish.epilogue(args),
             y: args.outputs[0].cells(),
+            before: 0,
         };
         let part = |_, rows, panels| sidestage_kernels::conv(&conv, rows, panels);
         self.cut(args).parts(units, part);

@@ -48,6 +48,7 @@ impl Operator for DepthwiseConv {
             windows: &self.windows,
             channels: x.extents.inner(),
             x: x.f32s(),
+            before: 0,
             weights: weights.f32s(),
             epilogue: self.finish.epilogue(args),
             y: args.outputs[0].cells(),

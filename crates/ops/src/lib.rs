@@ -14,6 +14,7 @@ mod col2im;
 mod combine_experts;
 mod concat;
 mod conv;
+mod conv_depthwise;
 mod conv_weights;
 mod cumulative;
 mod deform_im2col;
@@ -99,6 +100,7 @@ pub use col2im::Col2Im;
 pub use combine_experts::CombineExperts;
 pub use concat::Concat;
 pub use conv::Conv;
+pub use conv_depthwise::ConvDepthwise;
 pub use conv_weights::ConvWeights;
 pub use cumulative::Cumulative;
 pub use deform_im2col::DeformIm2Col;
@@ -192,6 +194,7 @@ pub const OPS: &[OpInfo] = &[
     combine_experts::INFO,
     concat::INFO,
     conv::INFO,
+    conv_depthwise::INFO,
     conv_weights::INFO,
     cumulative::INFO,
     deform_im2col::INFO,
@@ -270,6 +273,7 @@ pub const PASSES: &[Pass] = &[
     unary::PASS,
     finish::PASS,
     winograd_conv::PASS,
+    conv_depthwise::PASS,
     matmul_integer::PASS,
     elementwise::PASS,
 ];
@@ -317,6 +321,10 @@ mod tests {
             Box::new(CombineExperts),
             Box::new(Concat { axis: 0 }),
             Box::new(Conv { groups: 1, outputs: 1, windows, finish }),
+            Box::new(ConvDepthwise {
+                conv: Conv { groups: 1, outputs: 1, windows, finish },
+                depthwise: DepthwiseConv { windows, finish },
+            }),
             Box::new(ConvWeights { groups: 1 }),
             Box::new(Cumulative { product: false, exclusive: false, reverse: false }),
             Box::new(DeformIm2Col { groups: 1, windows }),

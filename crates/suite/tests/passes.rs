@@ -38,6 +38,8 @@ fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {
         ("resnet of 64", nets::resnet(64, false), vec![picture(64)]),
         ("resnet with norms", nets::resnet(32, true), vec![picture(32)]),
         ("mobilenet", nets::mobilenet(32, false), vec![picture(32)]),
+        // Large enough for results that are there line by line.
+        ("mobilenet of 112", nets::mobilenet(112, false), vec![picture(112)]),
         ("mobilenet with norms", nets::mobilenet(32, true), vec![picture(32)]),
         ("landmarks", nets::landmarks(32), vec![picture(32)]),
         ("encoder of opset 11", nets::encoder(11, 2, rows), text()),
@@ -99,6 +101,19 @@ fn convolutions_of_three_by_three_need_fewer_products() {
     let fewer: Vec<_> = nodes.filter(|node| node.op == "WinogradConv").collect();
     assert!(fewer.len() >= 3, "{fewer:?}");
     assert!(fewer.iter().all(|node| node.passes.contains(&"winograd")), "{fewer:?}");
+}
+
+#[test]
+fn large_results_between_are_there_line_by_line() {
+    let runner =
+        Runner::new(Arc::new(nets::mobilenet(112, false)), sidestage_ops::lowering, 1 << 30);
+    let mut runner = runner.with_passes(sidestage_ops::PASSES);
+    runner.plan_declared().expect("a model of fixed shapes");
+    let nodes = runner.explain().segments.into_iter().flat_map(|segment| segment.nodes);
+    let some: Vec<_> = nodes.filter(|node| node.op == "ConvDepthwise").collect();
+    // 56 × 56 with 96 channels are 1.2 MB; all others are less.
+    assert_eq!(some.len(), 1, "{some:?}");
+    assert!(some[0].passes.contains(&"lines"), "{some:?}");
 }
 
 #[test]

@@ -160,6 +160,7 @@ fn windows_of_all_kinds_are_as_defined() {
                 weights: &weights_packed,
                 epilogue,
                 y: SharedOut::new(y),
+                before: 0,
             };
             parts.iter().for_each(|(rows, panels)| conv(&args, rows.clone(), panels.clone()));
         };
@@ -204,6 +205,7 @@ fn channels_by_themselves_are_as_defined() {
             windows: &windows,
             channels,
             x: &x,
+            before: 0,
             weights: &weights,
             epilogue,
             y: SharedOut::new(&mut y),

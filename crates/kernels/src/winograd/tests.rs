@@ -105,7 +105,16 @@ fn what_is_no_finite_number_reaches_the_results_that_it_belongs_to() {
         let of = Winograd { windows: &windows, channels, x: &x, weights: &turned, epilogue, y };
         winograd(&of, 0..9, 0..1);
         let (groups, y) = (1, SharedOut::new(&mut theirs));
-        let of = Conv { windows: &windows, groups, channels, x: &x, weights: &packed, epilogue, y };
+        let of = Conv {
+            windows: &windows,
+            groups,
+            channels,
+            x: &x,
+            weights: &packed,
+            epilogue,
+            y,
+            before: 0,
+        };
         conv(&of, 0..36, 0..1);
         for (i, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
             let same = ours == theirs || ours.is_nan() && theirs.is_nan();

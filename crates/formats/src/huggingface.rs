@@ -31,6 +31,12 @@ pub fn model_type(config: &[u8]) -> Option<String> {
     Config::read(config).ok()?.get("model_type")?.as_str().map(str::to_owned)
 }
 
+/// Whether a `config.json` is that of an encoder.
+pub fn is_encoder(config: &[u8]) -> bool {
+    let of = |config| Architecture::of(&config).ok();
+    Config::read(config).ok().and_then(of).is_some_and(Architecture::is_encoder)
+}
+
 /// The tokens that a text may have by a `config.json`.
 pub fn context_length(config: &[u8]) -> Option<u64> {
     let config = Config::read(config).ok()?;

@@ -214,7 +214,7 @@ impl Depthwise<'_> {
         for (w, sum) in sums.iter_mut().enumerate() {
             let at = place + w.min(last) * self.channels + channel;
             let mut both = [[*sum, L::splat(0.0)]];
-            columns.finish::<L, 1>(&mut both, &of, &[at..at + CHANNELS]);
+            columns.finish::<L, 1>(&mut both, &of, &from_fn(|_| at..at + CHANNELS));
             *sum = both[0][0];
         }
     }

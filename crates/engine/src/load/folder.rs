@@ -4,7 +4,9 @@ use super::whole::{Ended, Whole};
 use crate::kinds::Language;
 use crate::protocol::ErrorInfo;
 use crate::text::{Text, TextInfo};
-use sidestage_formats::huggingface::{Folder, GenerationDefaults, context_length, model_type};
+use sidestage_formats::huggingface::{
+    Folder, GenerationDefaults, context_length, is_encoder, model_type,
+};
 use sidestage_lm::Pooling;
 use sidestage_store::{Expect, Orders, Reading, Shelf, StoreError, Wanted};
 use sidestage_text::Files;
@@ -181,12 +183,6 @@ impl SmallFiles {
         words.pooling = self.get(POOLING).and_then(pooling);
         words
     }
-}
-
-fn is_encoder(config: &[u8]) -> bool {
-    let kind = model_type(config);
-    let kind = kind.as_deref().unwrap_or_default();
-    ["bert", "camembert", "distilbert", "roberta", "xlm-roberta"].contains(&kind)
 }
 
 /// What sentence-transformers says of a model; `None`: nothing, or something that is not known.

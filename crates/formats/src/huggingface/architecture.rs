@@ -300,6 +300,11 @@ const ARCHITECTURES: &[Architecture] = &[
 ];
 
 impl Architecture {
+    /// Whether it makes vectors of texts.
+    pub(super) fn is_encoder(&self) -> bool {
+        self.gguf == ENCODER.gguf
+    }
+
     /// The row of a configuration.
     pub(super) fn of(config: &Config) -> Result<&'static Self, FolderError> {
         let Some(Value::String(class)) = config.list("architectures")?.and_then(<[_]>::first)

@@ -1,10 +1,13 @@
 //! From the tables to a [`Model`].
 
+mod states;
+
 use super::flatbuffer::{Table, Tables};
 use super::tensor::{self, Info, spend};
 use super::{TfliteError, flexbuffer, schema};
-use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Quantization, State, Var};
-use sidestage_tensor::{DType, Tensor};
+use sidestage_ir::{Attribute, Body, BodyId, Call, Model, Port, PortDim, Quantization, Var};
+use sidestage_tensor::DType;
+use states::{Kept, LAYERS};
 use std::collections::{HashMap, HashSet};
 
 /// Most subgraphs in subgraphs, and calls in all: a file of a few lines could ask for 2^n.
@@ -110,33 +113,6 @@ struct Builder<'a> {
     states: Vec<Kept<'a>>,
 }
 
-/// A state, while its last value is not known yet.
-struct Kept<'a> {
-    now: Var,
-    first: Tensor,
-    of: Keeper<'a>,
-}
-
-/// What holds a state.
-#[derive(Clone, Copy)]
-enum Keeper<'a> {
-    /// The tensor with this number.
-    Tensor(usize),
-    /// The variable with this name.
-    Variable(&'a str),
-}
-
-/// Layers that change operands which are kept from run to run.
-const LAYERS: &[&str] = &[
-    "BIDIRECTIONAL_SEQUENCE_LSTM",
-    "BIDIRECTIONAL_SEQUENCE_RNN",
-    "LSTM",
-    "RNN",
-    "SVDF",
-    "UNIDIRECTIONAL_SEQUENCE_LSTM",
-    "UNIDIRECTIONAL_SEQUENCE_RNN",
-];
-
 /// A subgraph where it is run: each run of one has its own values.
 struct Instance {
     graph: usize,
@@ -211,40 +187,9 @@ impl<'a> Builder<'a> {
             instance.body.outputs.push(var);
         }
         self.model.outputs = ports;
-        for Kept { now, first, of } in std::mem::take(&mut self.states) {
-            let next = match of {
-                Keeper::Tensor(tensor) => instance.vars.get(&tensor),
-                Keeper::Variable(name) => self.variables.get(name),
-            };
-            let next = next.copied().unwrap_or(now);
-            instance.body.inputs.push(now);
-            instance.body.outputs.push(next);
-            self.model.states.push(State { now, next, first });
-        }
+        self.keep(&mut instance);
         self.model.bodies[0] = instance.body;
         Ok(())
-    }
-
-    /// The names of the variables that a subgraph assigns to.
-    fn assigned(&self, graph: usize) -> Result<HashSet<&'a str>, TfliteError> {
-        let (mut names, mut assigned) = (HashMap::new(), HashSet::new());
-        let graph = self.graphs.get(graph).ok_or_else(|| index(graph))?;
-        for operator in graph.operators.iter() {
-            let operator = operator?;
-            let code = self.codes.get(operator.index(0)?).ok_or_else(|| index(0))?;
-            match code.name {
-                "VAR_HANDLE" => {
-                    let name = operator.table(4)?.ok_or(TfliteError::Cut)?.text(1)?;
-                    names.extend(operator.ints(2)?.map(|tensor| (tensor, name)));
-                }
-                "ASSIGN_VARIABLE" => {
-                    let name = operator.ints(1)?.next().and_then(|handle| names.get(&handle));
-                    assigned.extend(name);
-                }
-                _ => {}
-            }
-        }
-        Ok(assigned)
     }
 
     /// Whether what is read is done once in each run.
@@ -341,20 +286,12 @@ impl<'a> Builder<'a> {
         if let Some(var) = instance.vars.get(&tensor) {
             return Ok(*var);
         }
-        let outermost = self.is_outermost() && LAYERS.contains(&op);
+        if let Some(now) = self.state(instance, tensor, op)? {
+            return Ok(now);
+        }
         let Self { file, buffers, budget, model, .. } = self;
         let graph = &mut self.graphs[instance.graph];
         let info = graph.tensors.get(tensor).ok_or_else(|| index(tensor))?;
-        if outermost
-            && info.variable
-            && let Some(first) = info.content(file, buffers, budget)?
-        {
-            spend(budget, info.name.len() + 64)?;
-            let now = model.var(info.name);
-            self.states.push(Kept { now, first, of: Keeper::Tensor(tensor) });
-            instance.vars.insert(tensor, now);
-            return Ok(now);
-        }
         let found = match graph.constants.get(&tensor) {
             Some(found) => *found,
             None => {
@@ -527,52 +464,6 @@ impl<'a> Builder<'a> {
         call.attributes.push(("body".into(), Attribute::Body(body)));
         call.inputs.splice(0..0, [None, Some(first)]);
         Ok(())
-    }
-
-    /// A variable is the value that it has been given last. In a branch or loop that is not known.
-    fn variable(
-        &mut self,
-        assigns: bool,
-        call: &Call,
-        outputs: impl Iterator<Item = i32>,
-        to: &mut Instance,
-    ) -> Result<(), TfliteError> {
-        let op = if assigns { "ASSIGN_VARIABLE" } else { "READ_VARIABLE" };
-        let handle = call.inputs.first().copied().flatten();
-        let name = handle.and_then(|handle| self.handles.get(&handle)).copied();
-        let name = name.ok_or(TfliteError::Subgraph { op })?;
-        if assigns {
-            let value = call.inputs.get(1).copied().flatten();
-            let value = value.filter(|_| self.inner == 0).ok_or(TfliteError::Subgraph { op })?;
-            self.variables.insert(name, value);
-            if self.is_outermost() {
-                // What is read from here on is of this run.
-                self.assigned.remove(name);
-            }
-            return Ok(());
-        }
-        for number in outputs {
-            let (tensor, _) = self.tensor(to.graph, number)?;
-            let undefined = || TfliteError::Undefined { name: name.into(), op: op.into() };
-            let mut value = *self.variables.get(name).ok_or_else(undefined)?;
-            if self.is_outermost() && self.assigned.contains(name) {
-                value = self.begun(name, value)?;
-            }
-            to.vars.insert(tensor, value);
-        }
-        Ok(())
-    }
-
-    /// The value of a variable that is assigned to, where it is read: what the last run has left, if it
-    /// has been given nothing but what is known.
-    fn begun(&mut self, name: &'a str, value: Var) -> Result<Var, TfliteError> {
-        let first = self.model.constants.iter().find(|(var, _)| *var == value);
-        let Some((_, first)) = first else { return Ok(value) };
-        let first = first.clone();
-        let now = self.var(name)?;
-        self.states.push(Kept { now, first, of: Keeper::Variable(name) });
-        self.variables.insert(name, now);
-        Ok(now)
     }
 
     /// The options of an operator that is not in the schema, as far as they are numbers.

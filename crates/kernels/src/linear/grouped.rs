@@ -115,15 +115,17 @@ impl<D: Dots, G: Group, const C: usize> Task for Row<'_, D, G, C> {
             // A place that the compiler cannot follow from block to block, or below pointers from part to
             // part: it would count addresses up one by one, where loads have room for a constant. In wasm
             // each goes through memory. With one place in the stead of five pointers Q4_0 is 1.06 times as
-            // fast; the same by parts made Q4_K and Q5_K slower, 0.98 and 0.95.
-            let block = if G::PARTS == 1 { black_box(block) } else { block };
+            // fast; the same by parts made Q4_K and Q5_K slower, 0.98 and 0.95. Not measured, and so left
+            // as it was: sets that widen activations.
+            let one = G::PARTS == 1 && !D::WIDENS_ACTIVATIONS;
+            let block = if one { black_box(block) } else { block };
             unrolled!(C, c => scales[c] = w[c][block].head().scales::<D::L>());
             for part in 0..G::PARTS {
                 let at = block * G::PARTS + part;
                 let mut a = x.tile::<1>(at);
                 let mut wide = if D::WIDENS_ACTIVATIONS { Some(&wide[at]) } else { None };
                 let mut parts: [&G::Part; C] = from_fn(|c| w[c][block].part(part));
-                if G::PARTS > 1 {
+                if !one {
                     a = black_box(a);
                     wide = wide.map(black_box);
                     parts = parts.map(black_box);

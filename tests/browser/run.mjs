@@ -65,6 +65,7 @@ await build({
     record: join(root, "page/record.ts"),
     storage: join(root, "worker/storage.ts"),
     opfs: join(root, "worker/opfs.ts"),
+    program: join(root, "worker/program.ts"),
   },
   outdir: out,
   target: "es2022",

@@ -87,7 +87,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   if (path.startsWith("hostile/"))
     return hostile(path.slice("hostile/".length), request, response);
   if (path === "page.html") return send(response, ".html", PAGE);
-  if (["record.js", "page.js", "storage.js", "opfs.js"].includes(path))
+  if (["record.js", "page.js", "storage.js", "opfs.js", "program.js"].includes(path))
     return send(response, ".js", readFileSync(join(here, path), "utf8"));
   const file = fileOf(path);
   if (!file) return void response.writeHead(404).end();

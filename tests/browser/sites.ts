@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { guidesSite, programs } from "./guides.js";
+import { suiteFiles } from "./suites.js";
 
 /** How the pages under one path are served. */
 export interface Site {
@@ -127,6 +128,7 @@ export const sites: Record<string, Site> = {
   isolated: { headers: isolated },
   bare: { headers: {}, files: { "pixel.png": pixel } },
   "no-canvas": { headers: strict, edit: { [WORKER]: (text) => NO_CANVAS + text } },
+  suites: { headers: strict, files: suiteFiles(repository, process.env.SIDESTAGE_TESTDATA) },
   guides: guidesSite(
     GUIDES,
     {

@@ -17,6 +17,7 @@ mod project;
 mod protocol;
 mod rooms;
 mod setup;
+mod suites;
 mod tally;
 mod test;
 mod wasm;

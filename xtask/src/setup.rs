@@ -20,10 +20,7 @@ pub(crate) fn rust(project: &Project) -> Result<(), Failure> {
             "rustup update stable",
         ));
     }
-    let targets = rustup(project, &["target", "list", "--installed"])?;
-    if !targets.lines().any(|t| t == "wasm32-unknown-unknown") {
-        install(project, &["target", "add", "wasm32-unknown-unknown"])?;
-    }
+    target(project, "wasm32-unknown-unknown")?;
     let components = rustup(project, &["component", "list", "--installed"])?;
     for name in ["rust-src", "rustfmt", "clippy"] {
         // Lines read `clippy-x86_64-unknown-linux-gnu`; rust-src has no suffix.
@@ -35,6 +32,15 @@ pub(crate) fn rust(project: &Project) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A target of Rust.
+pub(crate) fn target(project: &Project, name: &str) -> Result<(), Failure> {
+    let targets = rustup(project, &["target", "list", "--installed"])?;
+    if targets.lines().any(|target| target == name) {
+        return Ok(());
+    }
+    install(project, &["target", "add", name])
 }
 
 /// Node and npm.

@@ -4,7 +4,7 @@ use crate::command::{announce, counted, program};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::tally::Tally;
-use crate::{assemble, browser, check, demo, fuzz, node, setup};
+use crate::{assemble, browser, check, demo, fuzz, node, setup, suites};
 
 pub(crate) fn run(project: &Project, args: &[String]) -> Result<(), Failure> {
     let mut quick = false;
@@ -76,6 +76,7 @@ fn whole(project: &Project, tally: &mut Tally) {
         if let Some(mut command) = node::script(project, "tests/browser", "test") {
             command.env("CHROMIUM", chromium).env("SIDESTAGE_BINARY", project.binary());
             command.envs(browser::others(project)?);
+            command.env("SIDESTAGE_SUITES", suites::build(project)?);
             if let Some(data) = project.test_data()? {
                 command.env("SIDESTAGE_TESTDATA", data);
             }

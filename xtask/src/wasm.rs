@@ -31,23 +31,16 @@ const ENGINES: [Module; 2] = [
 const TEXT: Module = Module { package: "sidestage-web-text", feature: None, name: "sidestage" };
 const BENCH: Module = Module { package: "bench-kernels", feature: None, name: "bench-kernels" };
 
+/// The features of a browser with relaxed SIMD.
+pub(crate) const RELAXED: &str = "+simd128,+relaxed-simd";
+
 /// wasm has no dispatch at run time: a module with an unknown feature fails to compile, so every set
 /// of features is a file of its own.
 const VARIANTS: [Variant; 4] = [
     Variant { name: "simd", features: "+simd128", threads: false, profile: "engine" },
-    Variant {
-        name: "relaxed",
-        features: "+simd128,+relaxed-simd",
-        threads: false,
-        profile: "engine",
-    },
+    Variant { name: "relaxed", features: RELAXED, threads: false, profile: "engine" },
     Variant { name: "simd-threads", features: "+simd128", threads: true, profile: "engine" },
-    Variant {
-        name: "relaxed-threads",
-        features: "+simd128,+relaxed-simd",
-        threads: true,
-        profile: "engine",
-    },
+    Variant { name: "relaxed-threads", features: RELAXED, threads: true, profile: "engine" },
 ];
 
 /// Shared memory comes from the host; it starts threads by hand and so needs the stack pointer and

@@ -233,8 +233,8 @@ impl Load {
         self.done[0] = loaded;
         self.stage = match resolved.kind {
             Kind::Folder => {
-                Language::taken()?;
-                let files = SmallFiles::start(resolved.shelf.clone(), hands.orders)?;
+                let language = Language::taken()?;
+                let files = SmallFiles::start(language, resolved.shelf.clone(), hands.orders)?;
                 Stage::Folder(Box::new(files), None)
             }
             Kind::Gguf | Kind::Graph | Kind::Other => {

@@ -3,7 +3,7 @@
 use crate::{OpInfo, rules};
 use sidestage_ir::{Args, Operator, ValueType, Work};
 use sidestage_tensor::DType;
-use std::f32::consts::TAU;
+use std::f64::consts::TAU;
 use std::ops::Range;
 
 pub(crate) const INFO: OpInfo = OpInfo { name: "Random", summary: "numbers drawn at random" };
@@ -77,7 +77,7 @@ impl Random {
         let bits = philox(counter, self.key);
         match self.distribution {
             Distribution::Uniform => bits.map(below_one),
-            Distribution::Gumbel => bits.map(|bits| -(-above_zero(bits).ln()).ln()),
+            Distribution::Gumbel => bits.map(|bits| -(-above_zero(bits).ln()).ln() as f32),
             Distribution::Normal => normal(bits),
             Distribution::TruncatedNormal => {
                 let mut drawn = normal(bits);
@@ -99,16 +99,16 @@ fn below_one(bits: u32) -> f32 {
 }
 
 /// Between 0 and 1, without both.
-fn above_zero(bits: u32) -> f32 {
-    ((bits >> 9) as f32 + 0.5) / (1 << 23) as f32
+fn above_zero(bits: u32) -> f64 {
+    (f64::from(bits) + 0.5) / 2.0_f64.powi(32)
 }
 
-/// By Box and Muller.
+/// By Box and Muller, in double precision, whose functions are there anyway.
 fn normal([a, b, c, d]: [u32; 4]) -> [f32; 4] {
     let pair = |radius: u32, turn: u32| {
         let radius = (-2.0 * above_zero(radius).ln()).sqrt();
-        let (sin, cos) = (TAU * below_one(turn)).sin_cos();
-        [radius * cos, radius * sin]
+        let (sin, cos) = (TAU * above_zero(turn)).sin_cos();
+        [(radius * cos) as f32, (radius * sin) as f32]
     };
     let ([a, b], [c, d]) = (pair(a, b), pair(c, d));
     [a, b, c, d]

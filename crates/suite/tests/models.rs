@@ -61,7 +61,7 @@ fn pictures_are_judged_as_by_onnxruntime() {
     for name in ["mnist-12", "ultraface-RFB-320"] {
         let truth = npz::read(&data.join(format!("onnx/{name}.ref.npz")));
         let [mut plain, mut rewritten] = runners(&data.join(format!("onnx/{name}.onnx")));
-        let pools = [Pool::inline(), Pool::native(2)];
+        let pools = [Pool::inline(), sidestage_suite::pool()];
         for (runner, pool) in [(&mut plain, &pools[0]), (&mut rewritten, &pools[1])] {
             let given: Vec<(&str, Tensor)> = truth
                 .iter()

@@ -1,6 +1,5 @@
 //! TensorFlow.js models. What does not pass stands in `tfjs.txt`, with a reason a line.
 
-use sidestage_pool::Pool;
 use sidestage_suite::tfjs::Case;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +14,7 @@ fn list(kind: &str) -> BTreeMap<&'static str, &'static str> {
 
 fn run(kind: &str, cases: impl Iterator<Item = Case>, tolerance: f64) {
     let mut list = list(kind);
-    let (pool, mut failed, mut passed) = (Pool::native(2), Vec::new(), 0);
+    let (pool, mut failed, mut passed) = (sidestage_suite::pool(), Vec::new(), 0);
     for case in cases {
         let result = catch_unwind(AssertUnwindSafe(|| case.run(&pool, tolerance)));
         let result = result.unwrap_or_else(|_| Err("PANIC".into()));

@@ -103,7 +103,7 @@ fn judged(results: BTreeMap<String, Result<(), String>>) {
 #[test]
 fn models_and_operators_have_litert_outputs() {
     let Some(data) = data() else { return };
-    let pool = Pool::native(2);
+    let pool = sidestage_suite::pool();
     let mut results = BTreeMap::new();
     let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
     let models = |folder: &Path| -> Vec<PathBuf> {

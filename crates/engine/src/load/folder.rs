@@ -35,6 +35,8 @@ const USUAL: [&str; 8] = [
 /// Reads the small files one after the other.
 pub(super) struct SmallFiles {
     shelf: Shelf,
+    /// What is beside a graph model has none.
+    language: Option<Language>,
     /// The file that comes first: without it there is nothing to read.
     first: &'static str,
     /// Whether it is known which files there are.
@@ -59,10 +61,14 @@ pub(super) struct ReadFolder {
 }
 
 impl SmallFiles {
-    pub(super) fn start(shelf: Shelf, orders: &mut Orders) -> Result<Self, ErrorInfo> {
+    pub(super) fn start(
+        language: Language,
+        shelf: Shelf,
+        orders: &mut Orders,
+    ) -> Result<Self, ErrorInfo> {
         let wants = |name: &str| [INDEX, POOLING].contains(&name) || Files::wants(name);
         match Self::begin(&shelf, "", CONFIG, wants, orders) {
-            Some(files) => Ok(files),
+            Some(files) => Ok(Self { language: Some(language), ..files }),
             None => Err(shelf.need(CONFIG, Expect::Anything).err().map_or_else(
                 || StoreError::Incomplete { missing: CONFIG.into() }.into(),
                 ErrorInfo::from,
@@ -108,7 +114,8 @@ impl SmallFiles {
         let (name, wanted) = left.pop_front()?;
         let whole = Whole::start(wanted, orders);
         let (shelf, listed) = (shelf.clone(), is_listed);
-        Some(Self { shelf, first, listed, left, name, whole, over: Vec::new(), got: Vec::new() })
+        let (language, over, got) = (None, Vec::new(), Vec::new());
+        Some(Self { language, shelf, first, listed, left, name, whole, over, got })
     }
 
     /// Goes on with the next file when one has ended. Whether all are read; `Err(None)`: a file changed.
@@ -133,7 +140,7 @@ impl SmallFiles {
                 Err(error) => return Err(Some(error.into())),
             }
             // Decoders make no vectors of texts: it is not asked whether there is such a file.
-            if self.first == CONFIG && !self.get(CONFIG).is_some_and(is_encoder) {
+            if self.language.is_some() && !self.get(CONFIG).is_some_and(is_encoder) {
                 self.left.retain(|(name, _)| name != POOLING);
             }
             let Some((name, wanted)) = self.left.pop_front() else { return Ok(true) };

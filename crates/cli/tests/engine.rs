@@ -390,6 +390,11 @@ fn inspect_shows_a_graph_model() {
     assert_eq!(scale, 0.024_480_116);
     assert_eq!(found["ops"]["TFLITE::FULLY_CONNECTED"], 3);
     assert_eq!(found["unsupported"], Value::Array(Vec::new()));
+    // A folder of TensorFlow.js is its `model.json`.
+    let folder = data.join("tfjs/human-emotion");
+    let inspect =
+        |path: &Path| json(&run(&["inspect", &path.display().to_string(), "--json"], b""));
+    assert_eq!(inspect(&folder), inspect(&folder.join("model.json")));
     let text = run(&["inspect", &path], b"");
     assert!(text.stdout.contains(", scale 0.024480116, zero point -128\n"), "{}", text.stdout);
 }

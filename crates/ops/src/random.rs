@@ -53,6 +53,8 @@ impl Operator for Random {
     }
 
     fn work(&self, args: &Args<'_>) -> Work {
+        // Four numbers are ten rounds of products of 64 bits, and with a normal distribution logarithms,
+        // sines and cosines: some hundreds of multiply-adds.
         let units = args.outputs[0].extents.elements().div_ceil(4);
         Work { units, grain: 64, cost: 200 }
     }

@@ -1,6 +1,6 @@
 //! Quantised models of ONNX, as ONNX Runtime's quantiser writes them, against their definition.
 
-use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_cpu::Runner;
 use sidestage_ir::{Attribute, Model, Pass, PortDim, Var};
 use sidestage_pool::Pool;
 use sidestage_suite::nets::{Net, floats, random};
@@ -10,13 +10,7 @@ use std::sync::Arc;
 fn run(model: &Model, passes: &[Pass], input: &Tensor) -> Tensor {
     let runner = Runner::new(Arc::new(model.clone()), sidestage_ops::lowering, 1 << 30);
     let mut runner = runner.with_passes(passes);
-    runner.begin([input.clone()]).expect("a model that runs");
-    let pool = Pool::inline();
-    while runner.resume(&pool, &mut || false).expect("a model that runs") != Progress::Done {}
-    match runner.finish().into_iter().next() {
-        Some(Value::Tensor(tensor)) => tensor,
-        other => panic!("{other:?} is no tensor"),
-    }
+    sidestage_suite::outputs(&mut runner, [input.clone()], &Pool::inline()).swap_remove(0)
 }
 
 fn bytes(dtype: DType, dims: &[usize], values: &[i32]) -> Tensor {

@@ -1,7 +1,7 @@
 //! Real models, against what others computed with them.
 
 use serde_json::Value as Json;
-use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_cpu::Runner;
 use sidestage_formats::onnx as format;
 use sidestage_ir::PortDim;
 use sidestage_pool::Pool;
@@ -36,13 +36,7 @@ fn run(runner: &mut Runner, pool: &Pool, inputs: &[(&str, Tensor)]) -> Vec<Tenso
         let given = inputs.iter().find(|(known, _)| *known == name);
         given.unwrap_or_else(|| panic!("{name} is not given")).1.clone()
     });
-    runner.begin(given).expect("a model that runs");
-    while runner.resume(pool, &mut || false).expect("a model that runs") != Progress::Done {}
-    let tensor = |value| match value {
-        Value::Tensor(tensor) => tensor,
-        other => panic!("{other:?} is no tensor"),
-    };
-    runner.finish().into_iter().map(tensor).collect()
+    sidestage_suite::outputs(runner, given, pool)
 }
 
 fn floats(dims: &[usize], values: &[f32]) -> Tensor {

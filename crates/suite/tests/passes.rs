@@ -1,6 +1,6 @@
 //! Models of real shapes, as exporters write them, give the same with passes and without.
 
-use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_cpu::Runner;
 use sidestage_ir::{Call, Model, Pass};
 use sidestage_pool::Pool;
 use sidestage_suite::nets::{self, floats, integers, random};
@@ -14,14 +14,7 @@ fn run(model: &Arc<Model>, passes: &[Pass], inputs: &[Tensor]) -> Vec<Tensor> {
 }
 
 fn outputs(runner: &mut Runner, inputs: &[Tensor]) -> Vec<Tensor> {
-    runner.begin(inputs.iter().cloned()).expect("a model that runs");
-    let pool = Pool::inline();
-    while runner.resume(&pool, &mut || false).expect("a model that runs") != Progress::Done {}
-    let tensor = |value| match value {
-        Value::Tensor(tensor) => tensor,
-        other => panic!("{other:?} is no tensor"),
-    };
-    runner.finish().into_iter().map(tensor).collect()
+    sidestage_suite::outputs(runner, inputs.iter().cloned(), &Pool::inline())
 }
 
 fn models() -> Vec<(&'static str, Model, Vec<Tensor>)> {

@@ -1,7 +1,7 @@
 //! Numbers at random: that they are of the distribution, others in each call and each run, and the same
 //! again where a run begins anew.
 
-use sidestage_cpu::{Progress, Runner, Value};
+use sidestage_cpu::Runner;
 use sidestage_ir::{Attribute, Model, Var};
 use sidestage_pool::Pool;
 use sidestage_suite::nets::{Net, floats, integers};
@@ -15,14 +15,7 @@ fn runner(model: &Model) -> Runner {
 }
 
 fn run(runner: &mut Runner) -> Vec<Tensor> {
-    runner.begin(Vec::<Value>::new()).expect("a model that runs");
-    let pool = Pool::inline();
-    while runner.resume(&pool, &mut || false).expect("a model that runs") != Progress::Done {}
-    let tensor = |value| match value {
-        Value::Tensor(tensor) => tensor,
-        other => panic!("{other:?} is no tensor"),
-    };
-    runner.finish().into_iter().map(tensor).collect()
+    sidestage_suite::outputs(runner, [], &Pool::inline())
 }
 
 fn model(build: impl Fn(&mut Net) -> Vec<Var>) -> Runner {
